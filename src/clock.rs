@@ -1,0 +1,68 @@
+//! The edge where time and chance enter: the only module that may read a clock or draw randomness
+//! (`clippy.toml` bans both elsewhere). Everything inside takes them as values.
+
+use crate::domain::{OrderId, Timestamp};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where the time comes from. Cheap to clone; all clones of a manual clock move together.
+#[derive(Debug, Clone, Default)]
+pub struct Clock {
+    source: Source,
+}
+
+#[derive(Debug, Clone, Default)]
+enum Source {
+    #[default]
+    System,
+    /// Milliseconds since the epoch, moved by a test or a simulation.
+    Manual(Arc<AtomicU64>),
+}
+
+impl Clock {
+    /// The machine's clock.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self { source: Source::System }
+    }
+
+    /// A clock that stands still until [`Clock::advance`].
+    #[must_use]
+    pub fn manual(start: Timestamp) -> Self {
+        Self { source: Source::Manual(Arc::new(AtomicU64::new(start.as_millis()))) }
+    }
+
+    #[must_use]
+    #[allow(clippy::disallowed_methods)] // this is the place that the ban points to
+    pub fn now(&self) -> Timestamp {
+        match &self.source {
+            Source::System => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+            }
+            Source::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Moves a manual clock; the system's clock moves by itself.
+    pub fn advance(&self, millis: u64) {
+        if let Source::Manual(now) = &self.source {
+            now.fetch_add(millis, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A moment of the monotonic clock, for measuring how long something took.
+#[must_use]
+#[allow(clippy::disallowed_methods)] // this is the place that the ban points to
+pub fn instant() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// Draws an order id: a UUID of version 7 (RFC 9562), so ids sort by the time they were drawn.
+#[must_use]
+#[allow(clippy::disallowed_methods)] // this is the place that the ban points to
+pub fn draw_order_id() -> OrderId {
+    OrderId(uuid::Uuid::now_v7().into_bytes())
+}

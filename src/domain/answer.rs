@@ -1,0 +1,38 @@
+//! Answers: what a command that was not refused tells its caller.
+
+use super::{CustomerId, Hold, OrderId, Stock, Timestamp};
+
+/// An answer with the time of the decision behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub answer: Answer,
+    /// When it was decided; for a replay, when it was decided first.
+    pub at: Timestamp,
+    /// This is the first answer again, under a known idempotency key.
+    pub replayed: bool,
+}
+
+/// What was decided, in the few words from which the caller's document can be written (again).
+/// Small on purpose: one is kept for a day for each idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Created,
+    Purchased { order: OrderId, quantity: u32, unit_price: u64 },
+    Held { order: OrderId, quantity: u32, unit_price: u64, expires_at: Timestamp },
+    Confirmed(Box<Confirmed>),
+    Released { order: OrderId },
+    Extended { order: OrderId, expires_at: Timestamp },
+    Expired { order: OrderId },
+    Adjusted(Box<Stock>),
+    /// An active hold, as asked for by a look-up.
+    Shown(Box<Hold>),
+}
+
+/// The sale a confirmed hold became.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmed {
+    pub order: OrderId,
+    pub customer: CustomerId,
+    pub quantity: u32,
+    pub unit_price: u64,
+}

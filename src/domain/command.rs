@@ -1,0 +1,57 @@
+//! Commands: what somebody asks of a product.
+
+use super::{CatalogEntry, CustomerId, Fingerprint, Offer, OrderId, Quantity, RequestKey, Timestamp};
+
+/// One request to one product. Everything random or read from a clock (order ids, holding times)
+/// was drawn at the edge, so deciding stays pure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Present when the caller sent an idempotency key.
+    pub retry: Option<Retry>,
+    pub action: Action,
+}
+
+impl Command {
+    /// A command without an idempotency key.
+    #[must_use]
+    pub const fn plain(action: Action) -> Self {
+        Self { retry: None, action }
+    }
+}
+
+/// What makes a repeated request recognisable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    pub key: RequestKey,
+    pub fingerprint: Fingerprint,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Start selling: the product's first fact.
+    Create { offer: Offer, units: u64, entry: Box<CatalogEntry> },
+    /// Available → sold, now.
+    Purchase { order: OrderId, customer: CustomerId, quantity: Quantity },
+    /// Available → held until `now + hold_ms`.
+    Hold { order: OrderId, customer: CustomerId, quantity: Quantity, hold_ms: u64 },
+    /// Held → sold.
+    Confirm { order: OrderId },
+    /// Held → available, because the customer gave up.
+    Release { order: OrderId },
+    /// Keep a hold until `now + hold_ms`; at most `extensions_max` times.
+    Extend { order: OrderId, hold_ms: u64, extensions_max: u8 },
+    /// Held → available, because the time ran out. Sent by the product's own timer.
+    Expire { order: OrderId },
+    /// Add or take away available units.
+    Adjust { delta: i64, reason: Box<str> },
+    /// Look at a hold: decides nothing, answers its state.
+    LookUp { order: OrderId },
+}
+
+impl Action {
+    /// The time a hold asked for at `now` would end.
+    pub(super) const fn deadline(now: Timestamp, hold_ms: u64) -> Timestamp {
+        now.plus_millis(hold_ms)
+    }
+}

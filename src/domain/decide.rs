@@ -1,0 +1,283 @@
+//! Decide: every rule of a sale, in one order of precedence.
+//!
+//! 1. a known idempotency key: the first answer again, or `KeyReused`
+//! 2. the product or the reservation is unknown, or the hold has ended
+//! 3. the sale is not open yet, or over
+//! 4. sold out
+//! 5. the limit of the customer
+//! 6. fewer units than asked for
+//! 7. a bounded table is full
+//!
+//! Holds whose time is past are treated as expired here, whether or not their timer has come. A
+//! decision that relied on that names them in `lapsed`, and their expiry is recorded before the
+//! decision itself: so a crash cannot bring a hold back that an answer has already called over.
+
+use super::command::{Action, Command, Retry};
+use super::{
+    Answer, CustomerId, Event, HoldEnd, Offer, OrderId, Outcome, Product, Quantity, Refusal,
+    Timestamp,
+};
+
+/// What is to happen because of one command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Holds to record as expired first.
+    pub lapsed: Vec<OrderId>,
+    pub verdict: Result<Verdict, Refusal>,
+}
+
+/// A command that was not refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// A new fact: apply it, journal it, answer what applying gave.
+    Record(Event),
+    /// Nothing new: answer this.
+    Replay(Outcome),
+}
+
+impl From<Refusal> for Decision {
+    fn from(refusal: Refusal) -> Self {
+        Self { lapsed: Vec::new(), verdict: Err(refusal) }
+    }
+}
+
+impl From<Event> for Decision {
+    fn from(event: Event) -> Self {
+        Self { lapsed: Vec::new(), verdict: Ok(Verdict::Record(event)) }
+    }
+}
+
+/// Who asks for units, and how many.
+struct Demand<'a> {
+    customer: &'a CustomerId,
+    quantity: Quantity,
+    keyed: bool,
+}
+
+impl Product {
+    /// Decides one command at one time. Changes nothing.
+    #[must_use]
+    pub fn decide(&self, command: &Command, now: Timestamp) -> Decision {
+        if let Some(known) = command.retry.and_then(|retry| self.recall(retry)) {
+            return Decision { lapsed: Vec::new(), verdict: known };
+        }
+        let retry = command.retry;
+        match &command.action {
+            Action::Create { offer, units, entry } => self.decide_create(offer, *units, entry),
+            Action::Purchase { order, customer, quantity } => {
+                let demand = Demand { customer, quantity: *quantity, keyed: retry.is_some() };
+                self.decide_sale(&demand, now, |offer| Event::Purchased {
+                    order: *order,
+                    customer: customer.clone(),
+                    quantity: *quantity,
+                    unit_price: offer.price.amount,
+                    retry,
+                })
+            }
+            Action::Hold { order, customer, quantity, hold_ms } => {
+                if self.holds.is_full() {
+                    return Refusal::Full { table: "holds" }.into();
+                }
+                let demand = Demand { customer, quantity: *quantity, keyed: retry.is_some() };
+                self.decide_sale(&demand, now, |offer| Event::Held {
+                    order: *order,
+                    customer: customer.clone(),
+                    quantity: *quantity,
+                    unit_price: offer.price.amount,
+                    expires_at: Action::deadline(now, *hold_ms),
+                    retry,
+                })
+            }
+            Action::Confirm { order } => self.decide_end(*order, HoldEnd::Confirmed, now, retry),
+            Action::Release { order } => self.decide_end(*order, HoldEnd::Released, now, retry),
+            Action::Extend { order, hold_ms, extensions_max } => {
+                self.decide_extend(*order, Action::deadline(now, *hold_ms), *extensions_max, now, retry)
+            }
+            Action::Expire { order } => self.decide_expire(*order, now),
+            Action::Adjust { delta, reason } => self.decide_adjust(*delta, reason, retry),
+            Action::LookUp { order } => self.look_up(*order, now),
+        }
+    }
+
+    /// The first answer under a known key; `None` for a new key.
+    fn recall(&self, retry: Retry) -> Option<Result<Verdict, Refusal>> {
+        let (fingerprint, at, answer) = self.memory.get(&retry.key)?;
+        if fingerprint != retry.fingerprint {
+            return Some(Err(Refusal::KeyReused));
+        }
+        Some(Ok(Verdict::Replay(Outcome { answer, at, replayed: true })))
+    }
+
+    fn decide_create(&self, offer: &Offer, units: u64, entry: &super::CatalogEntry) -> Decision {
+        if self.is_created() {
+            return Refusal::AlreadyCreated.into();
+        }
+        Event::Created { offer: *offer, units, entry: Box::new(entry.clone()) }.into()
+    }
+
+    /// The common part of purchase and hold: may this customer have this many units now?
+    fn decide_sale(
+        &self,
+        demand: &Demand<'_>,
+        now: Timestamp,
+        event: impl FnOnce(&Offer) -> Event,
+    ) -> Decision {
+        let Some(view) = self.view() else { return Refusal::UnknownProduct.into() };
+        if let Some(refusal) = view.closed_to_all(now) {
+            return refusal.into();
+        }
+        let lapsed = self.lapsed_needed(demand, &view.offer, now);
+        let freed: u64 = lapsed.iter().map(|(_, _, units)| u64::from(*units)).sum();
+        let own: u64 = lapsed
+            .iter()
+            .filter(|(_, customer, _)| *customer == demand.customer)
+            .map(|(_, _, units)| u64::from(*units))
+            .sum();
+        let available = self.stock.available + freed;
+        let owned = self.customers.owned(demand.customer).total() - own;
+        let wanted = u64::from(demand.quantity.get());
+        let verdict = match view.offer.limit_per_customer {
+            _ if available == 0 => Err(Refusal::SoldOut),
+            Some(limit) if owned + wanted > u64::from(limit) => {
+                Err(Refusal::CustomerLimit { limit, owned })
+            }
+            _ if available < wanted => Err(Refusal::Insufficient { available }),
+            _ if demand.keyed && self.memory.is_full() => Err(Refusal::Full { table: "keys" }),
+            _ if self.customers.is_full_for(demand.customer) => {
+                Err(Refusal::Full { table: "customers" })
+            }
+            _ => Ok(Verdict::Record(event(&view.offer))),
+        };
+        Decision { lapsed: lapsed.into_iter().map(|(order, _, _)| order).collect(), verdict }
+    }
+
+    /// The lapsed holds a sale has to look behind: those whose units it needs and, where the limit
+    /// would refuse it, those up to the customer's own last one. Earliest first; each is then
+    /// recorded as expired, so no hold is walked twice.
+    fn lapsed_needed(
+        &self,
+        demand: &Demand<'_>,
+        offer: &Offer,
+        now: Timestamp,
+    ) -> Vec<(OrderId, &CustomerId, u32)> {
+        let mut short = u64::from(demand.quantity.get()).saturating_sub(self.stock.available);
+        let owned = self.customers.owned(demand.customer);
+        let wanted = owned.total() + u64::from(demand.quantity.get());
+        let limited = offer.limit_per_customer.is_some_and(|limit| wanted > u64::from(limit));
+        let mut own_held = if limited { u64::from(owned.held) } else { 0 };
+        let mut needed = Vec::new();
+        if short == 0 && own_held == 0 {
+            return needed;
+        }
+        for (order, hold) in self.holds.lapsed(now) {
+            if short == 0 && own_held == 0 {
+                break;
+            }
+            let units = u64::from(hold.quantity);
+            short = short.saturating_sub(units);
+            if hold.customer == *demand.customer {
+                own_held = own_held.saturating_sub(units);
+            }
+            needed.push((order, &hold.customer, hold.quantity));
+        }
+        needed
+    }
+
+    /// What stands in the way of using this reservation; `Ok` for an active hold that still runs.
+    fn running_hold(&self, order: OrderId, now: Timestamp) -> Result<&super::Hold, Decision> {
+        if !self.is_created() {
+            return Err(Refusal::UnknownProduct.into());
+        }
+        let Some(hold) = self.holds.get(&order) else {
+            let refusal = self.holds.end_of(&order).map_or(Refusal::UnknownReservation, Refusal::HoldOver);
+            return Err(refusal.into());
+        };
+        if self.holds.lapses_at(hold.expires_at) <= now {
+            let verdict = Err(Refusal::HoldOver(HoldEnd::Expired));
+            return Err(Decision { lapsed: vec![order], verdict });
+        }
+        Ok(hold)
+    }
+
+    fn decide_end(
+        &self,
+        order: OrderId,
+        end: HoldEnd,
+        now: Timestamp,
+        retry: Option<Retry>,
+    ) -> Decision {
+        match self.running_hold(order, now) {
+            Err(refused) => refused,
+            Ok(_) if retry.is_some() && self.memory.is_full() => {
+                Refusal::Full { table: "keys" }.into()
+            }
+            Ok(_) => Event::Ended { order, end, retry }.into(),
+        }
+    }
+
+    fn decide_extend(
+        &self,
+        order: OrderId,
+        expires_at: Timestamp,
+        extensions_max: u8,
+        now: Timestamp,
+        retry: Option<Retry>,
+    ) -> Decision {
+        match self.running_hold(order, now) {
+            Err(refused) => refused,
+            Ok(hold) if hold.extensions >= extensions_max => {
+                Refusal::ExtensionsUsedUp { extensions_max }.into()
+            }
+            Ok(_) if retry.is_some() && self.memory.is_full() => {
+                Refusal::Full { table: "keys" }.into()
+            }
+            // An extension never shortens a hold.
+            Ok(hold) => {
+                Event::Extended { order, expires_at: expires_at.max(hold.expires_at), retry }.into()
+            }
+        }
+    }
+
+    fn decide_expire(&self, order: OrderId, now: Timestamp) -> Decision {
+        match self.running_hold(order, now) {
+            // The timer came early (the hold was extended meanwhile): nothing to do.
+            Ok(_) => Refusal::UnknownReservation.into(),
+            Err(Decision { lapsed, .. }) if !lapsed.is_empty() => {
+                Event::Ended { order, end: HoldEnd::Expired, retry: None }.into()
+            }
+            Err(refused) => refused,
+        }
+    }
+
+    fn decide_adjust(&self, delta: i64, reason: &str, retry: Option<Retry>) -> Decision {
+        if !self.is_created() {
+            return Refusal::UnknownProduct.into();
+        }
+        if self.stock.adjusted(delta).is_none() {
+            let refusal = if delta < 0 {
+                Refusal::Insufficient { available: self.stock.available }
+            } else {
+                Refusal::AboveMaximum { stocked: self.stock.stocked }
+            };
+            return refusal.into();
+        }
+        if retry.is_some() && self.memory.is_full() {
+            return Refusal::Full { table: "keys" }.into();
+        }
+        Event::Adjusted { delta, reason: reason.into(), retry }.into()
+    }
+
+    fn look_up(&self, order: OrderId, now: Timestamp) -> Decision {
+        match self.running_hold(order, now) {
+            Err(refused) => refused,
+            Ok(hold) => {
+                let outcome = Outcome {
+                    answer: Answer::Shown(Box::new(hold.clone())),
+                    at: now,
+                    replayed: false,
+                };
+                Decision { lapsed: Vec::new(), verdict: Ok(Verdict::Replay(outcome)) }
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Events: facts decided by a product's rules. A fact is never edited and never taken back.
+
+use super::{CustomerId, HoldEnd, Offer, OrderId, Quantity, Retry, Timestamp};
+
+/// What the catalogue shows of a product; the rules never look at it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CatalogEntry {
+    pub name: String,
+    pub sku: Option<String>,
+    pub description: Option<String>,
+    pub category: Option<String>,
+}
+
+/// One fact of one product. The time it was decided is kept beside it (all events that one turn of
+/// an actor decides share it), and so is the product's revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    Created {
+        offer: Offer,
+        units: u64,
+        entry: Box<CatalogEntry>,
+    },
+    Purchased {
+        order: OrderId,
+        customer: CustomerId,
+        quantity: Quantity,
+        unit_price: u64,
+        retry: Option<Retry>,
+    },
+    Held {
+        order: OrderId,
+        customer: CustomerId,
+        quantity: Quantity,
+        unit_price: u64,
+        expires_at: Timestamp,
+        retry: Option<Retry>,
+    },
+    Extended {
+        order: OrderId,
+        expires_at: Timestamp,
+        retry: Option<Retry>,
+    },
+    /// A hold's one way out.
+    Ended {
+        order: OrderId,
+        end: HoldEnd,
+        retry: Option<Retry>,
+    },
+    Adjusted {
+        delta: i64,
+        reason: Box<str>,
+        retry: Option<Retry>,
+    },
+}
+
+impl Event {
+    /// The idempotency key this fact answers, if its command carried one.
+    #[must_use]
+    pub const fn retry(&self) -> Option<&Retry> {
+        match self {
+            Self::Created { .. } => None,
+            Self::Purchased { retry, .. }
+            | Self::Held { retry, .. }
+            | Self::Extended { retry, .. }
+            | Self::Ended { retry, .. }
+            | Self::Adjusted { retry, .. } => retry.as_ref(),
+        }
+    }
+}

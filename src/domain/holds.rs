@@ -1,0 +1,188 @@
+//! Holds: units that are promised to a customer until a time.
+//!
+//! ```text
+//!            ┌──────── extend (bounded) ───────┐
+//!   Held ────┴───▶ Confirmed   (units sold)
+//!        ├───────▶ Released    (units available)
+//!        └───────▶ Expired     (units available)
+//! ```
+//!
+//! A hold ends exactly once (promise 4). How it ended is remembered for a day, so that a late
+//! confirm is told the truth. A hold whose time is past is never counted or confirmed, even if the
+//! timer that journals its expiry has not come yet.
+
+use super::{CustomerId, OrderId, REMEMBERED_MS, Timestamp};
+use indexmap::IndexMap;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+/// Most active holds of one product.
+pub(super) const HOLDS_MAX: usize = 4_000_000;
+
+/// An active hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    pub customer: CustomerId,
+    pub unit_price: u64,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub quantity: u32,
+    pub extensions: u8,
+}
+
+/// The one way a hold went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldEnd {
+    Confirmed,
+    Released,
+    Expired,
+}
+
+/// Extra time for holds that ran out while the server was down: they lapse at `until`, not before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grace {
+    /// When the server started; holds that end later get no grace.
+    pub from: Timestamp,
+    pub until: Timestamp,
+}
+
+/// The holds of one product, by order and by time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holds {
+    active: IndexMap<OrderId, Hold>,
+    by_time: BTreeSet<(Timestamp, OrderId)>,
+    ended: HashMap<OrderId, HoldEnd>,
+    ended_order: VecDeque<(Timestamp, OrderId)>,
+    grace: Option<Grace>,
+}
+
+impl Holds {
+    #[must_use]
+    pub fn get(&self, order: &OrderId) -> Option<&Hold> {
+        self.active.get(order)
+    }
+
+    /// How a hold ended, if that was within the last day.
+    #[must_use]
+    pub fn end_of(&self, order: &OrderId) -> Option<HoldEnd> {
+        self.ended.get(order).copied()
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.active.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.active.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&OrderId, &Hold)> {
+        self.active.iter()
+    }
+
+    /// Ended holds that are still remembered, oldest first.
+    pub fn iter_ended(&self) -> impl Iterator<Item = (Timestamp, OrderId, HoldEnd)> {
+        self.ended_order.iter().filter_map(|(at, order)| Some((*at, *order, self.end_of(order)?)))
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.active.len() >= HOLDS_MAX
+    }
+
+    /// When a hold that ends at `expires_at` really lapses.
+    #[must_use]
+    pub fn lapses_at(&self, expires_at: Timestamp) -> Timestamp {
+        match self.grace {
+            Some(grace) if expires_at <= grace.from => grace.until,
+            _ => expires_at,
+        }
+    }
+
+    /// When the next hold lapses.
+    #[must_use]
+    pub fn next_lapse(&self) -> Option<Timestamp> {
+        let first = self.by_time.first()?.0;
+        let Some(grace) = self.grace.filter(|grace| first <= grace.from) else {
+            return Some(first);
+        };
+        // Holds in grace come first by time but lapse late: one that ends normally may lapse sooner.
+        let after = (grace.from.plus_millis(1), OrderId([0; 16]));
+        let normal = self.by_time.range(after..).next().map(|(at, _)| *at);
+        Some(normal.map_or(grace.until, |normal| normal.min(grace.until)))
+    }
+
+    /// Holds whose time is past at `now`, earliest first.
+    pub fn lapsed(&self, now: Timestamp) -> impl Iterator<Item = (OrderId, &Hold)> {
+        let in_grace = self.grace.filter(|grace| now < grace.until);
+        let from = in_grace.map_or(Timestamp::default(), |grace| grace.from.plus_millis(1));
+        // While the grace lasts, `now` may even lie before its beginning (a clock set back).
+        let to = now.max(from);
+        self.by_time
+            .range((from, OrderId([0; 16]))..=(to, OrderId([0xff; 16])))
+            .filter(move |(at, _)| *at <= now)
+            .filter_map(|(_, order)| Some((*order, self.active.get(order)?)))
+    }
+
+    pub(super) fn insert(&mut self, order: OrderId, hold: Hold) {
+        self.by_time.insert((hold.expires_at, order));
+        self.active.insert(order, hold);
+    }
+
+    pub(super) fn extend(&mut self, order: &OrderId, expires_at: Timestamp) {
+        let Some(hold) = self.active.get_mut(order) else { return };
+        self.by_time.remove(&(hold.expires_at, *order));
+        hold.expires_at = expires_at;
+        hold.extensions = hold.extensions.saturating_add(1);
+        self.by_time.insert((expires_at, *order));
+    }
+
+    /// Takes an active hold out and remembers how it went.
+    pub(super) fn end(&mut self, order: &OrderId, end: HoldEnd, at: Timestamp) -> Option<Hold> {
+        let hold = self.active.swap_remove(order)?;
+        self.by_time.remove(&(hold.expires_at, *order));
+        self.restore_end(*order, end, at);
+        // A burst of holds leaves room behind that nothing would ever use again.
+        if self.active.capacity() > 1024 && self.active.len() < self.active.capacity() / 4 {
+            self.active.shrink_to(self.active.len() * 2);
+        }
+        Some(hold)
+    }
+
+    /// Forgets ends older than a day; at most two a call, which is faster than they can be added.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        for _ in 0..2 {
+            match self.ended_order.front() {
+                Some((at, order)) if now.millis_since(*at) > REMEMBERED_MS => {
+                    self.ended.remove(order);
+                    self.ended_order.pop_front();
+                }
+                _ => break,
+            }
+        }
+    }
+
+    /// Gives holds that ran out during a downtime their extra time. Not journaled: the expiry that
+    /// follows is.
+    pub fn set_grace(&mut self, grace: Grace) {
+        self.grace = Some(grace);
+    }
+
+    pub(crate) fn restore(&mut self, order: OrderId, hold: Hold) {
+        self.insert(order, hold);
+    }
+
+    pub(crate) fn restore_end(&mut self, order: OrderId, end: HoldEnd, at: Timestamp) {
+        self.ended.insert(order, end);
+        self.ended_order.push_back((at, order));
+    }
+
+    /// The sum over all holds, and whether the index by time holds exactly the active ones. Walks
+    /// everything: for audits and tests.
+    pub(super) fn count(&self) -> (u64, bool) {
+        let units = self.active.values().map(|hold| u64::from(hold.quantity)).sum();
+        let indexed = self.by_time.len() == self.active.len()
+            && self.active.iter().all(|(order, hold)| self.by_time.contains(&(hold.expires_at, *order)));
+        (units, indexed)
+    }
+}

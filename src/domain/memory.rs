@@ -1,0 +1,77 @@
+//! Memory: answers that were given under an idempotency key.
+//!
+//! Lives in the product's own state and is rebuilt from the same events as the stock, so a sale and
+//! the memory of it can never come apart (promise 3). An answer is kept for at least 24 hours
+//! counted in the product's own time, that is from event to event. Refusals are not remembered.
+
+use super::{Answer, Fingerprint, RequestKey, Timestamp};
+use std::collections::{HashMap, VecDeque};
+
+/// How long answers and ends of holds are remembered, in milliseconds: 24 hours.
+pub const REMEMBERED_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Most keys one product remembers at a time.
+pub(super) const KEYS_MAX: usize = 8_000_000;
+
+/// Keys of one product with their first answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    entries: HashMap<RequestKey, (Fingerprint, Timestamp, Answer)>,
+    order: VecDeque<(Timestamp, RequestKey)>,
+}
+
+impl Memory {
+    #[must_use]
+    pub fn get(&self, key: &RequestKey) -> Option<(Fingerprint, Timestamp, Answer)> {
+        self.entries.get(key).cloned()
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.entries.len() >= KEYS_MAX
+    }
+
+    /// Remembers an answer given at `at`.
+    pub(crate) fn insert(
+        &mut self,
+        key: RequestKey,
+        fingerprint: Fingerprint,
+        at: Timestamp,
+        answer: Answer,
+    ) {
+        self.entries.insert(key, (fingerprint, at, answer));
+        self.order.push_back((at, key));
+    }
+
+    /// Forgets answers older than a day; at most two a call, which is faster than they can be added.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        for _ in 0..2 {
+            match self.order.front() {
+                Some((at, key)) if now.millis_since(*at) > REMEMBERED_MS => {
+                    self.entries.remove(key);
+                    self.order.pop_front();
+                }
+                _ => break,
+            }
+        }
+    }
+
+    /// Oldest first.
+    pub fn iter(
+        &self,
+    ) -> impl Iterator<Item = (RequestKey, Fingerprint, Timestamp, Answer)> {
+        self.order.iter().filter_map(|(_, key)| {
+            let (fingerprint, at, answer) = self.entries.get(key)?;
+            Some((*key, *fingerprint, *at, answer.clone()))
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! The rules of a sale, as pure code.
+//!
+//! What it is for: everything that decides whether a customer gets a unit lives here and nowhere
+//! else. [`Product::decide`] takes a command and a time and returns a decision or a refusal;
+//! [`Product::apply`] takes a decided fact and changes the state. There is no clock, no randomness,
+//! no I/O, no async and no serialization in this folder, and it depends on no other module: that is
+//! what makes the model test, the replay and the simulation exact.
+//!
+//! ```text
+//!   Command + now ──decide──▶ Verdict::Record(event) ──apply──▶ next state
+//!                        ├──▶ Verdict::Replay(outcome)    (a known idempotency key)
+//!                        └──▶ Refusal                     (nothing is sold)
+//! ```
+//!
+//! Who owns it: each `Product` value belongs to exactly one actor (`engine`); readers of the
+//! journal (audit, recovery) own private copies that they build by `apply` alone.
+
+mod answer;
+mod command;
+mod customers;
+mod decide;
+mod event;
+mod holds;
+mod ids;
+mod memory;
+mod offer;
+mod product;
+pub mod promises;
+mod refusal;
+mod stock;
+mod view;
+
+pub use answer::{Answer, Confirmed, Outcome};
+pub use command::{Action, Command, Retry};
+pub use customers::{Customers, Owned};
+pub use event::{CatalogEntry, Event};
+pub use holds::{Grace, Hold, HoldEnd, Holds};
+pub use ids::{
+    CUSTOMER_ID_CHARS_MAX, CustomerId, Fingerprint, IdError, OrderId, ProductId, QUANTITY_MAX,
+    Quantity, RequestKey, Timestamp,
+};
+pub use memory::{Memory, REMEMBERED_MS};
+pub use offer::{AMOUNT_MAX, Currency, Money, Offer};
+pub use decide::{Decision, Verdict};
+pub use product::Product;
+pub use refusal::Refusal;
+pub use stock::{STOCKED_MAX, Stock};
+pub use view::View;

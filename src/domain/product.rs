@@ -1,0 +1,191 @@
+//! Product: the state of one sellable thing, and how facts change it.
+//!
+//! States: not created (no offer; every command but `Create` is refused) → selling. Whether a sale
+//! is open follows from the offer and the time and is not a state.
+//!
+//! What must never happen: `apply` refusing a fact or holding a rule. Old journals were decided by
+//! the rules of their day and must replay for ever.
+
+use super::answer::Confirmed;
+use super::{
+    Answer, Customers, Event, Grace, Hold, HoldEnd, Holds, Memory, Offer, Outcome, Stock, Timestamp,
+    View, promises,
+};
+
+/// One product's state: built by [`Product::apply`] alone, or restored from a snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Product {
+    pub(super) offer: Option<Offer>,
+    pub(super) stock: Stock,
+    pub(super) customers: Customers,
+    pub(super) holds: Holds,
+    pub(super) memory: Memory,
+    pub(super) revision: u64,
+    pub(super) changed_at: Timestamp,
+}
+
+impl Product {
+    /// State as a snapshot has it.
+    #[must_use]
+    pub(crate) fn restored(
+        offer: Option<Offer>,
+        stock: Stock,
+        revision: u64,
+        changed_at: Timestamp,
+        (customers, holds, memory): (Customers, Holds, Memory),
+    ) -> Self {
+        Self { offer, stock, customers, holds, memory, revision, changed_at }
+    }
+
+    #[must_use]
+    pub const fn is_created(&self) -> bool {
+        self.offer.is_some()
+    }
+
+    #[must_use]
+    pub const fn offer(&self) -> Option<&Offer> {
+        self.offer.as_ref()
+    }
+
+    #[must_use]
+    pub const fn stock(&self) -> Stock {
+        self.stock
+    }
+
+    #[must_use]
+    pub const fn customers(&self) -> &Customers {
+        &self.customers
+    }
+
+    #[must_use]
+    pub const fn holds(&self) -> &Holds {
+        &self.holds
+    }
+
+    #[must_use]
+    pub const fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// How many facts this state is made of.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// When the newest fact was decided. Time never runs backwards for a product.
+    #[must_use]
+    pub const fn changed_at(&self) -> Timestamp {
+        self.changed_at
+    }
+
+    /// Entries of all tables: what a snapshot of this state costs.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.customers.len() + self.holds.len() + self.memory.len()
+    }
+
+    /// What may be shown of this state; `None` before the product is created.
+    #[must_use]
+    pub fn view(&self) -> Option<View> {
+        Some(View {
+            stock: self.stock,
+            offer: self.offer?,
+            revision: self.revision,
+            next_lapse: self.holds.next_lapse(),
+            keys: self.memory.len() as u64,
+        })
+    }
+
+    /// See [`Holds::set_grace`].
+    pub fn set_grace(&mut self, grace: Grace) {
+        self.holds.set_grace(grace);
+    }
+
+    /// Takes a decided fact into the state and says what to answer to whoever asked for it.
+    ///
+    /// Total: whatever was decided once is taken. `at` is the time of the decision.
+    pub fn apply(&mut self, event: &Event, at: Timestamp) -> Outcome {
+        let answer = self.transition(event, at);
+        self.revision += 1;
+        self.changed_at = self.changed_at.max(at);
+        self.memory.forget(at);
+        self.holds.forget(at);
+        if let Some(retry) = event.retry() {
+            self.memory.insert(retry.key, retry.fingerprint, at, answer.clone());
+        }
+        debug_assert_eq!(promises::exact_sale(self), Ok(()));
+        Outcome { answer, at, replayed: false }
+    }
+
+    fn transition(&mut self, event: &Event, at: Timestamp) -> Answer {
+        match event {
+            Event::Created { offer, units, .. } => {
+                self.offer = Some(*offer);
+                self.stock.available += units;
+                self.stock.stocked += units;
+                Answer::Created
+            }
+            Event::Purchased { order, customer, quantity, unit_price, .. } => {
+                self.stock.purchase(quantity.get());
+                self.customers.buys(customer, quantity.get());
+                Answer::Purchased {
+                    order: *order,
+                    quantity: quantity.get(),
+                    unit_price: *unit_price,
+                }
+            }
+            Event::Held { order, customer, quantity, unit_price, expires_at, .. } => {
+                self.stock.hold(quantity.get());
+                self.customers.holds(customer, quantity.get());
+                let hold = Hold {
+                    customer: customer.clone(),
+                    unit_price: *unit_price,
+                    created_at: at,
+                    expires_at: *expires_at,
+                    quantity: quantity.get(),
+                    extensions: 0,
+                };
+                self.holds.insert(*order, hold);
+                Answer::Held {
+                    order: *order,
+                    quantity: quantity.get(),
+                    unit_price: *unit_price,
+                    expires_at: *expires_at,
+                }
+            }
+            Event::Extended { order, expires_at, .. } => {
+                self.holds.extend(order, *expires_at);
+                Answer::Extended { order: *order, expires_at: *expires_at }
+            }
+            Event::Ended { order, end, .. } => self.end_hold(*order, *end, at),
+            Event::Adjusted { delta, .. } => {
+                if let Some(stock) = self.stock.adjusted(*delta) {
+                    self.stock = stock;
+                }
+                Answer::Adjusted(Box::new(self.stock))
+            }
+        }
+    }
+
+    fn end_hold(&mut self, order: super::OrderId, end: HoldEnd, at: Timestamp) -> Answer {
+        let ended = self.holds.end(&order, end, at);
+        if let Some(hold) = &ended {
+            self.customers.ends_hold(&hold.customer, hold.quantity, end == HoldEnd::Confirmed);
+            match end {
+                HoldEnd::Confirmed => self.stock.confirm(hold.quantity),
+                HoldEnd::Released | HoldEnd::Expired => self.stock.give_back(hold.quantity),
+            }
+        }
+        match (end, ended) {
+            (HoldEnd::Confirmed, Some(hold)) => Answer::Confirmed(Box::new(Confirmed {
+                order,
+                customer: hold.customer,
+                quantity: hold.quantity,
+                unit_price: hold.unit_price,
+            })),
+            (HoldEnd::Expired, _) => Answer::Expired { order },
+            (HoldEnd::Released | HoldEnd::Confirmed, _) => Answer::Released { order },
+        }
+    }
+}

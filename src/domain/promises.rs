@@ -1,0 +1,174 @@
+//! The promises of this server, each as one named function.
+//!
+//! Used alike by debug assertions, the model test, the simulation, the crash tests and
+//! `lastunit audit`. The first group looks at one state, the second at a history: [`History`] reads
+//! every fact of a product in order and keeps what only a history can break.
+
+use super::{Event, HoldEnd, OrderId, Product, RequestKey, Timestamp};
+use std::collections::{HashMap, HashSet};
+
+/// A promise that does not hold, and how.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{promise}: {detail}")]
+pub struct Broken {
+    pub promise: &'static str,
+    pub detail: String,
+}
+
+fn broken(promise: &'static str, detail: String) -> Result<(), Broken> {
+    Err(Broken { promise, detail })
+}
+
+/// Promise 1, cheap part: every unit is somewhere, exactly once. (No count can be negative: they
+/// are unsigned and every build checks their arithmetic.)
+///
+/// # Errors
+/// Names the counts that do not add up.
+pub fn exact_sale(product: &Product) -> Result<(), Broken> {
+    let stock = product.stock();
+    let sum = stock.available.checked_add(stock.held).and_then(|sum| sum.checked_add(stock.sold));
+    if sum == Some(stock.stocked) {
+        return Ok(());
+    }
+    broken("exact sale", format!("available + held + sold is not stocked: {stock:?}"))
+}
+
+/// Promise 1, whole: the counts agree with every single hold and every customer's total. Walks the
+/// whole state.
+///
+/// # Errors
+/// Names the table that disagrees with the stock.
+pub fn exact_sale_in_full(product: &Product) -> Result<(), Broken> {
+    exact_sale(product)?;
+    let stock = product.stock();
+    let (held_units, indexed) = product.holds().count();
+    if held_units != stock.held {
+        return broken("exact sale", format!("holds add up to {held_units}: {stock:?}"));
+    }
+    if !indexed {
+        return broken("one way out", "the index by time does not match the active holds".into());
+    }
+    let (sold, held) = product.customers().iter().fold((0u64, 0u64), |(sold, held), (_, owned)| {
+        (sold + u64::from(owned.sold), held + u64::from(owned.held))
+    });
+    if (sold, held) != (stock.sold, stock.held) {
+        let detail = format!("customers own {sold} and hold {held}: {stock:?}");
+        return broken("exact sale", detail);
+    }
+    Ok(())
+}
+
+/// No customer has more than the offer allows (part of promise 1: the terms are kept).
+///
+/// # Errors
+/// Counts the customers above the limit.
+pub fn limits_kept(product: &Product) -> Result<(), Broken> {
+    let Some(limit) = product.offer().and_then(|offer| offer.limit_per_customer) else {
+        return Ok(());
+    };
+    let above =
+        product.customers().iter().filter(|(_, owned)| owned.total() > u64::from(limit)).count();
+    if above > 0 {
+        return broken("limit per customer", format!("{above} customers have more than {limit}"));
+    }
+    Ok(())
+}
+
+/// Promise 1, other way: with `demand` valid requests for one unit each, `sold` must be what there
+/// was or what was asked for, whichever is less.
+///
+/// # Errors
+/// Says whether too many or too few were sold.
+pub fn sold_what_there_was(stocked: u64, demand: u64, sold: u64) -> Result<(), Broken> {
+    let expected = stocked.min(demand);
+    if sold == expected {
+        return Ok(());
+    }
+    broken("exact sale", format!("{sold} sold of {stocked} with {demand} wanted: not {expected}"))
+}
+
+/// Promise 2: every acknowledged order is in the journal.
+///
+/// # Errors
+/// Counts the missing orders and names one.
+pub fn nothing_lost<'a>(
+    acknowledged: impl IntoIterator<Item = &'a OrderId>,
+    journaled: &HashSet<OrderId>,
+) -> Result<(), Broken> {
+    let missing: Vec<_> =
+        acknowledged.into_iter().filter(|order| !journaled.contains(*order)).collect();
+    match missing.first() {
+        None => Ok(()),
+        Some(first) => {
+            broken("nothing lost", format!("{} orders missing, such as {first:?}", missing.len()))
+        }
+    }
+}
+
+/// Promise 6: along one partition's journal the epoch never falls.
+///
+/// # Errors
+/// Names both epochs.
+pub fn one_owner(epoch_before: u64, epoch: u64) -> Result<(), Broken> {
+    if epoch >= epoch_before {
+        return Ok(());
+    }
+    broken("one owner", format!("epoch {epoch} wrote after epoch {epoch_before}"))
+}
+
+/// The facts of one product in order: finds what no single state shows.
+#[derive(Debug, Default)]
+pub struct History {
+    revision: u64,
+    orders: HashSet<OrderId>,
+    ended: HashMap<OrderId, HoldEnd>,
+    keys: HashMap<RequestKey, Timestamp>,
+    last_at: Timestamp,
+}
+
+impl History {
+    /// Takes the next fact.
+    ///
+    /// # Errors
+    /// The first promise this fact breaks: a gap in the revisions (nothing lost), an order decided
+    /// twice or a key answered twice within a day (exactly once), a hold that ends twice or was
+    /// never there (one way out).
+    pub fn push(&mut self, revision: u64, event: &Event, at: Timestamp) -> Result<(), Broken> {
+        if revision != self.revision + 1 {
+            let detail = format!("revision {revision} follows {}", self.revision);
+            return broken("nothing lost", detail);
+        }
+        self.revision = revision;
+        self.last_at = self.last_at.max(at);
+        if let Some(retry) = event.retry() {
+            let again = self.keys.insert(retry.key, at);
+            if again.is_some_and(|before| at.millis_since(before) <= super::REMEMBERED_MS) {
+                return broken("exactly once", format!("key {:?} decided twice", retry.key));
+            }
+        }
+        match event {
+            Event::Purchased { order, .. } | Event::Held { order, .. } => {
+                if !self.orders.insert(*order) {
+                    return broken("exactly once", format!("order {order:?} decided twice"));
+                }
+            }
+            Event::Ended { order, end, .. } => {
+                if !self.orders.contains(order) {
+                    return broken("one way out", format!("{order:?} ended but never began"));
+                }
+                if let Some(before) = self.ended.insert(*order, *end) {
+                    let detail = format!("{order:?} ended as {before:?} and as {end:?}");
+                    return broken("one way out", detail);
+                }
+            }
+            Event::Created { .. } | Event::Extended { .. } | Event::Adjusted { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Every order this product ever decided.
+    #[must_use]
+    pub const fn orders(&self) -> &HashSet<OrderId> {
+        &self.orders
+    }
+}

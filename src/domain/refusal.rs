@@ -1,0 +1,35 @@
+//! Refusals: the expected ways a command can be turned down. Values, not errors of the program.
+
+use super::{HoldEnd, Timestamp};
+
+/// Why a command changes nothing. Listed in order of precedence: where two apply, the earlier one
+/// is the answer. (A known idempotency key comes before all of them and is not a refusal.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The idempotency key was used for another request before.
+    KeyReused,
+    /// No such product.
+    UnknownProduct,
+    /// The product is there already.
+    AlreadyCreated,
+    /// No such reservation.
+    UnknownReservation,
+    /// The hold has ended already, this way.
+    HoldOver(HoldEnd),
+    /// The hold was extended as often as is allowed.
+    ExtensionsUsedUp { extensions_max: u8 },
+    /// The sale opens later.
+    NotOpen { opens_at: Timestamp },
+    /// The sale is over.
+    Closed { closed_at: Timestamp },
+    /// No unit is left.
+    SoldOut,
+    /// The customer has what one customer may have.
+    CustomerLimit { limit: u32, owned: u64 },
+    /// Fewer units are left than were asked for (or than an adjustment would take away).
+    Insufficient { available: u64 },
+    /// An adjustment would raise the stock above the maximum.
+    AboveMaximum { stocked: u64 },
+    /// A bounded table of the product is full; the same request may succeed later.
+    Full { table: &'static str },
+}

@@ -1,0 +1,21 @@
+//! The journal: the ordered batches of every partition. It is the truth; everything else follows it.
+//!
+//! One SQL row holds one whole group of decisions, so a database does one small insert for hundreds
+//! of sales. `store` is the trait that SQLite, Postgres and the simulation implement; `writer` is
+//! the one task that commits; `stored` turns facts into bytes and back; `chain` makes any change of
+//! a byte visible; `recovery` builds a product again; `audit` checks all of it from the outside.
+//!
+//! ```text
+//!  actors ──Submission──▶ writer ──commit(group)──▶ store (SQLite | Postgres)
+//!                           │  after the commit, never before:
+//!                           ├──▶ views published, parked answers sent
+//!                           └──▶ durable positions (watch) ──▶ projection, tail, metrics
+//! ```
+
+mod batch;
+mod chain;
+pub mod store;
+pub mod stored;
+
+pub use batch::{Batch, Entry, Epoch, PartitionId, Partitions, Section, Seq};
+pub use chain::Digest;

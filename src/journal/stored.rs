@@ -1,0 +1,325 @@
+//! Stored types: how facts look in a journal row.
+//!
+//! Separate from the domain types, so that no refactor of the rules can change a stored byte. One
+//! row is
+//!
+//! ```text
+//!   version (1 byte = 1) | section | section | …
+//!   section = StoredSection { product, first_revision, at, events: [StoredEvent] }   (postcard)
+//! ```
+//!
+//! A section is written by the product's actor, the row is their concatenation. postcard's wire
+//! format is stable and documented: integers are LEB128 varints, an enum is its variant number.
+//! Rules: variants and fields are only ever appended behind a new variant number, never reordered;
+//! a new row version is added beside the old one, and old versions decode for ever.
+
+use super::batch::Section;
+use crate::domain::{
+    CatalogEntry, Currency, CustomerId, Event, Fingerprint, HoldEnd, Money, Offer, OrderId,
+    ProductId, Quantity, RequestKey, Retry, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// First byte of every row of this version.
+pub const ROW_VERSION: u8 = 1;
+
+/// A row that is not what this program writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("unknown row version {0}: written by a newer lastunit, or damaged")]
+    Version(u8),
+    #[error("a section of the row cannot be read: {0}")]
+    Section(postcard::Error),
+    #[error("the row is empty")]
+    Empty,
+    #[error("the row holds an impossible value: {0}")]
+    Value(&'static str),
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredHeader {
+    product: u64,
+    first_revision: u64,
+    at: u64,
+    count: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRetry {
+    key: [u8; 16],
+    fingerprint: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredOffer {
+    amount: u64,
+    currency: [u8; 3],
+    limit_per_customer: Option<u32>,
+    opens_at: Option<u64>,
+    closes_at: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum StoredEnd {
+    Confirmed,
+    Released,
+    Expired,
+}
+
+#[derive(Serialize, Deserialize)]
+enum StoredEvent<'a> {
+    Created {
+        offer: StoredOffer,
+        units: u64,
+        name: &'a str,
+        sku: Option<&'a str>,
+        description: Option<&'a str>,
+        category: Option<&'a str>,
+    },
+    Purchased {
+        order: [u8; 16],
+        customer: &'a str,
+        quantity: u32,
+        unit_price: u64,
+        retry: Option<StoredRetry>,
+    },
+    Held {
+        order: [u8; 16],
+        customer: &'a str,
+        quantity: u32,
+        unit_price: u64,
+        expires_at: u64,
+        retry: Option<StoredRetry>,
+    },
+    Extended {
+        order: [u8; 16],
+        expires_at: u64,
+        retry: Option<StoredRetry>,
+    },
+    Ended {
+        order: [u8; 16],
+        end: StoredEnd,
+        retry: Option<StoredRetry>,
+    },
+    Adjusted {
+        delta: i64,
+        reason: &'a str,
+        retry: Option<StoredRetry>,
+    },
+}
+
+/// Appends one section to a buffer.
+pub fn encode_section(
+    buffer: &mut Vec<u8>,
+    product: ProductId,
+    first_revision: u64,
+    at: Timestamp,
+    events: &[Event],
+) {
+    let header = StoredHeader {
+        product: product.get(),
+        first_revision,
+        at: at.as_millis(),
+        count: u32::try_from(events.len()).unwrap_or(u32::MAX),
+    };
+    write(buffer, &header);
+    for event in events {
+        write(buffer, &StoredEvent::from(event));
+    }
+}
+
+/// Writing to memory cannot fail: there is no value here that postcard cannot write.
+fn write(buffer: &mut Vec<u8>, value: &impl Serialize) {
+    let taken = std::mem::take(buffer);
+    match postcard::to_extend(value, taken) {
+        Ok(written) => *buffer = written,
+        Err(error) => unreachable!("a fact that cannot be encoded: {error}"),
+    }
+}
+
+/// Reads a whole row.
+///
+/// # Errors
+/// [`DecodeError`] for anything that [`encode_section`] did not write.
+pub fn decode_row(row: &[u8]) -> Result<Vec<Section>, DecodeError> {
+    let mut rest = match row.split_first() {
+        None => return Err(DecodeError::Empty),
+        Some((&ROW_VERSION, rest)) => rest,
+        Some((&version, _)) => return Err(DecodeError::Version(version)),
+    };
+    let mut sections = Vec::new();
+    while !rest.is_empty() {
+        let section;
+        (section, rest) = decode_section(rest)?;
+        sections.push(section);
+    }
+    Ok(sections)
+}
+
+fn decode_section(bytes: &[u8]) -> Result<(Section, &[u8]), DecodeError> {
+    let (header, mut rest) =
+        postcard::take_from_bytes::<StoredHeader>(bytes).map_err(DecodeError::Section)?;
+    // A count can be damaged; room is made as facts are really read.
+    let mut events = Vec::with_capacity(header.count.min(4096) as usize);
+    for _ in 0..header.count {
+        let stored;
+        (stored, rest) =
+            postcard::take_from_bytes::<StoredEvent<'_>>(rest).map_err(DecodeError::Section)?;
+        events.push(Event::try_from(stored)?);
+    }
+    let section = Section {
+        product: ProductId::new(header.product).map_err(|_| DecodeError::Value("product id"))?,
+        first_revision: header.first_revision,
+        at: Timestamp::from_millis(header.at),
+        events,
+    };
+    Ok((section, rest))
+}
+
+impl From<&Retry> for StoredRetry {
+    fn from(retry: &Retry) -> Self {
+        Self { key: retry.key.0, fingerprint: retry.fingerprint.0 }
+    }
+}
+
+impl From<StoredRetry> for Retry {
+    fn from(stored: StoredRetry) -> Self {
+        Self { key: RequestKey(stored.key), fingerprint: Fingerprint(stored.fingerprint) }
+    }
+}
+
+impl From<&Offer> for StoredOffer {
+    fn from(offer: &Offer) -> Self {
+        Self {
+            amount: offer.price.amount,
+            currency: offer.price.currency.letters(),
+            limit_per_customer: offer.limit_per_customer,
+            opens_at: offer.opens_at.map(Timestamp::as_millis),
+            closes_at: offer.closes_at.map(Timestamp::as_millis),
+        }
+    }
+}
+
+impl From<StoredOffer> for Offer {
+    fn from(stored: StoredOffer) -> Self {
+        Self {
+            price: Money {
+                amount: stored.amount,
+                currency: Currency::from_journal(stored.currency),
+            },
+            limit_per_customer: stored.limit_per_customer,
+            opens_at: stored.opens_at.map(Timestamp::from_millis),
+            closes_at: stored.closes_at.map(Timestamp::from_millis),
+        }
+    }
+}
+
+impl From<HoldEnd> for StoredEnd {
+    fn from(end: HoldEnd) -> Self {
+        match end {
+            HoldEnd::Confirmed => Self::Confirmed,
+            HoldEnd::Released => Self::Released,
+            HoldEnd::Expired => Self::Expired,
+        }
+    }
+}
+
+impl From<StoredEnd> for HoldEnd {
+    fn from(stored: StoredEnd) -> Self {
+        match stored {
+            StoredEnd::Confirmed => Self::Confirmed,
+            StoredEnd::Released => Self::Released,
+            StoredEnd::Expired => Self::Expired,
+        }
+    }
+}
+
+impl<'a> From<&'a Event> for StoredEvent<'a> {
+    fn from(event: &'a Event) -> Self {
+        let retry = event.retry().map(StoredRetry::from);
+        match event {
+            Event::Created { offer, units, entry } => Self::Created {
+                offer: offer.into(),
+                units: *units,
+                name: &entry.name,
+                sku: entry.sku.as_deref(),
+                description: entry.description.as_deref(),
+                category: entry.category.as_deref(),
+            },
+            Event::Purchased { order, customer, quantity, unit_price, .. } => Self::Purchased {
+                order: order.0,
+                customer: customer.as_str(),
+                quantity: quantity.get(),
+                unit_price: *unit_price,
+                retry,
+            },
+            Event::Held { order, customer, quantity, unit_price, expires_at, .. } => Self::Held {
+                order: order.0,
+                customer: customer.as_str(),
+                quantity: quantity.get(),
+                unit_price: *unit_price,
+                expires_at: expires_at.as_millis(),
+                retry,
+            },
+            Event::Extended { order, expires_at, .. } => {
+                Self::Extended { order: order.0, expires_at: expires_at.as_millis(), retry }
+            }
+            Event::Ended { order, end, .. } => {
+                Self::Ended { order: order.0, end: (*end).into(), retry }
+            }
+            Event::Adjusted { delta, reason, .. } => {
+                Self::Adjusted { delta: *delta, reason, retry }
+            }
+        }
+    }
+}
+
+impl TryFrom<StoredEvent<'_>> for Event {
+    type Error = DecodeError;
+
+    fn try_from(stored: StoredEvent<'_>) -> Result<Self, DecodeError> {
+        Ok(match stored {
+            StoredEvent::Created { offer, units, name, sku, description, category } => {
+                let entry = CatalogEntry {
+                    name: name.into(),
+                    sku: sku.map(Into::into),
+                    description: description.map(Into::into),
+                    category: category.map(Into::into),
+                };
+                Self::Created { offer: offer.into(), units, entry: Box::new(entry) }
+            }
+            StoredEvent::Purchased { order, customer, quantity, unit_price, retry } => {
+                Self::Purchased {
+                    order: OrderId(order),
+                    customer: CustomerId::from_journal(customer),
+                    quantity: Quantity::from_journal(quantity),
+                    unit_price,
+                    retry: retry.map(Into::into),
+                }
+            }
+            StoredEvent::Held { order, customer, quantity, unit_price, expires_at, retry } => {
+                Self::Held {
+                    order: OrderId(order),
+                    customer: CustomerId::from_journal(customer),
+                    quantity: Quantity::from_journal(quantity),
+                    unit_price,
+                    expires_at: Timestamp::from_millis(expires_at),
+                    retry: retry.map(Into::into),
+                }
+            }
+            StoredEvent::Extended { order, expires_at, retry } => Self::Extended {
+                order: OrderId(order),
+                expires_at: Timestamp::from_millis(expires_at),
+                retry: retry.map(Into::into),
+            },
+            StoredEvent::Ended { order, end, retry } => Self::Ended {
+                order: OrderId(order),
+                end: end.into(),
+                retry: retry.map(Into::into),
+            },
+            StoredEvent::Adjusted { delta, reason, retry } => {
+                Self::Adjusted { delta, reason: reason.into(), retry: retry.map(Into::into) }
+            }
+        })
+    }
+}
