@@ -1,6 +1,6 @@
 //! Answers: what a command that was not refused tells its caller.
 
-use super::{CustomerId, Hold, OrderId, Stock, Timestamp};
+use super::{Currency, CustomerId, Hold, OrderId, Stock, Timestamp};
 
 /// An answer with the time of the decision behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,6 +8,8 @@ pub struct Outcome {
     pub answer: Answer,
     /// When it was decided; for a replay, when it was decided first.
     pub at: Timestamp,
+    /// What the product is sold in.
+    pub currency: Currency,
     /// This is the first answer again, under a known idempotency key.
     pub replayed: bool,
 }

@@ -105,7 +105,7 @@ impl Product {
         if fingerprint != retry.fingerprint {
             return Some(Err(Refusal::KeyReused));
         }
-        Some(Ok(Verdict::Replay(Outcome { answer, at, replayed: true })))
+        Some(Ok(Verdict::Replay(Outcome { answer, at, currency: self.currency(), replayed: true })))
     }
 
     fn decide_create(&self, offer: &Offer, units: u64, entry: &super::CatalogEntry) -> Decision {
@@ -274,6 +274,7 @@ impl Product {
                 let outcome = Outcome {
                     answer: Answer::Shown(Box::new(hold.clone())),
                     at: now,
+                    currency: self.currency(),
                     replayed: false,
                 };
                 Decision { lapsed: Vec::new(), verdict: Ok(Verdict::Replay(outcome)) }

@@ -11,6 +11,9 @@ pub const AMOUNT_MAX: u64 = 1_000_000_000_000;
 pub struct Currency([u8; 3]);
 
 impl Currency {
+    /// "No currency" in ISO 4217.
+    pub const NONE: Self = Self(*b"XXX");
+
     /// `None` unless the text is three capital ASCII letters.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {

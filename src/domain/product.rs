@@ -8,7 +8,7 @@
 
 use super::answer::Confirmed;
 use super::{
-    Answer, Customers, Event, Grace, Hold, HoldEnd, Holds, Memory, Offer, Outcome, Stock, Timestamp,
+    Answer, Currency, Customers, Event, Grace, Hold, HoldEnd, Holds, Memory, Offer, Outcome, Stock, Timestamp,
     View, promises,
 };
 
@@ -85,6 +85,11 @@ impl Product {
         self.customers.len() + self.holds.len() + self.memory.len()
     }
 
+    /// What the product is sold in; `XXX` (no currency, in ISO 4217) before it is created.
+    pub(super) fn currency(&self) -> Currency {
+        self.offer.map_or(Currency::NONE, |offer| offer.price.currency)
+    }
+
     /// What may be shown of this state; `None` before the product is created.
     #[must_use]
     pub fn view(&self) -> Option<View> {
@@ -115,7 +120,7 @@ impl Product {
             self.memory.insert(retry.key, retry.fingerprint, at, answer.clone());
         }
         debug_assert_eq!(promises::exact_sale(self), Ok(()));
-        Outcome { answer, at, replayed: false }
+        Outcome { answer, at, currency: self.currency(), replayed: false }
     }
 
     fn transition(&mut self, event: &Event, at: Timestamp) -> Answer {

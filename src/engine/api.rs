@@ -1,0 +1,51 @@
+//! What callers of the engine see.
+
+use crate::domain::{Refusal, View};
+use crate::journal::{Epoch, Seq};
+use std::fmt;
+
+/// Why a command got no outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The rules turned it down; nothing was sold.
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+    /// A bound was reached; nothing was decided. Safe to repeat.
+    #[error("the bound on {0} is reached")]
+    Overloaded(&'static str),
+    /// The journal cannot be written at the moment; nothing was decided. Safe to repeat.
+    #[error("the journal cannot be written")]
+    JournalUnavailable,
+    /// Whether it was recorded is not known. Safe to repeat with the same idempotency key only.
+    #[error("the outcome of the commit is unknown")]
+    OutcomeUnknown,
+    /// Another server owns this journal now, or this one is shutting down. Safe to repeat there.
+    #[error("this server no longer decides")]
+    NotOwner,
+}
+
+impl From<Refusal> for EngineError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Position of the batch that made a product what a view shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Version {
+    pub epoch: Epoch,
+    pub seq: Seq,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.epoch, self.seq)
+    }
+}
+
+/// Durable state of a product with its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    pub view: View,
+    pub version: Version,
+}
