@@ -8,3 +8,5 @@ pub mod clock;
 pub mod domain;
 pub mod engine;
 pub mod journal;
+pub mod telemetry;
+pub mod threads;

@@ -70,6 +70,10 @@ impl Customers {
         }
     }
 
+    pub(crate) fn reserve(&mut self, customers: usize) {
+        self.totals.reserve(customers);
+    }
+
     /// Puts back a total as a snapshot has it.
     pub(crate) fn restore(&mut self, customer: CustomerId, owned: Owned) {
         self.totals.insert(customer, owned);

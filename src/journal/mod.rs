@@ -14,8 +14,15 @@
 
 mod batch;
 mod chain;
+mod open;
+pub mod postgres;
+pub mod recovery;
+pub mod snapshot;
+pub mod sqlite;
 pub mod store;
 pub mod stored;
+pub mod writer;
 
 pub use batch::{Batch, Entry, Epoch, PartitionId, Partitions, Section, Seq};
 pub use chain::Digest;
+pub use open::{Location, Opened, connect_reader, connect_store, open, take_over};
