@@ -134,13 +134,15 @@ impl Product {
             .map(|(_, _, units)| u64::from(*units))
             .sum();
         let available = self.stock.available + freed;
-        let owned = self.customers.owned(demand.customer).total() - own;
         let wanted = u64::from(demand.quantity.get());
-        let verdict = match view.offer.limit_per_customer {
+        let over_limit = view.offer.limit_per_customer.and_then(|limit| {
+            let owned = self.customers.owned(demand.customer).total() - own;
+            let over = owned + wanted > u64::from(limit);
+            over.then_some(Refusal::CustomerLimit { limit, owned })
+        });
+        let verdict = match over_limit {
             _ if available == 0 => Err(Refusal::SoldOut),
-            Some(limit) if owned + wanted > u64::from(limit) => {
-                Err(Refusal::CustomerLimit { limit, owned })
-            }
+            Some(refusal) => Err(refusal),
             _ if available < wanted => Err(Refusal::Insufficient { available }),
             _ if demand.keyed && self.memory.is_full() => Err(Refusal::Full { table: "keys" }),
             _ if self.customers.is_full_for(demand.customer) => {
@@ -161,10 +163,12 @@ impl Product {
         now: Timestamp,
     ) -> Vec<(OrderId, &CustomerId, u32)> {
         let mut short = u64::from(demand.quantity.get()).saturating_sub(self.stock.available);
-        let owned = self.customers.owned(demand.customer);
-        let wanted = owned.total() + u64::from(demand.quantity.get());
-        let limited = offer.limit_per_customer.is_some_and(|limit| wanted > u64::from(limit));
-        let mut own_held = if limited { u64::from(owned.held) } else { 0 };
+        // The units of the customer's own holds, where the limit would refuse the demand.
+        let mut own_held = offer.limit_per_customer.map_or(0, |limit| {
+            let owned = self.customers.owned(demand.customer);
+            let wanted = owned.total() + u64::from(demand.quantity.get());
+            if wanted > u64::from(limit) { u64::from(owned.held) } else { 0 }
+        });
         let mut needed = Vec::new();
         if short == 0 && own_held == 0 {
             return needed;
