@@ -12,7 +12,9 @@
 //!                           └──▶ durable positions (watch) ──▶ projection, tail, metrics
 //! ```
 
+pub mod audit;
 mod batch;
+pub mod cat;
 mod chain;
 mod open;
 pub mod postgres;
