@@ -20,7 +20,10 @@ use crate::domain::{Product, Timestamp};
 use crate::journal::store::SnapshotRow;
 use crate::journal::writer::{JournalHandle, Work};
 use crate::journal::{snapshot, stored};
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle,
+    WrapFuture,
+};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -147,8 +150,13 @@ impl ProductActor {
             self.alarm = Some((now, timer));
             return;
         }
-        let lapsed: Vec<_> =
-            self.state.holds().lapsed(now).take(EXPIRIES_PER_TICK).map(|(order, _)| order).collect();
+        let lapsed: Vec<_> = self
+            .state
+            .holds()
+            .lapsed(now)
+            .take(EXPIRIES_PER_TICK)
+            .map(|(order, _)| order)
+            .collect();
         if !lapsed.is_empty() {
             let mut turn = Turn::default();
             for order in lapsed {

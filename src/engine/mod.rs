@@ -211,7 +211,9 @@ impl Engine {
             }
         };
         if tokio::time::timeout(snapshots_for, rounds).await.is_err() {
-            tracing::info!("not all snapshots were stored in time: the next start replays a little more");
+            tracing::info!(
+                "not all snapshots were stored in time: the next start replays a little more"
+            );
         }
         self.registry.journal.close().await;
     }

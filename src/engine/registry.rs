@@ -82,7 +82,10 @@ impl Registry {
     }
 
     /// The desk of a product; wakes it first if it sleeps.
-    pub(super) async fn desk(self: &Arc<Self>, product: ProductId) -> Result<Arc<Desk>, EngineError> {
+    pub(super) async fn desk(
+        self: &Arc<Self>,
+        product: ProductId,
+    ) -> Result<Arc<Desk>, EngineError> {
         if let Some(desk) = self.awake(product) {
             return Ok(desk);
         }
@@ -124,26 +127,29 @@ impl Registry {
     }
 
     /// Starts the actor of a product that has just got its id.
-    pub(super) async fn start_new(self: &Arc<Self>, product: ProductId) -> Result<Arc<Desk>, EngineError> {
+    pub(super) async fn start_new(
+        self: &Arc<Self>,
+        product: ProductId,
+    ) -> Result<Arc<Desk>, EngineError> {
         self.last_product_id.fetch_max(product.get(), Ordering::AcqRel);
         let slot = self.shard(product).write().entry(product).or_default().clone();
         let desk = slot.get_or_init(|| async { self.start(product, Product::default(), 0) }).await;
         Ok(desk.clone())
     }
 
-    fn start(self: &Arc<Self>, product: ProductId, state: Product, stored_revision: u64) -> Arc<Desk> {
+    fn start(
+        self: &Arc<Self>,
+        product: ProductId,
+        state: Product,
+        stored_revision: u64,
+    ) -> Arc<Desk> {
         let partition = self.partitions.of(product);
         let index = usize::from(partition.0);
         let seq = self.journal.durable().borrow()[index];
         let version = Version { epoch: self.epochs[index], seq };
         let shown = state.view().map(|view| Shown { view, version });
-        let desk = Arc::new(Desk::new(
-            product,
-            partition,
-            shown,
-            state.revision(),
-            self.bounds.clone(),
-        ));
+        let desk =
+            Arc::new(Desk::new(product, partition, shown, state.revision(), self.bounds.clone()));
         let actor = ProductActor::new(Start {
             desk: desk.clone(),
             state,
@@ -161,7 +167,10 @@ impl Registry {
     /// Lets go of a product whose actor has ended.
     pub(super) fn forget(&self, desk: &Arc<Desk>) {
         let mut shard = self.shard(desk.product).write();
-        let same = shard.get(&desk.product).and_then(|slot| slot.get()).is_some_and(|found| Arc::ptr_eq(found, desk));
+        let same = shard
+            .get(&desk.product)
+            .and_then(|slot| slot.get())
+            .is_some_and(|found| Arc::ptr_eq(found, desk));
         if same {
             shard.remove(&desk.product);
         }
@@ -169,7 +178,10 @@ impl Registry {
 
     fn drop_slot(&self, product: ProductId, slot: &Slot) {
         let mut shard = self.shard(product).write();
-        if shard.get(&product).is_some_and(|found| Arc::ptr_eq(found, slot) && found.get().is_none()) {
+        if shard
+            .get(&product)
+            .is_some_and(|found| Arc::ptr_eq(found, slot) && found.get().is_none())
+        {
             shard.remove(&product);
         }
     }

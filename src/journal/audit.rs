@@ -140,9 +140,9 @@ impl<'a> PartitionAudit<'a> {
         }
         // A live server goes on writing, and may store snapshots of what this audit has not read.
         let heads = self.reader.heads().await?;
-        let grew = heads.iter().any(|head| {
-            head.partition == self.head.partition && head.seq != self.head.seq
-        });
+        let grew = heads
+            .iter()
+            .any(|head| head.partition == self.head.partition && head.seq != self.head.seq);
         self.finish(report, grew);
         Ok(())
     }
@@ -175,7 +175,8 @@ impl<'a> PartitionAudit<'a> {
             }
         }
         if batch.seq == self.compare_at {
-            let summaries = self.products.iter().map(|(product, replayed)| (*product, replayed.summary()));
+            let summaries =
+                self.products.iter().map(|(product, replayed)| (*product, replayed.summary()));
             report.summaries.extend(summaries);
         }
         Ok(())
@@ -244,7 +245,13 @@ impl<'a> PartitionAudit<'a> {
         }
     }
 
-    fn find(&self, report: &mut Report, seq: Option<Seq>, product: Option<ProductId>, problem: String) {
+    fn find(
+        &self,
+        report: &mut Report,
+        seq: Option<Seq>,
+        product: Option<ProductId>,
+        problem: String,
+    ) {
         report.find(Finding { partition: self.head.partition, seq, product, problem });
     }
 }
@@ -261,14 +268,17 @@ impl Replayed {
         if self.broken {
             return Ok(());
         }
-        let checked = self.history.push(revision, event, at).and_then(|()| possible(&self.state, event));
+        let checked =
+            self.history.push(revision, event, at).and_then(|()| possible(&self.state, event));
         if let Err(broken) = checked {
             self.broken = true;
             return Err(broken);
         }
         self.state.apply(event, at);
         match event {
-            Event::Purchased { .. } | Event::Ended { end: HoldEnd::Confirmed, .. } => self.orders += 1,
+            Event::Purchased { .. } | Event::Ended { end: HoldEnd::Confirmed, .. } => {
+                self.orders += 1
+            }
             _ => {}
         }
         promises::exact_sale(&self.state)
@@ -308,10 +318,11 @@ fn possible(state: &Product, event: &Event) -> Result<(), Broken> {
         Event::Purchased { quantity, .. } | Event::Held { quantity, .. } => {
             stock.available >= u64::from(quantity.get())
         }
-        Event::Ended { order, .. } => state.holds().get(order).is_some(),
+        Event::Ended { order, .. } | Event::Extended { order, .. } => {
+            state.holds().get(order).is_some()
+        }
         Event::Adjusted { delta, .. } => stock.adjusted(*delta).is_some(),
         Event::Created { .. } => !state.is_created(),
-        Event::Extended { order, .. } => state.holds().get(order).is_some(),
     };
     if fits {
         return Ok(());

@@ -7,6 +7,7 @@ use super::store::{JournalReader, StoreError};
 use super::{Batch, Entry, Seq, stored};
 use crate::domain::{Event, HoldEnd, OrderId, ProductId, Timestamp};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Read in one go.
@@ -138,7 +139,11 @@ fn uuid(order: OrderId) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn time(at: Timestamp) -> String {

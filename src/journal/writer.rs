@@ -344,7 +344,9 @@ impl Writer {
                     turn.group.snapshots.push(row);
                     turn.snapshots.push(stored);
                 }
-                Work::Checkpoint { partition, seq } => turn.group.checkpoints.push((partition, seq)),
+                Work::Checkpoint { partition, seq } => {
+                    turn.group.checkpoints.push((partition, seq))
+                }
                 Work::NextProductId { drawn } => turn.ids.push(drawn),
                 Work::Close { closed } => turn.close = Some(closed),
             }
@@ -519,7 +521,8 @@ impl Writer {
 
     fn lease_is_half_over(&self) -> bool {
         let Some(lease) = self.lease else { return false };
-        let left = self.shared.lease_until.load(Ordering::Acquire).saturating_sub(self.shared.millis());
+        let left =
+            self.shared.lease_until.load(Ordering::Acquire).saturating_sub(self.shared.millis());
         u128::from(left) < lease.duration.as_millis() / 2
     }
 
@@ -564,23 +567,19 @@ impl Writer {
 impl Turn {
     fn add_section(&mut self, partition: PartitionId, section: &[u8], count: u32) {
         // A group has few partitions: the hot one, mostly.
-        let row = match self.rows.iter().position(|row| row.0 == partition) {
-            Some(index) => &mut self.rows[index],
-            None => {
-                self.rows.push((partition, vec![stored::ROW_VERSION], 0));
-                let last = self.rows.len() - 1;
-                &mut self.rows[last]
-            }
+        let row = if let Some(index) = self.rows.iter().position(|row| row.0 == partition) {
+            &mut self.rows[index]
+        } else {
+            self.rows.push((partition, vec![stored::ROW_VERSION], 0));
+            let last = self.rows.len() - 1;
+            &mut self.rows[last]
         };
         row.1.extend_from_slice(section);
         row.2 += count;
     }
 }
 
-fn tell_uncertain(
-    waiting: &mut [(PartitionId, Box<dyn Settle>)],
-    backlog: &mut VecDeque<Work>,
-) {
+fn tell_uncertain(waiting: &mut [(PartitionId, Box<dyn Settle>)], backlog: &mut VecDeque<Work>) {
     for (_, settle) in waiting {
         settle.uncertain();
     }
