@@ -4,7 +4,13 @@
 //! (which asks `domain`) → `journal` → the answer; `projection` follows the journal afterwards.
 //! ARCHITECTURE.md is the map.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod http;
 pub mod journal;
+pub mod projection;
+pub mod telemetry;
