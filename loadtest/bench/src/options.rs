@@ -87,4 +87,10 @@ pub enum Part {
         #[arg(long)]
         redis_url: String,
     },
+    /// The engine in process: one line of JSON at the end
+    #[command(name = "engine")]
+    Engine {
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
 }
