@@ -8,5 +8,6 @@ pub mod clock;
 pub mod domain;
 pub mod engine;
 pub mod journal;
+pub mod projection;
 pub mod telemetry;
 pub mod threads;
