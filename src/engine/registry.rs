@@ -8,11 +8,12 @@ use super::actor::{ProductActor, Start};
 use super::api::{EngineError, Shown, Version};
 use super::desk::{Bounds, Desk};
 use crate::clock::Clock;
-use crate::domain::{Grace, Product, ProductId, Refusal};
+use crate::domain::{Grace, Offer, Product, ProductId, Refusal, Timestamp, View};
 use crate::journal::recovery::Tail;
 use crate::journal::store::{JournalReader, StoreError};
 use crate::journal::writer::JournalHandle;
 use crate::journal::{Epoch, PartitionId, Partitions};
+use crate::telemetry::metrics::EngineMetrics;
 use actix::{Actor, ArbiterHandle};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ pub(super) struct Registry {
     arbiters: Vec<ArbiterHandle>,
     grace: Grace,
     idle_after: Duration,
+    metrics: EngineMetrics,
     last_product_id: AtomicU64,
 }
 
@@ -50,6 +52,7 @@ pub(super) struct Parts {
     pub(super) arbiters: Vec<ArbiterHandle>,
     pub(super) grace: Grace,
     pub(super) idle_after: Duration,
+    pub(super) metrics: EngineMetrics,
     pub(super) last_product_id: u64,
 }
 
@@ -68,6 +71,7 @@ impl Registry {
             arbiters: parts.arbiters,
             grace: parts.grace,
             idle_after: parts.idle_after,
+            metrics: parts.metrics,
             last_product_id: AtomicU64::new(parts.last_product_id),
         })
     }
@@ -158,6 +162,8 @@ impl Registry {
             clock: self.clock.clone(),
             registry: Arc::downgrade(self),
             idle_after: self.idle_after,
+            bounds: self.bounds.clone(),
+            expired: self.metrics.holds_expired.clone(),
         });
         let arbiter = &self.arbiters[index % self.arbiters.len()];
         desk.set_actor(ProductActor::start_in_arbiter(arbiter, |_| actor));
@@ -189,6 +195,27 @@ impl Registry {
     /// Products of a partition that are awake or being woken.
     pub(super) fn products(&self, partition: PartitionId) -> Vec<ProductId> {
         self.shards[usize::from(partition.0)].read().keys().copied().collect()
+    }
+
+    /// Products in memory whose offer has a time window that is open, with their durable state.
+    pub(super) fn open_sales(&self, now: Timestamp) -> Vec<(ProductId, View)> {
+        let awake = self.shards.iter().flat_map(|shard| {
+            let desks = shard.read();
+            desks.values().filter_map(|slot| slot.get().cloned()).collect::<Vec<_>>()
+        });
+        awake
+            .filter_map(|desk| Some((desk.product, desk.peek()?.view)))
+            .filter(|(_, view)| {
+                let Offer { opens_at, closes_at, .. } = view.offer;
+                (opens_at.is_some() || closes_at.is_some())
+                    && opens_at.is_none_or(|at| at <= now)
+                    && closes_at.is_none_or(|at| now < at)
+            })
+            .collect()
+    }
+
+    pub(super) fn last_product_id(&self) -> u64 {
+        self.last_product_id.load(Ordering::Acquire)
     }
 
     /// How many products are awake.

@@ -26,6 +26,7 @@ use super::write::{WriteError, Writer};
 use crate::clock::{self, Clock};
 use crate::journal::store::{JournalReader, StoreError};
 use crate::journal::{Batch, Digest, PartitionId, Seq};
+use crate::telemetry::metrics::ProjectionMetrics;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -74,6 +75,7 @@ pub struct Projector {
     pub durable: watch::Receiver<Vec<Seq>>,
     pub database: Database,
     pub clock: Clock,
+    pub metrics: ProjectionMetrics,
     pub config: ProjectionConfig,
 }
 
@@ -113,6 +115,7 @@ impl Projector {
             database: self.database,
             pause: self.config.retry_after,
             config: self.config,
+            metrics: self.metrics,
             pace,
             reporter,
             stopping,
@@ -185,6 +188,7 @@ struct Follower {
     durable: watch::Receiver<Vec<Seq>>,
     database: Database,
     config: ProjectionConfig,
+    metrics: ProjectionMetrics,
     pace: Pace,
     reporter: Reporter,
     stopping: watch::Receiver<bool>,
@@ -206,6 +210,7 @@ impl Follower {
                 }
                 Trouble::Away(reason) => {
                     tracing::warn!(%reason, "the projection waits");
+                    self.metrics.failures.increment(1);
                     self.reporter.waiting(reason);
                     if self.sleep(self.pause).await.is_err() {
                         break self.reporter.ended();
@@ -289,10 +294,12 @@ impl Follower {
             return self.sleep(REST_PIECE).await;
         }
         let (after, recorded_at) = (round.after.clone(), round.recorded_at);
+        let facts: usize = round.sections.iter().map(|section| section.events.len()).sum();
         in_time(apply(writer, round)).await?;
         for cursor in after {
             self.cursors[usize::from(cursor.partition.0)] = cursor;
         }
+        self.metrics.events.increment(facts as u64);
         self.pause = self.config.retry_after;
         if self.is_behind() {
             self.reporter.behind(recorded_at);

@@ -64,6 +64,12 @@ pub struct Queries {
     tables: Arc<dyn Tables>,
 }
 
+impl std::fmt::Debug for Queries {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Queries")
+    }
+}
+
 impl Queries {
     /// Over the database's pool for queries.
     #[must_use]

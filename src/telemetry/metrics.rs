@@ -245,7 +245,7 @@ impl HttpMetrics {
     }
 }
 
-/// Numbers of the engine.
+/// Numbers of the engine. The default ones go nowhere.
 #[derive(Debug, Clone)]
 pub struct EngineMetrics {
     /// Set it from a count that is kept anyway; it need not be exact.
@@ -253,7 +253,19 @@ pub struct EngineMetrics {
     pub actors: Gauge,
     pub holds: Gauge,
     pub holds_expired: Counter,
-    stock: StockMetrics,
+    stock: Option<StockMetrics>,
+}
+
+impl Default for EngineMetrics {
+    fn default() -> Self {
+        Self {
+            inflight: Gauge::noop(),
+            actors: Gauge::noop(),
+            holds: Gauge::noop(),
+            holds_expired: Counter::noop(),
+            stock: None,
+        }
+    }
 }
 
 impl EngineMetrics {
@@ -263,7 +275,7 @@ impl EngineMetrics {
             actors: registry.gauge(names::ACTORS_ACTIVE, vec![]),
             holds: registry.gauge(names::HOLDS_ACTIVE, vec![]),
             holds_expired: registry.counter(names::HOLDS_EXPIRED, vec![]),
-            stock: StockMetrics { registry: registry.clone(), shown: Arc::default() },
+            stock: Some(StockMetrics { registry: registry.clone(), shown: Arc::default() }),
         }
     }
 
@@ -271,7 +283,7 @@ impl EngineMetrics {
     /// as many products as are shown have one already.
     #[must_use]
     pub fn stock_available(&self, product: ProductId) -> Option<Gauge> {
-        self.stock.of(product)
+        self.stock.as_ref()?.of(product)
     }
 }
 
@@ -307,12 +319,22 @@ pub enum CommitFailure {
     Broken,
 }
 
-/// Numbers of the journal.
+/// Numbers of the journal. The default ones go nowhere.
 #[derive(Debug, Clone)]
 pub struct JournalMetrics {
     commit_seconds: Histogram,
     batch_events: Histogram,
     failures: Results,
+}
+
+impl Default for JournalMetrics {
+    fn default() -> Self {
+        Self {
+            commit_seconds: Histogram::noop(),
+            batch_events: Histogram::noop(),
+            failures: Results(Arc::new([])),
+        }
+    }
 }
 
 impl JournalMetrics {
@@ -342,12 +364,18 @@ impl JournalMetrics {
     }
 }
 
-/// Numbers of the projection.
+/// Numbers of the projection. The default ones go nowhere.
 #[derive(Debug, Clone)]
 pub struct ProjectionMetrics {
     pub lag_seconds: Gauge,
     pub events: Counter,
     pub failures: Counter,
+}
+
+impl Default for ProjectionMetrics {
+    fn default() -> Self {
+        Self { lag_seconds: Gauge::noop(), events: Counter::noop(), failures: Counter::noop() }
+    }
 }
 
 impl ProjectionMetrics {

@@ -16,6 +16,7 @@ use lastunit::{
     },
     engine::{Engine, EngineOptions, Placement},
     journal::{self, Location, Partitions, writer::WriterOptions},
+    telemetry::metrics::{EngineMetrics, JournalMetrics},
 };
 use tokio::runtime;
 
@@ -69,7 +70,9 @@ async fn start(folder: &std::path::Path) -> Result<(Engine, ProductId)> {
     let location = Location::Sqlite(folder.join("journal.sqlite"));
     let partitions = Partitions::new(16).context("16 partitions")?;
     let writer = WriterOptions { commit_timeout: Duration::from_secs(10) };
-    let opened = journal::open(location, partitions, clock.clone(), writer).await?;
+    let opened =
+        journal::open(location, partitions, clock.clone(), writer, JournalMetrics::default())
+            .await?;
     let options = EngineOptions {
         in_flight_max: 100_000,
         in_flight_per_product_max: 50_000,
@@ -77,7 +80,9 @@ async fn start(folder: &std::path::Path) -> Result<(Engine, ProductId)> {
         grace_ms: 30_000,
         checkpoint_facts: 100_000,
     };
-    let engine = Engine::start(opened, clock, options, Placement::Threads(1)).await?;
+    let engine =
+        Engine::start(opened, clock, options, Placement::Threads(1), EngineMetrics::default())
+            .await?;
     let currency = Currency::new("USD").context("a currency")?;
     let offer = Offer {
         price: Money { amount: 99_999, currency },
