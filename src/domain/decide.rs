@@ -52,6 +52,8 @@ struct Demand<'a> {
     customer: &'a CustomerId,
     quantity: Quantity,
     keyed: bool,
+    /// For a hold, not for a purchase.
+    held: bool,
 }
 
 impl Product {
@@ -65,7 +67,12 @@ impl Product {
         match &command.action {
             Action::Create { offer, units, entry } => self.decide_create(offer, *units, entry),
             Action::Purchase { order, customer, quantity } => {
-                let demand = Demand { customer, quantity: *quantity, keyed: retry.is_some() };
+                let demand = Demand {
+                    customer,
+                    quantity: *quantity,
+                    keyed: retry.is_some(),
+                    held: false,
+                };
                 self.decide_sale(&demand, now, |offer| Event::Purchased {
                     order: *order,
                     customer: customer.clone(),
@@ -75,10 +82,12 @@ impl Product {
                 })
             }
             Action::Hold { order, customer, quantity, hold_ms } => {
-                if self.holds.is_full() {
-                    return Refusal::Full { table: "holds" }.into();
-                }
-                let demand = Demand { customer, quantity: *quantity, keyed: retry.is_some() };
+                let demand = Demand {
+                    customer,
+                    quantity: *quantity,
+                    keyed: retry.is_some(),
+                    held: true,
+                };
                 self.decide_sale(&demand, now, |offer| Event::Held {
                     order: *order,
                     customer: customer.clone(),
@@ -94,7 +103,7 @@ impl Product {
                 self.decide_extend(*order, Action::deadline(now, *hold_ms), *extensions_max, now, retry)
             }
             Action::Expire { order } => self.decide_expire(*order, now),
-            Action::Adjust { delta, reason } => self.decide_adjust(*delta, reason, retry),
+            Action::Adjust { delta, reason } => self.decide_adjust(*delta, reason, now, retry),
             Action::LookUp { order } => self.look_up(*order, now),
         }
     }
@@ -144,7 +153,10 @@ impl Product {
             _ if available == 0 => Err(Refusal::SoldOut),
             Some(refusal) => Err(refusal),
             _ if available < wanted => Err(Refusal::Insufficient { available }),
-            _ if demand.keyed && self.memory.is_full() => Err(Refusal::Full { table: "keys" }),
+            _ if demand.held && self.holds.is_full() => Err(Refusal::Full { table: "holds" }),
+            _ if demand.keyed && self.memory.is_full_at(now) => {
+                Err(Refusal::Full { table: "keys" })
+            }
             _ if self.customers.is_full_for(demand.customer) => {
                 Err(Refusal::Full { table: "customers" })
             }
@@ -212,7 +224,7 @@ impl Product {
     ) -> Decision {
         match self.running_hold(order, now) {
             Err(refused) => refused,
-            Ok(_) if retry.is_some() && self.memory.is_full() => {
+            Ok(_) if retry.is_some() && self.memory.is_full_at(now) => {
                 Refusal::Full { table: "keys" }.into()
             }
             Ok(_) => Event::Ended { order, end, retry }.into(),
@@ -232,7 +244,7 @@ impl Product {
             Ok(hold) if hold.extensions >= extensions_max => {
                 Refusal::ExtensionsUsedUp { extensions_max }.into()
             }
-            Ok(_) if retry.is_some() && self.memory.is_full() => {
+            Ok(_) if retry.is_some() && self.memory.is_full_at(now) => {
                 Refusal::Full { table: "keys" }.into()
             }
             // An extension never shortens a hold.
@@ -253,7 +265,13 @@ impl Product {
         }
     }
 
-    fn decide_adjust(&self, delta: i64, reason: &str, retry: Option<Retry>) -> Decision {
+    fn decide_adjust(
+        &self,
+        delta: i64,
+        reason: &str,
+        now: Timestamp,
+        retry: Option<Retry>,
+    ) -> Decision {
         if !self.is_created() {
             return Refusal::UnknownProduct.into();
         }
@@ -265,7 +283,7 @@ impl Product {
             };
             return refusal.into();
         }
-        if retry.is_some() && self.memory.is_full() {
+        if retry.is_some() && self.memory.is_full_at(now) {
             return Refusal::Full { table: "keys" }.into();
         }
         Event::Adjusted { delta, reason: reason.into(), retry }.into()
