@@ -15,7 +15,7 @@
 use super::command::{Action, Command, Retry};
 use super::{
     Answer, CustomerId, Event, HoldEnd, Offer, OrderId, Outcome, Product, Quantity, Refusal,
-    Timestamp,
+    STOCKED_MAX, Timestamp,
 };
 
 /// What is to happen because of one command.
@@ -120,6 +120,9 @@ impl Product {
     fn decide_create(&self, offer: &Offer, units: u64, entry: &super::CatalogEntry) -> Decision {
         if self.is_created() {
             return Refusal::AlreadyCreated.into();
+        }
+        if units > STOCKED_MAX {
+            return Refusal::AboveMaximum { stocked: self.stock.stocked }.into();
         }
         Event::Created { offer: *offer, units, entry: Box::new(entry.clone()) }.into()
     }
@@ -275,13 +278,12 @@ impl Product {
         if !self.is_created() {
             return Refusal::UnknownProduct.into();
         }
-        if self.stock.adjusted(delta).is_none() {
-            let refusal = if delta < 0 {
-                Refusal::Insufficient { available: self.stock.available }
-            } else {
-                Refusal::AboveMaximum { stocked: self.stock.stocked }
-            };
-            return refusal.into();
+        let (taken, added) = (delta.min(0).unsigned_abs(), delta.max(0).unsigned_abs());
+        if taken > self.stock.available {
+            return Refusal::Insufficient { available: self.stock.available }.into();
+        }
+        if added > 0 && self.stock.stocked.saturating_add(added) > STOCKED_MAX {
+            return Refusal::AboveMaximum { stocked: self.stock.stocked }.into();
         }
         if retry.is_some() && self.memory.is_full_at(now) {
             return Refusal::Full { table: "keys" }.into();
