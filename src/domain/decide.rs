@@ -250,9 +250,10 @@ impl Product {
             Ok(_) if retry.is_some() && self.memory.is_full_at(now) => {
                 Refusal::Full { table: "keys" }.into()
             }
-            // An extension never shortens a hold.
+            // An extension never shortens a hold, also not one that lives on in its grace.
             Ok(hold) => {
-                Event::Extended { order, expires_at: expires_at.max(hold.expires_at), retry }.into()
+                let runs_until = self.holds.lapses_at(hold.expires_at);
+                Event::Extended { order, expires_at: expires_at.max(runs_until), retry }.into()
             }
         }
     }
