@@ -1,11 +1,9 @@
 //! Customers: how much of one product each of them owns or holds.
 
 use super::CustomerId;
+use super::bounds::CUSTOMERS_MAX;
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
-
-/// Most customers one product keeps count of.
-pub(super) const CUSTOMERS_MAX: usize = 16_000_000;
 
 /// Units of one customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

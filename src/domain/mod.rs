@@ -16,6 +16,7 @@
 //! journal (audit, recovery) own private copies that they build by `apply` alone.
 
 mod answer;
+mod bounds;
 mod command;
 mod customers;
 mod decide;

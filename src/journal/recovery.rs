@@ -137,7 +137,7 @@ impl Tail {
 /// # Errors
 /// `Damaged` when the section does not follow the state without a gap.
 pub fn replay(state: &mut Product, section: &Section) -> Result<(), StoreError> {
-    if section.first_revision > state.revision() + 1 {
+    if section.first_revision > state.revision().saturating_add(1) {
         return Err(StoreError::Damaged(format!(
             "product {}: revision {} follows {}",
             section.product,
