@@ -110,9 +110,13 @@ impl Product {
             }
             Action::Confirm { order } => self.decide_end(*order, HoldEnd::Confirmed, now, retry),
             Action::Release { order } => self.decide_end(*order, HoldEnd::Released, now, retry),
-            Action::Extend { order, hold_ms, extensions_max } => {
-                self.decide_extend(*order, Action::deadline(now, *hold_ms), *extensions_max, now, retry)
-            }
+            Action::Extend { order, hold_ms, extensions_max } => self.decide_extend(
+                *order,
+                Action::deadline(now, *hold_ms),
+                *extensions_max,
+                now,
+                retry,
+            ),
             Action::Expire { order } => self.decide_expire(*order, now),
             Action::Adjust { delta, reason } => self.decide_adjust(*delta, reason, now, retry),
             Action::LookUp { order } => self.look_up(*order, now),
@@ -220,7 +224,8 @@ impl Product {
             return Err(Refusal::UnknownProduct.into());
         }
         let Some(hold) = self.holds.get(&order) else {
-            let refusal = self.holds.end_of(&order).map_or(Refusal::UnknownReservation, Refusal::HoldOver);
+            let refusal =
+                self.holds.end_of(&order).map_or(Refusal::UnknownReservation, Refusal::HoldOver);
             return Err(refusal.into());
         };
         if self.holds.lapses_at(hold.expires_at) <= now {

@@ -183,7 +183,10 @@ impl Holds {
     pub(super) fn count(&self) -> (u64, bool) {
         let units = self.active.iter().map(|(_, hold)| u64::from(hold.quantity)).sum();
         let indexed = self.by_time.len() == self.active.len()
-            && self.active.iter().all(|(order, hold)| self.by_time.contains(&(hold.expires_at, *order)));
+            && self
+                .active
+                .iter()
+                .all(|(order, hold)| self.by_time.contains(&(hold.expires_at, *order)));
         (units, indexed)
     }
 }

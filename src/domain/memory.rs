@@ -74,9 +74,7 @@ impl Memory {
     }
 
     /// Oldest first.
-    pub fn iter(
-        &self,
-    ) -> impl Iterator<Item = (RequestKey, Fingerprint, Timestamp, &Answer)> {
+    pub fn iter(&self) -> impl Iterator<Item = (RequestKey, Fingerprint, Timestamp, &Answer)> {
         self.order.iter().filter_map(|(_, key)| {
             let (fingerprint, at, answer) = self.entries.get(key)?;
             Some((*key, *fingerprint, *at, answer))

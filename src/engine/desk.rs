@@ -42,6 +42,8 @@ struct Inbox {
 /// The bounds on commands that have no answer yet.
 #[derive(Debug)]
 pub(super) struct Bounds {
+    /// Active holds of all products in memory: counted, not bounded here.
+    pub(super) holds: AtomicUsize,
     pub(super) in_flight: AtomicUsize,
     pub(super) in_flight_max: usize,
     pub(super) per_product_max: usize,
@@ -99,6 +101,11 @@ impl Desk {
     /// Durable state; `None` while the product's creation is not durable yet.
     pub(super) fn shown(&self) -> Option<Shown> {
         self.touch();
+        self.shown.load()
+    }
+
+    /// The same for statistics: does not count as somebody's interest.
+    pub(super) fn peek(&self) -> Option<Shown> {
         self.shown.load()
     }
 

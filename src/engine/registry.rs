@@ -8,11 +8,12 @@ use super::actor::{ProductActor, Start};
 use super::api::{EngineError, Shown, Version};
 use super::desk::{Bounds, Desk};
 use crate::clock::Clock;
-use crate::domain::{Grace, Product, ProductId, Refusal};
+use crate::domain::{Grace, Offer, Product, ProductId, Refusal, Timestamp, View};
 use crate::journal::recovery::Tail;
 use crate::journal::store::{JournalReader, StoreError};
 use crate::journal::writer::JournalHandle;
 use crate::journal::{Epoch, PartitionId, Partitions};
+use crate::telemetry::metrics::EngineMetrics;
 use actix::{Actor, ArbiterHandle};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ pub(super) struct Registry {
     arbiters: Vec<ArbiterHandle>,
     grace: Grace,
     idle_after: Duration,
+    metrics: EngineMetrics,
     last_product_id: AtomicU64,
 }
 
@@ -50,6 +52,7 @@ pub(super) struct Parts {
     pub(super) arbiters: Vec<ArbiterHandle>,
     pub(super) grace: Grace,
     pub(super) idle_after: Duration,
+    pub(super) metrics: EngineMetrics,
     pub(super) last_product_id: u64,
 }
 
@@ -68,6 +71,7 @@ impl Registry {
             arbiters: parts.arbiters,
             grace: parts.grace,
             idle_after: parts.idle_after,
+            metrics: parts.metrics,
             last_product_id: AtomicU64::new(parts.last_product_id),
         })
     }
@@ -82,7 +86,10 @@ impl Registry {
     }
 
     /// The desk of a product; wakes it first if it sleeps.
-    pub(super) async fn desk(self: &Arc<Self>, product: ProductId) -> Result<Arc<Desk>, EngineError> {
+    pub(super) async fn desk(
+        self: &Arc<Self>,
+        product: ProductId,
+    ) -> Result<Arc<Desk>, EngineError> {
         if let Some(desk) = self.awake(product) {
             return Ok(desk);
         }
@@ -124,26 +131,29 @@ impl Registry {
     }
 
     /// Starts the actor of a product that has just got its id.
-    pub(super) async fn start_new(self: &Arc<Self>, product: ProductId) -> Result<Arc<Desk>, EngineError> {
+    pub(super) async fn start_new(
+        self: &Arc<Self>,
+        product: ProductId,
+    ) -> Result<Arc<Desk>, EngineError> {
         self.last_product_id.fetch_max(product.get(), Ordering::AcqRel);
         let slot = self.shard(product).write().entry(product).or_default().clone();
         let desk = slot.get_or_init(|| async { self.start(product, Product::default(), 0) }).await;
         Ok(desk.clone())
     }
 
-    fn start(self: &Arc<Self>, product: ProductId, state: Product, stored_revision: u64) -> Arc<Desk> {
+    fn start(
+        self: &Arc<Self>,
+        product: ProductId,
+        state: Product,
+        stored_revision: u64,
+    ) -> Arc<Desk> {
         let partition = self.partitions.of(product);
         let index = usize::from(partition.0);
         let seq = self.journal.durable().borrow()[index];
         let version = Version { epoch: self.epochs[index], seq };
         let shown = state.view().map(|view| Shown { view, version });
-        let desk = Arc::new(Desk::new(
-            product,
-            partition,
-            shown,
-            state.revision(),
-            self.bounds.clone(),
-        ));
+        let desk =
+            Arc::new(Desk::new(product, partition, shown, state.revision(), self.bounds.clone()));
         let actor = ProductActor::new(Start {
             desk: desk.clone(),
             state,
@@ -152,6 +162,8 @@ impl Registry {
             clock: self.clock.clone(),
             registry: Arc::downgrade(self),
             idle_after: self.idle_after,
+            bounds: self.bounds.clone(),
+            expired: self.metrics.holds_expired.clone(),
         });
         let arbiter = &self.arbiters[index % self.arbiters.len()];
         desk.set_actor(ProductActor::start_in_arbiter(arbiter, |_| actor));
@@ -161,7 +173,10 @@ impl Registry {
     /// Lets go of a product whose actor has ended.
     pub(super) fn forget(&self, desk: &Arc<Desk>) {
         let mut shard = self.shard(desk.product).write();
-        let same = shard.get(&desk.product).and_then(|slot| slot.get()).is_some_and(|found| Arc::ptr_eq(found, desk));
+        let same = shard
+            .get(&desk.product)
+            .and_then(|slot| slot.get())
+            .is_some_and(|found| Arc::ptr_eq(found, desk));
         if same {
             shard.remove(&desk.product);
         }
@@ -169,7 +184,10 @@ impl Registry {
 
     fn drop_slot(&self, product: ProductId, slot: &Slot) {
         let mut shard = self.shard(product).write();
-        if shard.get(&product).is_some_and(|found| Arc::ptr_eq(found, slot) && found.get().is_none()) {
+        if shard
+            .get(&product)
+            .is_some_and(|found| Arc::ptr_eq(found, slot) && found.get().is_none())
+        {
             shard.remove(&product);
         }
     }
@@ -177,6 +195,27 @@ impl Registry {
     /// Products of a partition that are awake or being woken.
     pub(super) fn products(&self, partition: PartitionId) -> Vec<ProductId> {
         self.shards[usize::from(partition.0)].read().keys().copied().collect()
+    }
+
+    /// Products in memory whose offer has a time window that is open, with their durable state.
+    pub(super) fn open_sales(&self, now: Timestamp) -> Vec<(ProductId, View)> {
+        let awake = self.shards.iter().flat_map(|shard| {
+            let desks = shard.read();
+            desks.values().filter_map(|slot| slot.get().cloned()).collect::<Vec<_>>()
+        });
+        awake
+            .filter_map(|desk| Some((desk.product, desk.peek()?.view)))
+            .filter(|(_, view)| {
+                let Offer { opens_at, closes_at, .. } = view.offer;
+                (opens_at.is_some() || closes_at.is_some())
+                    && opens_at.is_none_or(|at| at <= now)
+                    && closes_at.is_none_or(|at| now < at)
+            })
+            .collect()
+    }
+
+    pub(super) fn last_product_id(&self) -> u64 {
+        self.last_product_id.load(Ordering::Acquire)
     }
 
     /// How many products are awake.

@@ -120,9 +120,10 @@ impl Tail {
             })?,
         };
         for piece in pieces.into_iter().flatten() {
-            let section = stored::decode_piece(&piece.row[piece.range.clone()]).map_err(|error| {
-                StoreError::Damaged(format!("a fact of product {product}: {error}"))
-            })?;
+            let section =
+                stored::decode_piece(&piece.row[piece.range.clone()]).map_err(|error| {
+                    StoreError::Damaged(format!("a fact of product {product}: {error}"))
+                })?;
             replay(&mut state, &section)?;
         }
         // Only now: a product that could not be built must not be built without them next time.

@@ -192,11 +192,9 @@ fn stored_key(
     (key, fingerprint, at, answer): (RequestKey, Fingerprint, Timestamp, &Answer),
 ) -> Option<StoredKey<'_>> {
     let answer = match answer {
-        Answer::Purchased { order, quantity, unit_price } => StoredAnswer::Purchased {
-            order: order.0,
-            quantity: *quantity,
-            unit_price: *unit_price,
-        },
+        Answer::Purchased { order, quantity, unit_price } => {
+            StoredAnswer::Purchased { order: order.0, quantity: *quantity, unit_price: *unit_price }
+        }
         Answer::Held { order, quantity, unit_price, expires_at } => StoredAnswer::Held {
             order: order.0,
             quantity: *quantity,

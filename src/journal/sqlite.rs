@@ -1,4 +1,4 @@
-//! The journal in SQLite: the embedded default.
+//! The journal in `SQLite`: the embedded default.
 //!
 //! One writer connection in WAL mode with `synchronous = FULL`: a commit returns when the log file
 //! is synced. The file belongs to one process at a time, by a lock on `<file>.lock` that the system
@@ -77,18 +77,20 @@ impl SqliteJournal {
                 .map_err(read_error)?;
         }
         for partition in partitions.all() {
-            sqlx::query("INSERT INTO journal_partition (partition) VALUES (?) ON CONFLICT DO NOTHING")
-                .bind(partition.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(read_error)?;
+            sqlx::query(
+                "INSERT INTO journal_partition (partition) VALUES (?) ON CONFLICT DO NOTHING",
+            )
+            .bind(partition.0)
+            .execute(&mut *transaction)
+            .await
+            .map_err(read_error)?;
         }
         check_meta(&mut transaction, Some(partitions)).await?;
         transaction.commit().await.map_err(read_error)?;
         Ok(Self { connection, _lock: lock })
     }
 
-    /// The settings that durability rests on, as SQLite reports them: journal mode, synchronous.
+    /// The settings that durability rests on, as `SQLite` reports them: journal mode, synchronous.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -158,7 +160,7 @@ fn cannot_open(path: &Path, error: &sqlx::Error) -> StoreError {
     StoreError::Unfit(format!("cannot open the journal {}: {error}", path.display()))
 }
 
-/// SQLite's extended result code, if the error came from SQLite.
+/// `SQLite`'s extended result code, if the error came from `SQLite`.
 fn code(error: &sqlx::Error) -> Option<i32> {
     error.as_database_error()?.code()?.parse().ok()
 }
@@ -246,11 +248,13 @@ async fn write_group(connection: &mut SqliteConnection, group: &Group) -> Result
         .await?;
     }
     for (partition, seq) in &group.checkpoints {
-        sqlx::query("UPDATE journal_partition SET checkpoint = max(checkpoint, ?) WHERE partition = ?")
-            .bind(seq.0.cast_signed())
-            .bind(partition.0)
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "UPDATE journal_partition SET checkpoint = max(checkpoint, ?) WHERE partition = ?",
+        )
+        .bind(seq.0.cast_signed())
+        .bind(partition.0)
+        .execute(&mut *transaction)
+        .await?;
     }
     transaction.commit().await
 }

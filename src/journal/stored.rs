@@ -334,11 +334,9 @@ impl TryFrom<StoredEvent<'_>> for Event {
                 expires_at: Timestamp::from_millis(expires_at),
                 retry: retry.map(Into::into),
             },
-            StoredEvent::Ended { order, end, retry } => Self::Ended {
-                order: OrderId(order),
-                end: end.into(),
-                retry: retry.map(Into::into),
-            },
+            StoredEvent::Ended { order, end, retry } => {
+                Self::Ended { order: OrderId(order), end: end.into(), retry: retry.map(Into::into) }
+            }
             StoredEvent::Adjusted { delta, reason, retry } => {
                 Self::Adjusted { delta, reason: reason.into(), retry: retry.map(Into::into) }
             }
