@@ -103,7 +103,9 @@ impl<K: Hash + Eq, V, S: BuildHasher> Table<K, V, S> {
     /// Takes a value out. The last row moves into its place, so the rows stay dense.
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         let wanted = self.place_of(key, 0);
-        let found = self.index.find_entry(wanted.spread(), |place| is_at(&self.pages, *place, wanted.hash, key));
+        let found = self
+            .index
+            .find_entry(wanted.spread(), |place| is_at(&self.pages, *place, wanted.hash, key));
         let (place, _) = found.ok()?.remove();
         let last = self.pages.last_mut()?.pop()?;
         if self.pages.last().is_some_and(Vec::is_empty) {
@@ -114,7 +116,8 @@ impl<K: Hash + Eq, V, S: BuildHasher> Table<K, V, S> {
             last
         } else {
             let moved = self.place_of(&last.0, last_row);
-            if let Some(moved) = self.index.find_mut(moved.spread(), |other| other.row == last_row) {
+            if let Some(moved) = self.index.find_mut(moved.spread(), |other| other.row == last_row)
+            {
                 moved.row = place.row;
             }
             std::mem::replace(self.row_mut(place.row), last)
@@ -155,7 +158,8 @@ impl<K: Hash + Eq, V, S: BuildHasher> Table<K, V, S> {
 
     fn find(&self, key: &K) -> Option<Place> {
         let wanted = self.place_of(key, 0);
-        let found = self.index.find(wanted.spread(), |place| is_at(&self.pages, *place, wanted.hash, key));
+        let found =
+            self.index.find(wanted.spread(), |place| is_at(&self.pages, *place, wanted.hash, key));
         found.copied()
     }
 
