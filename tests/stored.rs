@@ -6,6 +6,7 @@
 //!
 //! Replay: proptest prints the smallest failing case and keeps its seed in
 //! `proptest-regressions/`; `PROPTEST_CASES=10000 cargo test --test stored` looks longer.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use lastunit::domain::promises;
 use lastunit::domain::{
@@ -35,8 +36,8 @@ ac02040404040404040404040404040404040401010e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0eac0204
 
 /// The digest of that row as the first batch of partition 3, and of it again as the second.
 const GOLDEN_DIGESTS: [&str; 2] = [
-    "f9fccb3303b4874e93345cd15988672959c90f0669e8e3d2e7421afc0061fcf4",
-    "@D2@",
+    "24060914df9fa27e58280b1c9bbf5ec57c2642f9091618f5ece3ed8526bde19f",
+    "edf029199e405a977633436f54b7bb3f58271821971f09d841d739c4d3f13dff",
 ];
 
 /// The state those facts make.
@@ -101,8 +102,11 @@ fn end() -> impl Strategy<Value = HoldEnd> {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        (offer(), any::<u64>(), entry())
-            .prop_map(|(offer, units, entry)| Event::Created { offer, units, entry }),
+        (offer(), any::<u64>(), entry()).prop_map(|(offer, units, entry)| Event::Created {
+            offer,
+            units,
+            entry
+        }),
         (order(), customer(), quantity(), any::<u64>(), retry()).prop_map(
             |(order, customer, quantity, unit_price, retry)| Event::Purchased {
                 order,
@@ -122,9 +126,16 @@ fn event() -> impl Strategy<Value = Event> {
                 retry
             }
         ),
-        (order(), at(), retry())
-            .prop_map(|(order, expires_at, retry)| Event::Extended { order, expires_at, retry }),
-        (order(), end(), retry()).prop_map(|(order, end, retry)| Event::Ended { order, end, retry }),
+        (order(), at(), retry()).prop_map(|(order, expires_at, retry)| Event::Extended {
+            order,
+            expires_at,
+            retry
+        }),
+        (order(), end(), retry()).prop_map(|(order, end, retry)| Event::Ended {
+            order,
+            end,
+            retry
+        }),
         (any::<i64>(), any::<String>(), retry()).prop_map(|(delta, reason, retry)| {
             Event::Adjusted { delta, reason: reason.into(), retry }
         }),
@@ -162,7 +173,8 @@ fn state() -> impl Strategy<Value = Product> {
     (offer(), 0..60u64, vec(step, 0..80)).prop_map(|(mut offer, units, steps)| {
         (offer.opens_at, offer.closes_at) = (None, None);
         let mut product = Product::default();
-        product.apply(&Event::Created { offer, units, entry: Box::default() }, Timestamp::default());
+        product
+            .apply(&Event::Created { offer, units, entry: Box::default() }, Timestamp::default());
         let mut now = 0;
         for (index, (kind, who, units, later, keyed)) in (0u8..).zip(steps) {
             now += later;

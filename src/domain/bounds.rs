@@ -98,7 +98,10 @@ mod tests {
         let next = HOLDS_MAX;
         assert_eq!(refusal(hold(next, "bob", 1), 2), Some(FULL_HOLDS));
         // What comes before it.
-        assert_eq!(refusal(hold(next, "bob", 1), 1_000), Some(Refusal::Closed { closed_at: at(1_000) }));
+        assert_eq!(
+            refusal(hold(next, "bob", 1), 1_000),
+            Some(Refusal::Closed { closed_at: at(1_000) })
+        );
         assert_eq!(refusal(hold(next, "bob", 3), 2), Some(Refusal::Insufficient { available: 2 }));
         let limit = Refusal::CustomerLimit { limit: 5_500, owned: HOLDS_MAX as u64 };
         assert_eq!(refusal(hold(next, "ann", 501), 2), Some(limit));
@@ -118,7 +121,8 @@ mod tests {
             assert_eq!(take(&mut product, &keyed(number, buy(100 + number, "ann", 1)), 1), None);
         }
         let mut refusal = |action, now| take(&mut product, &keyed(KEYS_MAX, action), now);
-        let extend = |extensions_max| Action::Extend { order: order(1), hold_ms: 9, extensions_max };
+        let extend =
+            |extensions_max| Action::Extend { order: order(1), hold_ms: 9, extensions_max };
         for action in [
             buy(99_999, "bob", 1),
             hold(99_999, "bob", 1),
@@ -168,7 +172,10 @@ mod tests {
         let next = CUSTOMERS_MAX;
         assert_eq!(refusal(buy(next, "one more", 1), 1), Some(FULL_CUSTOMERS));
         assert_eq!(refusal(hold(next, "one more", 1), 1), Some(FULL_CUSTOMERS));
-        assert_eq!(refusal(buy(next, "one more", 2), 1), Some(Refusal::Insufficient { available: 1 }));
+        assert_eq!(
+            refusal(buy(next, "one more", 2), 1),
+            Some(Refusal::Insufficient { available: 1 })
+        );
         assert_eq!(refusal(buy(next, "customer 0", 1), 1), None);
         assert_eq!(refusal(buy(next + 1, "one more", 1), 1), Some(Refusal::SoldOut));
     }

@@ -78,12 +78,8 @@ impl Product {
         match &command.action {
             Action::Create { offer, units, entry } => self.decide_create(offer, *units, entry),
             Action::Purchase { order, customer, quantity } => {
-                let demand = Demand {
-                    customer,
-                    quantity: *quantity,
-                    keyed: retry.is_some(),
-                    held: false,
-                };
+                let demand =
+                    Demand { customer, quantity: *quantity, keyed: retry.is_some(), held: false };
                 self.decide_sale(&demand, now, |offer| Event::Purchased {
                     order: *order,
                     customer: customer.clone(),
@@ -93,12 +89,8 @@ impl Product {
                 })
             }
             Action::Hold { order, customer, quantity, hold_ms } => {
-                let demand = Demand {
-                    customer,
-                    quantity: *quantity,
-                    keyed: retry.is_some(),
-                    held: true,
-                };
+                let demand =
+                    Demand { customer, quantity: *quantity, keyed: retry.is_some(), held: true };
                 self.decide_sale(&demand, now, |offer| Event::Held {
                     order: *order,
                     customer: customer.clone(),
@@ -154,7 +146,8 @@ impl Product {
             return refusal.into();
         }
         let short = u64::from(demand.quantity.get()).saturating_sub(self.stock.available);
-        let lapsed = self.lapsed_needed(short, self.over_limit_with_holds(demand, &view.offer), now);
+        let lapsed =
+            self.lapsed_needed(short, self.over_limit_with_holds(demand, &view.offer), now);
         let freed = units_of(&lapsed);
         let own = units_of(lapsed.iter().filter(|(_, hold)| hold.customer == *demand.customer));
         let available = self.stock.available + freed;

@@ -13,9 +13,9 @@
 
 use super::bounds::{ENDS_MAX, HOLDS_MAX};
 use super::memory::is_old;
+use super::table::Table;
 use super::{CustomerId, OrderId, Timestamp};
 use foldhash::fast::RandomState;
-use indexmap::IndexMap;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// An active hold.
@@ -48,7 +48,7 @@ pub struct Grace {
 /// The holds of one product, by order and by time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holds {
-    active: IndexMap<OrderId, Hold, RandomState>,
+    active: Table<OrderId, Hold, RandomState>,
     by_time: BTreeSet<(Timestamp, OrderId)>,
     ended: HashMap<OrderId, HoldEnd, RandomState>,
     ended_order: VecDeque<(Timestamp, OrderId)>,
@@ -139,13 +139,9 @@ impl Holds {
 
     /// Takes an active hold out and remembers how it went.
     pub(super) fn end(&mut self, order: &OrderId, end: HoldEnd, at: Timestamp) -> Option<Hold> {
-        let hold = self.active.swap_remove(order)?;
+        let hold = self.active.remove(order)?;
         self.by_time.remove(&(hold.expires_at, *order));
         self.restore_end(*order, end, at);
-        // A burst of holds leaves room behind that nothing would ever use again.
-        if self.active.capacity() > 1024 && self.active.len() < self.active.capacity() / 4 {
-            self.active.shrink_to(self.active.len() * 2);
-        }
         Some(hold)
     }
 
@@ -185,7 +181,7 @@ impl Holds {
     /// The sum over all holds, and whether the index by time holds exactly the active ones. Walks
     /// everything: for audits and tests.
     pub(super) fn count(&self) -> (u64, bool) {
-        let units = self.active.values().map(|hold| u64::from(hold.quantity)).sum();
+        let units = self.active.iter().map(|(_, hold)| u64::from(hold.quantity)).sum();
         let indexed = self.by_time.len() == self.active.len()
             && self
                 .active

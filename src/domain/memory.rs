@@ -5,9 +5,10 @@
 //! counted in the product's own time, that is from event to event. Refusals are not remembered.
 
 use super::bounds::KEYS_MAX;
+use super::table::Table;
 use super::{Answer, Fingerprint, RequestKey, Timestamp};
 use foldhash::fast::RandomState;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 /// How long answers and ends of holds are remembered, in milliseconds: 24 hours.
 pub const REMEMBERED_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -21,7 +22,7 @@ pub(super) const fn is_old(at: Timestamp, now: Timestamp) -> bool {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
     /// Keys are hashes already; a fast second hash is enough.
-    entries: HashMap<RequestKey, (Fingerprint, Timestamp, Answer), RandomState>,
+    entries: Table<RequestKey, (Fingerprint, Timestamp, Answer), RandomState>,
     order: VecDeque<(Timestamp, RequestKey)>,
 }
 

@@ -29,6 +29,7 @@ mod product;
 pub mod promises;
 mod refusal;
 mod stock;
+mod table;
 mod view;
 
 pub use answer::{Answer, Confirmed, Outcome};

@@ -82,9 +82,7 @@ impl Ledger {
     /// Held as far as anybody has written down, but its time is past.
     pub fn has_lapsed(&self, order: OrderId, now: Timestamp) -> bool {
         self.lines.iter().any(|line| {
-            line.order == order
-                && matches!(line.state, State::Held { .. })
-                && !self.runs(line, now)
+            line.order == order && matches!(line.state, State::Held { .. }) && !self.runs(line, now)
         })
     }
 
@@ -293,7 +291,11 @@ impl Ledger {
             State::Over { end, at } => {
                 let day_over = now.as_millis() - at.as_millis() > DAY;
                 let known = !day_over || remembers.end_of(&order);
-                return Err(if known { Refusal::HoldOver(end) } else { Refusal::UnknownReservation });
+                return Err(if known {
+                    Refusal::HoldOver(end)
+                } else {
+                    Refusal::UnknownReservation
+                });
             }
             State::Held { since, until, extended } => (since, until, extended),
         };

@@ -9,6 +9,7 @@
 //!
 //! Replay: a failure prints the command, `LASTUNIT_SEED=<seed> cargo test --test model`; it runs the
 //! one product that failed. `LASTUNIT_STEPS` sets how many steps a run has.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod chance;
 mod ledger;
@@ -197,9 +198,9 @@ impl Shop {
         self.recent.push_back((self.now, command.clone()));
         let now = self.now;
         let decision = self.product.decide(&command, now);
-        let known = command.retry.and_then(|retry| {
-            self.ledger.recall(retry.key, retry.fingerprint, now, &self.product)
-        });
+        let known = command
+            .retry
+            .and_then(|retry| self.ledger.recall(retry.key, retry.fingerprint, now, &self.product));
         if known.is_none() {
             self.compare_view(&command.action);
         }

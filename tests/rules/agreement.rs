@@ -11,7 +11,8 @@ fn the_view_agrees_with_the_rules_in_every_small_situation() {
     let mut asked = 0;
     for units in 0..3u64 {
         for held in 0..=units {
-            for (opens, closes) in [(None, None), (Some(5), None), (None, Some(12)), (Some(5), Some(12))]
+            for (opens, closes) in
+                [(None, None), (Some(5), None), (None, Some(12)), (Some(5), Some(12))]
             {
                 for grace in [false, true] {
                     asked += one_situation(units, held, opens, closes, grace);
@@ -32,8 +33,7 @@ fn one_situation(
 ) -> usize {
     let mut asked = 0;
     for now in 4..20 {
-        for question in
-            ["buy B bob 1", "buy B bob 2", "hold B bob 1 for 9", "buy B bob 1 key k#1"]
+        for question in ["buy B bob 1", "buy B bob 2", "hold B bob 1 for 9", "buy B bob 1 key k#1"]
         {
             let mut clerk = Clerk::default();
             let mut create = format!("create {units}");

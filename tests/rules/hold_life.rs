@@ -114,9 +114,13 @@ fn every_end_is_the_last() {
             let first = clerk.take(end, time("1000"));
             let over = clerk.product.holds().is_empty();
             let stock = clerk.stock();
-            for again in ["confirm A", "release A", "extend A for 500 max 2", "expire A", "show A"] {
+            for again in ["confirm A", "release A", "extend A for 500 max 2", "expire A", "show A"]
+            {
                 let said = clerk.take(again, time("1000"));
-                assert!(!over || said.starts_with("no: "), "{state}, {end} ({first}), {again}: {said}");
+                assert!(
+                    !over || said.starts_with("no: "),
+                    "{state}, {end} ({first}), {again}: {said}"
+                );
                 if !over {
                     break;
                 }

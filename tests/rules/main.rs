@@ -10,6 +10,7 @@
 //!
 //! Replay: `cargo test --test rules <name of the table>`; a failure prints the whole statement as it
 //! really went.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod agreement;
 mod grace;

@@ -98,7 +98,8 @@ impl Clerk {
     /// The short way to a refusal must say what the rules say, and only that.
     fn view_agrees(&self, command: &Command, decision: &Decision, now: Timestamp) {
         let sale = matches!(command.action, Action::Purchase { .. } | Action::Hold { .. });
-        let known = command.retry.is_some_and(|retry| self.product.memory().get(&retry.key).is_some());
+        let known =
+            command.retry.is_some_and(|retry| self.product.memory().get(&retry.key).is_some());
         let Some(view) = self.product.view().filter(|_| sale && !known) else { return };
         let to_all = match decision.verdict {
             Err(
