@@ -1,10 +1,11 @@
 //! The witness: judges every answer against the truth.
 //!
 //! A product's facts have one order, and each of them became durable at one moment. An answer is
-//! honest if there is a place in that order, not before what was durable when the request began, at
-//! which the rules themselves (`Product::decide`) give that answer, and everything up to that place
-//! is durable when the answer arrives. That is linearizability, with durability asked of refusals
-//! and views as well (promise 7). What was answered with "nothing was decided" must never show up.
+//! honest if there is a place in that order at which the rules themselves (`Product::decide`) give
+//! that answer, not before anything that somebody had been told of when the request began (or that
+//! the asked node knew to be durable), and not behind what is durable when the answer arrives. That
+//! is linearizability, with durability asked of refusals and views as well (promise 7). What was
+//! answered with "nothing was decided" must never show up.
 
 use super::nodes::Node;
 use super::shop::new_order;
@@ -19,7 +20,7 @@ use lastunit::engine::{EngineError, Shown, Version};
 pub struct Asked {
     number: u64,
     product: ProductId,
-    /// Revision that was durable.
+    /// Revision that somebody knew of.
     base: usize,
     /// Newest version that had been shown.
     floor: Version,
@@ -53,7 +54,10 @@ impl World {
         self.questions += 1;
         let number = self.questions;
         self.note(format_args!("#{number} to node {}, product {product}: {what:?}", node.number));
-        let base = self.truth.revision(product);
+        let durable = node.engine.durable()[usize::from(self.disk.partitions.of(product).0)];
+        let known = self.truth.moments(product).iter().rposition(|moment| moment.seq <= durable);
+        let told = self.told.get(&product).copied().unwrap_or_default();
+        let base = told.max(known.unwrap_or_default());
         let floor = self.shown.get(&product).copied().unwrap_or_default();
         Asked { number, product, base, floor, at: node.clock.now() }
     }
@@ -81,15 +85,17 @@ impl World {
     ) {
         self.note(format_args!("#{} {reply:?}", asked.number));
         let place = Self::place(asked, node);
-        let honest = match reply {
+        let decided_at = match reply {
             Ok(outcome) => self.judge_outcome(asked, &place, command, outcome),
             Err(EngineError::Refused(refusal)) => {
                 let refused = Err(*refusal);
                 self.decided_somewhere(asked, &place, command, |verdict| *verdict == refused)
             }
-            Err(_) => true,
+            Err(_) => Some(0),
         };
-        if !honest {
+        if let Some(revision) = decided_at {
+            self.tell(asked.product, revision);
+        } else {
             let base = asked.base;
             let newest = self.truth.revision(asked.product);
             let state = self.truth.newest(asked.product).view();
@@ -101,14 +107,20 @@ impl World {
         self.remember(asked, command, reply);
     }
 
-    /// A success: its fact is durable, and it is this fact that was answered.
+    /// Somebody knows now that the product has got this far.
+    fn tell(&mut self, product: ProductId, revision: usize) {
+        let told = self.told.entry(product).or_default();
+        *told = revision.max(*told);
+    }
+
+    /// A success: its fact is durable, and it is this fact that was answered. Gives its revision.
     fn judge_outcome(
         &self,
         asked: &Asked,
         place: &Place,
         command: &Command,
         outcome: &Outcome,
-    ) -> bool {
+    ) -> Option<usize> {
         if matches!(outcome.answer, Answer::Shown(_)) {
             return self.decided_somewhere(asked, place, command, |verdict| {
                 matches!(verdict, Ok(Verdict::Replay(shown)) if shown.answer == outcome.answer)
@@ -118,22 +130,24 @@ impl World {
         let first = Outcome { replayed: false, ..outcome.clone() };
         // A replay repeats something that may be older than the question.
         let from = if outcome.replayed { 1 } else { asked.base + 1 };
-        moments[from.min(moments.len())..]
-            .iter()
-            .any(|moment| moment.outcome.as_ref() == Some(&first) && moment.retry == command.retry)
-            && (!outcome.replayed || command.retry.is_some())
+        let fits = |moment: &Moment| {
+            moment.outcome.as_ref() == Some(&first) && moment.retry == command.retry
+        };
+        let at = (from..moments.len()).find(|at| fits(&moments[*at]))?;
+        (!outcome.replayed || command.retry.is_some()).then_some(at)
     }
 
-    /// Whether some durable state gives this verdict.
+    /// The first durable state that gives this verdict, by revision.
     fn decided_somewhere(
         &self,
         asked: &Asked,
         place: &Place,
         command: &Command,
         fits: impl Fn(&Result<Verdict, Refusal>) -> bool,
-    ) -> bool {
-        self.truth.moments(asked.product)[asked.base..].iter().any(|moment| {
-            let state = place.state(moment);
+    ) -> Option<usize> {
+        let moments = self.truth.moments(asked.product);
+        (asked.base..moments.len()).find(|revision| {
+            let state = place.state(&moments[*revision]);
             let times = place.times_of(&state);
             times.iter().any(|at| fits(&state.decide(command, *at).verdict))
         })
@@ -180,7 +194,7 @@ impl World {
         let Shown { view, version } = shown;
         let revision = usize::try_from(view.revision).map_err(|error| error.to_string())?;
         if revision < asked.base {
-            return Err(format!("revision {} was durable before", asked.base));
+            return Err(format!("revision {} was known before", asked.base));
         }
         let moments = self.truth.moments(asked.product);
         let moment = moments.get(revision).ok_or("this revision is not durable")?;
@@ -200,6 +214,7 @@ impl World {
         }
         let newest = self.shown.entry(asked.product).or_default();
         *newest = (*newest).max(*version);
+        self.tell(asked.product, revision);
         Ok(())
     }
 

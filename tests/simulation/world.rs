@@ -45,6 +45,8 @@ pub struct World {
     pub failure: Option<String>,
     /// Questions to nodes so far.
     pub questions: u64,
+    /// The newest revision of each product that some answer depended on.
+    pub told: BTreeMap<ProductId, usize>,
     /// The newest version of each product that anybody was shown.
     pub shown: BTreeMap<ProductId, Version>,
     clock: Clock,
@@ -68,6 +70,7 @@ impl World {
             log,
             failure: None,
             questions: 0,
+            told: BTreeMap::new(),
             shown: BTreeMap::new(),
             clock: Clock::manual(BEGINNING),
             connections: 0,
