@@ -345,11 +345,11 @@ impl JournalReader for MemoryJournal {
         after: Seq,
         _: usize,
     ) -> Result<Vec<Batch>, StoreError> {
-        // Three at a time: so that reading on behind the last one is tested as well.
+        // A few at a time: so that reading on behind the last one is tested as well.
         let behind = |row: &&Batch| row.seq > after;
         let read = |world: &mut World| {
             let rows = &world.disk.rows[usize::from(partition.0)];
-            rows.iter().filter(behind).take(3).cloned().collect()
+            rows.iter().filter(behind).take(20).cloned().collect()
         };
         self.call(read).await
     }
