@@ -12,7 +12,7 @@
 use super::chance::Disturbance;
 use super::nodes::{self, Node, Nodes};
 use super::shopper::{self, End, pause};
-use super::world::{Shared, World};
+use super::world::{Shared, Trouble, World};
 use actix::System;
 use lastunit::domain::{ProductId, promises};
 use std::future::Future;
@@ -25,13 +25,20 @@ const PRODUCTS: u64 = 4;
 /// More customers than units at the very end.
 const TOO_MANY: u64 = 3;
 
-/// Runs a future on a runtime of its own in virtual time and drops that as it stands.
-fn in_one_life<T>(future: impl Future<Output = T>) -> T {
+/// Runs a future on a runtime of its own in virtual time and drops that as it stands. Whether all
+/// promises have held so far.
+fn in_one_life(world: &Shared, future: impl Future<Output = ()>) -> bool {
     let system = System::with_tokio_rt(|| {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_time().start_paused(true).build().expect("a runtime")
     });
-    system.block_on(future)
+    system.block_on(async {
+        begin(world);
+        future.await;
+        let mut world = world.lock();
+        world.end_life();
+        world.failure.is_none()
+    })
 }
 
 /// Runs one seed to its end; the world then holds its log and what went wrong.
@@ -39,20 +46,17 @@ pub fn run(seed: u64) -> Shared {
     let world = World::new(seed);
     let crashes = world.lock().weather.lives;
     for life in 0..=crashes {
-        in_one_life(one_life(&world, life < crashes));
-        if is_over(&world) {
+        if !in_one_life(&world, one_life(&world, life < crashes)) {
             return world;
         }
     }
-    in_one_life(last_life(&world));
+    {
+        let mut world = world.lock();
+        world.weather.clear_up();
+        world.trouble = Trouble::default();
+    }
+    in_one_life(&world, last_life(&world));
     world
-}
-
-/// Ends the time of a runtime; whether something went wrong in it.
-fn is_over(world: &Shared) -> bool {
-    let mut world = world.lock();
-    world.end_life();
-    world.failure.is_some()
 }
 
 fn begin(world: &Shared) {
@@ -64,7 +68,6 @@ fn begin(world: &Shared) {
 }
 
 async fn one_life(world: &Shared, crashes: bool) {
-    begin(world);
     let day = async {
         let nodes = Nodes::default();
         nodes.push(nodes::start_until_ready(world).await);
@@ -197,12 +200,6 @@ async fn come_to_rest(world: &Shared, nodes: &Nodes) {
 }
 
 async fn last_life(world: &Shared) {
-    {
-        let mut world = world.lock();
-        world.weather.clear_up();
-        world.trouble = super::world::Trouble::default();
-    }
-    begin(world);
     let node = nodes::start_until_ready(world).await;
     repeat_open_wishes(world, &node).await;
     let_holds_end(world, &node).await;
