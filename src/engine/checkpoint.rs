@@ -6,9 +6,10 @@
 //! large a product grows.
 
 use super::actor::TakeSnapshot;
+use super::api::EngineError;
 use super::registry::Registry;
 use crate::journal::PartitionId;
-use crate::journal::writer::{JournalState, Work};
+use crate::journal::writer::Work;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -42,12 +43,12 @@ pub(super) async fn round(registry: &Arc<Registry>, partition: PartitionId) -> b
             .filter(|product| registry.partitions.of(*product) == partition),
     );
     for product in products {
-        // Not there any more: it retired meanwhile, and did so with a snapshot.
-        let Ok(desk) = registry.desk(product).await else {
-            if registry.journal.state() != JournalState::Ready {
-                return false;
-            }
-            continue;
+        let desk = match registry.desk(product).await {
+            Ok(desk) => desk,
+            // Its id was drawn, but no fact of it is known: there is nothing to cover.
+            Err(EngineError::Refused(_)) => continue,
+            // It could not be loaded: its facts are in the journal alone and must stay in sight.
+            Err(_) => return false,
         };
         let (stored, wait) = oneshot::channel();
         let Some(actor) = desk.actor() else { return false };

@@ -104,9 +104,7 @@ impl Registry {
     async fn wake(self: Arc<Self>, product: ProductId) -> Result<Arc<Desk>, EngineError> {
         let slot = self.shard(product).write().entry(product).or_default().clone();
         let woken = slot.get_or_try_init(|| self.load(product)).await.cloned();
-        if woken.is_err() {
-            self.drop_slot(product, &slot);
-        }
+        self.leave(product, slot);
         woken
     }
 
@@ -182,12 +180,17 @@ impl Registry {
         }
     }
 
-    fn drop_slot(&self, product: ProductId, slot: &Slot) {
+    /// Steps away from a slot. One that stayed empty is taken down by the last who waited at it and
+    /// no earlier: whoever filled it afterwards would have an actor that nobody finds, and the next
+    /// caller would start a second one of the same product.
+    fn leave(&self, product: ProductId, slot: Slot) {
+        if slot.get().is_some() {
+            return;
+        }
         let mut shard = self.shard(product).write();
-        if shard
-            .get(&product)
-            .is_some_and(|found| Arc::ptr_eq(found, slot) && found.get().is_none())
-        {
+        drop(slot);
+        let abandoned = |found: &Slot| found.get().is_none() && Arc::strong_count(found) == 1;
+        if shard.get(&product).is_some_and(abandoned) {
             shard.remove(&product);
         }
     }
