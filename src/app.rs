@@ -139,5 +139,5 @@ pub fn migrate(_config: &Config) -> Result<(), StartError> {
 /// # Errors
 /// When it cannot be written, which a test rules out.
 pub fn openapi() -> Result<String, StartError> {
-    Err(StartError::new("openapi is not wired yet"))
+    http::openapi().to_pretty_json().map_err(|error| StartError::new(error.to_string()))
 }

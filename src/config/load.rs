@@ -77,7 +77,6 @@ fn from_environment(name: &str, text: &str) -> Result<Serialized<Value>, ConfigE
         Some(Value::Integer(_)) => {
             Value::Integer(text.trim().parse().map_err(|_| wrong("an integer"))?)
         }
-        Some(Value::Float(_)) => Value::Float(text.trim().parse().map_err(|_| wrong("a number"))?),
         Some(Value::Boolean(_)) => {
             Value::Boolean(text.trim().parse().map_err(|_| wrong("true or false"))?)
         }
@@ -161,7 +160,7 @@ mod tests {
         assert_eq!(config.server.listen.port(), 3);
         assert_eq!(config.data_dir, PathBuf::from("7"));
         assert_eq!(config.server.headers_max, 50);
-        assert!((config.projection.rest_factor_busy - 2.0).abs() < f64::EPSILON);
+        assert_eq!(config.projection.rest_factor_busy, 2);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 pub const DEFAULT: &str = include_str!("../../config/default.toml");
 
 /// All settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub data_dir: PathBuf,

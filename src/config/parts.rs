@@ -47,17 +47,17 @@ impl DatabaseConfig {
 }
 
 /// `[projection]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectionConfig {
     pub batch_bytes_max: usize,
-    pub rest_factor_busy: f64,
+    pub rest_factor_busy: u32,
 }
 
 impl ProjectionConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("projection.batch_bytes_max", self.batch_bytes_max, 4_096..=67_108_864)?;
-        within("projection.rest_factor_busy", self.rest_factor_busy, 0.0..=100.0)
+        within("projection.rest_factor_busy", self.rest_factor_busy, 0..=100)
     }
 }
 

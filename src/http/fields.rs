@@ -32,7 +32,8 @@ impl Whole {
     }
 
     /// Decimal digits, with a minus where there is one.
-    fn from_digits(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn from_digits(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('-').unwrap_or(text);
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;

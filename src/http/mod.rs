@@ -13,18 +13,29 @@
 
 mod body;
 mod checks;
+mod docs;
 mod fields;
+mod health;
 mod idempotency;
 mod measured;
+mod numbers;
+mod openapi;
 pub mod order_ref;
+mod orders;
+mod params;
 pub mod problem;
+mod products;
 mod purchases;
+mod reservations;
 mod respond;
 mod routes;
 pub mod server;
+mod stock;
 mod time;
+mod waiting;
 
 pub use body::BodyLimits;
+pub use openapi::openapi;
 pub use routes::router;
 
 use crate::clock::Clock;
@@ -61,7 +72,7 @@ impl From<&ServerConfig> for BodyLimits {
 }
 
 /// What the handlers need, as the start of the server hands it over.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ApiParts {
     pub engine: Engine,
     pub queries: Queries,
@@ -73,11 +84,10 @@ pub struct ApiParts {
 }
 
 /// What the handlers share. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Api(Arc<Shared>);
 
 /// The inside of [`Api`].
-#[derive(Debug)]
 pub struct Shared {
     parts: ApiParts,
     purchase_results: Results,

@@ -71,9 +71,9 @@ fn currency<S: Serializer>(
 }
 
 /// One page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Page<T> {
+pub struct Page<T: utoipa::ToSchema> {
     pub data: Vec<T>,
     /// What to pass as `cursor` for the next page; `null` at the end.
     pub next_cursor: Option<String>,

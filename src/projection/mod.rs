@@ -1,7 +1,7 @@
 //! Local stand-in for the projection.
 
 use crate::domain::{
-    CatalogEntry, Currency, CustomerId, Offer, OrderId, ProductId, Stock, Timestamp,
+    CatalogEntry, CustomerId, HoldEnd, Money, Offer, OrderId, ProductId, Stock, Timestamp,
 };
 use crate::journal::Seq;
 use std::time::Duration;
@@ -20,8 +20,9 @@ pub struct ProductRow {
     pub product: ProductId,
     pub entry: CatalogEntry,
     pub offer: Offer,
-    pub stock: Stock,
     pub created_at: Timestamp,
+    pub stock: Stock,
+    pub revision: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +30,14 @@ pub enum OrderStatus {
     Confirmed,
 }
 
-#[derive(Debug, Clone)]
-pub struct LineRow {
+impl OrderStatus {
+    pub const fn as_str(self) -> &'static str {
+        "confirmed"
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct OrderLine {
     pub product: ProductId,
     pub quantity: u32,
     pub unit_price: u64,
@@ -39,21 +46,41 @@ pub struct LineRow {
 #[derive(Debug, Clone)]
 pub struct OrderRow {
     pub order: OrderId,
+    pub product: ProductId,
     pub customer: CustomerId,
     pub status: OrderStatus,
-    pub currency: Currency,
-    pub total: u64,
+    pub total: Money,
     pub created_at: Timestamp,
-    /// The first line's product is the lead.
-    pub lines: Vec<LineRow>,
+    pub lines: Vec<OrderLine>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderCursor {
+    pub created_at: Timestamp,
+    pub order: OrderId,
+}
+
+impl OrderRow {
+    pub const fn cursor(&self) -> OrderCursor {
+        OrderCursor { created_at: self.created_at, order: self.order }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReservationStatus {
     Held,
-    Confirmed,
-    Released,
-    Expired,
+    Ended(HoldEnd),
+}
+
+impl ReservationStatus {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Ended(HoldEnd::Confirmed) => "confirmed",
+            Self::Ended(HoldEnd::Released) => "released",
+            Self::Ended(HoldEnd::Expired) => "expired",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -62,15 +89,14 @@ pub struct ReservationRow {
     pub product: ProductId,
     pub customer: CustomerId,
     pub quantity: u32,
-    pub unit_price: u64,
-    pub currency: Currency,
+    pub unit_price: Money,
     pub status: ReservationStatus,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Queries;
 
 impl Queries {
@@ -90,7 +116,7 @@ impl Queries {
     pub async fn orders_of(
         &self,
         _customer: &CustomerId,
-        _before: Option<OrderId>,
+        _before: Option<OrderCursor>,
         _limit: u32,
     ) -> Result<Vec<OrderRow>, QueryError> {
         Ok(Vec::new())
@@ -103,9 +129,11 @@ impl Queries {
 /// How the projection is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProjectionState {
-    CatchingUp,
+    Starting,
     Following,
-    DatabaseAway(String),
+    Waiting { since: Timestamp, reason: String },
+    Stopped { reason: String },
+    Ended,
 }
 
 #[derive(Debug, Clone)]
