@@ -60,9 +60,22 @@ pub fn instant() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// Draws an order id: a UUID of version 7 (RFC 9562), so ids sort by the time they were drawn.
+/// The same for timers, which a simulation may run ahead.
 #[must_use]
 #[allow(clippy::disallowed_methods)] // this is the place that the ban points to
+pub fn moment() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+/// Draws an id that nobody else has (a UUID of version 7).
+#[must_use]
+#[allow(clippy::disallowed_methods)] // this is the place that the ban points to
+pub fn draw_uuid() -> uuid::Uuid {
+    uuid::Uuid::now_v7()
+}
+
+/// Draws an order id: a UUID of version 7 (RFC 9562), so ids sort by the time they were drawn.
+#[must_use]
 pub fn draw_order_id() -> OrderId {
-    OrderId(uuid::Uuid::now_v7().into_bytes())
+    OrderId(draw_uuid().into_bytes())
 }

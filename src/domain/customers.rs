@@ -1,6 +1,7 @@
 //! Customers: how much of one product each of them owns or holds.
 
 use super::CustomerId;
+use foldhash::quality::RandomState;
 use std::collections::HashMap;
 
 /// Most customers one product keeps count of.
@@ -24,7 +25,8 @@ impl Owned {
 /// Totals by customer. A customer without any unit has no entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Customers {
-    totals: HashMap<CustomerId, Owned>,
+    /// Seeded anew in each process, so nobody can choose customer ids that collide.
+    totals: HashMap<CustomerId, Owned, RandomState>,
 }
 
 impl Customers {
@@ -68,6 +70,10 @@ impl Customers {
         } else if owned.total() == 0 {
             self.totals.remove(customer);
         }
+    }
+
+    pub(crate) fn reserve(&mut self, customers: usize) {
+        self.totals.reserve(customers);
     }
 
     /// Puts back a total as a snapshot has it.

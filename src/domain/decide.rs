@@ -90,9 +90,13 @@ impl Product {
             }
             Action::Confirm { order } => self.decide_end(*order, HoldEnd::Confirmed, now, retry),
             Action::Release { order } => self.decide_end(*order, HoldEnd::Released, now, retry),
-            Action::Extend { order, hold_ms, extensions_max } => {
-                self.decide_extend(*order, Action::deadline(now, *hold_ms), *extensions_max, now, retry)
-            }
+            Action::Extend { order, hold_ms, extensions_max } => self.decide_extend(
+                *order,
+                Action::deadline(now, *hold_ms),
+                *extensions_max,
+                now,
+                retry,
+            ),
             Action::Expire { order } => self.decide_expire(*order, now),
             Action::Adjust { delta, reason } => self.decide_adjust(*delta, reason, retry),
             Action::LookUp { order } => self.look_up(*order, now),
@@ -134,13 +138,15 @@ impl Product {
             .map(|(_, _, units)| u64::from(*units))
             .sum();
         let available = self.stock.available + freed;
-        let owned = self.customers.owned(demand.customer).total() - own;
         let wanted = u64::from(demand.quantity.get());
-        let verdict = match view.offer.limit_per_customer {
+        let over_limit = view.offer.limit_per_customer.and_then(|limit| {
+            let owned = self.customers.owned(demand.customer).total() - own;
+            let over = owned + wanted > u64::from(limit);
+            over.then_some(Refusal::CustomerLimit { limit, owned })
+        });
+        let verdict = match over_limit {
             _ if available == 0 => Err(Refusal::SoldOut),
-            Some(limit) if owned + wanted > u64::from(limit) => {
-                Err(Refusal::CustomerLimit { limit, owned })
-            }
+            Some(refusal) => Err(refusal),
             _ if available < wanted => Err(Refusal::Insufficient { available }),
             _ if demand.keyed && self.memory.is_full() => Err(Refusal::Full { table: "keys" }),
             _ if self.customers.is_full_for(demand.customer) => {
@@ -161,10 +167,12 @@ impl Product {
         now: Timestamp,
     ) -> Vec<(OrderId, &CustomerId, u32)> {
         let mut short = u64::from(demand.quantity.get()).saturating_sub(self.stock.available);
-        let owned = self.customers.owned(demand.customer);
-        let wanted = owned.total() + u64::from(demand.quantity.get());
-        let limited = offer.limit_per_customer.is_some_and(|limit| wanted > u64::from(limit));
-        let mut own_held = if limited { u64::from(owned.held) } else { 0 };
+        // The units of the customer's own holds, where the limit would refuse the demand.
+        let mut own_held = offer.limit_per_customer.map_or(0, |limit| {
+            let owned = self.customers.owned(demand.customer);
+            let wanted = owned.total() + u64::from(demand.quantity.get());
+            if wanted > u64::from(limit) { u64::from(owned.held) } else { 0 }
+        });
         let mut needed = Vec::new();
         if short == 0 && own_held == 0 {
             return needed;
@@ -189,7 +197,8 @@ impl Product {
             return Err(Refusal::UnknownProduct.into());
         }
         let Some(hold) = self.holds.get(&order) else {
-            let refusal = self.holds.end_of(&order).map_or(Refusal::UnknownReservation, Refusal::HoldOver);
+            let refusal =
+                self.holds.end_of(&order).map_or(Refusal::UnknownReservation, Refusal::HoldOver);
             return Err(refusal.into());
         };
         if self.holds.lapses_at(hold.expires_at) <= now {

@@ -12,6 +12,7 @@
 //! timer that journals its expiry has not come yet.
 
 use super::{CustomerId, OrderId, REMEMBERED_MS, Timestamp};
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -48,9 +49,9 @@ pub struct Grace {
 /// The holds of one product, by order and by time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holds {
-    active: IndexMap<OrderId, Hold>,
+    active: IndexMap<OrderId, Hold, RandomState>,
     by_time: BTreeSet<(Timestamp, OrderId)>,
-    ended: HashMap<OrderId, HoldEnd>,
+    ended: HashMap<OrderId, HoldEnd, RandomState>,
     ended_order: VecDeque<(Timestamp, OrderId)>,
     grace: Option<Grace>,
 }
@@ -182,7 +183,10 @@ impl Holds {
     pub(super) fn count(&self) -> (u64, bool) {
         let units = self.active.values().map(|hold| u64::from(hold.quantity)).sum();
         let indexed = self.by_time.len() == self.active.len()
-            && self.active.iter().all(|(order, hold)| self.by_time.contains(&(hold.expires_at, *order)));
+            && self
+                .active
+                .iter()
+                .all(|(order, hold)| self.by_time.contains(&(hold.expires_at, *order)));
         (units, indexed)
     }
 }

@@ -5,6 +5,7 @@
 //! counted in the product's own time, that is from event to event. Refusals are not remembered.
 
 use super::{Answer, Fingerprint, RequestKey, Timestamp};
+use foldhash::fast::RandomState;
 use std::collections::{HashMap, VecDeque};
 
 /// How long answers and ends of holds are remembered, in milliseconds: 24 hours.
@@ -16,7 +17,8 @@ pub(super) const KEYS_MAX: usize = 8_000_000;
 /// Keys of one product with their first answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
-    entries: HashMap<RequestKey, (Fingerprint, Timestamp, Answer)>,
+    /// Keys are hashes already; a fast second hash is enough.
+    entries: HashMap<RequestKey, (Fingerprint, Timestamp, Answer), RandomState>,
     order: VecDeque<(Timestamp, RequestKey)>,
 }
 
@@ -66,12 +68,10 @@ impl Memory {
     }
 
     /// Oldest first.
-    pub fn iter(
-        &self,
-    ) -> impl Iterator<Item = (RequestKey, Fingerprint, Timestamp, Answer)> {
+    pub fn iter(&self) -> impl Iterator<Item = (RequestKey, Fingerprint, Timestamp, &Answer)> {
         self.order.iter().filter_map(|(_, key)| {
             let (fingerprint, at, answer) = self.entries.get(key)?;
-            Some((*key, *fingerprint, *at, answer.clone()))
+            Some((*key, *fingerprint, *at, answer))
         })
     }
 }

@@ -33,6 +33,7 @@ mod view;
 pub use answer::{Answer, Confirmed, Outcome};
 pub use command::{Action, Command, Retry};
 pub use customers::{Customers, Owned};
+pub use decide::{Decision, Verdict};
 pub use event::{CatalogEntry, Event};
 pub use holds::{Grace, Hold, HoldEnd, Holds};
 pub use ids::{
@@ -41,7 +42,6 @@ pub use ids::{
 };
 pub use memory::{Memory, REMEMBERED_MS};
 pub use offer::{AMOUNT_MAX, Currency, Money, Offer};
-pub use decide::{Decision, Verdict};
 pub use product::Product;
 pub use refusal::Refusal;
 pub use stock::{STOCKED_MAX, Stock};

@@ -6,6 +6,7 @@
 
 use super::{Event, HoldEnd, OrderId, Product, RequestKey, Timestamp};
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 
 /// A promise that does not hold, and how.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,9 +92,9 @@ pub fn sold_what_there_was(stocked: u64, demand: u64, sold: u64) -> Result<(), B
 ///
 /// # Errors
 /// Counts the missing orders and names one.
-pub fn nothing_lost<'a>(
+pub fn nothing_lost<'a, S: BuildHasher>(
     acknowledged: impl IntoIterator<Item = &'a OrderId>,
-    journaled: &HashSet<OrderId>,
+    journaled: &HashSet<OrderId, S>,
 ) -> Result<(), Broken> {
     let missing: Vec<_> =
         acknowledged.into_iter().filter(|order| !journaled.contains(*order)).collect();

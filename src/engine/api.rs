@@ -3,6 +3,7 @@
 use crate::domain::{Refusal, View};
 use crate::journal::{Epoch, Seq};
 use std::fmt;
+use std::time::Duration;
 
 /// Why a command got no outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,4 +49,18 @@ impl fmt::Display for Version {
 pub struct Shown {
     pub view: View,
     pub version: Version,
+}
+
+/// Numbers the engine works by.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineOptions {
+    /// Most commands without an answer, in all and for one product.
+    pub in_flight_max: usize,
+    pub in_flight_per_product_max: usize,
+    /// A product that nobody has needed for this long leaves the memory.
+    pub idle_after: Duration,
+    /// Extra time for holds that ran out while the server was down, in milliseconds.
+    pub grace_ms: u64,
+    /// A partition gets a checkpoint after this many facts.
+    pub checkpoint_facts: u64,
 }

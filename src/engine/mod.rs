@@ -1,78 +1,284 @@
-//! Local stand-in for the engine.
+//! The engine: one actor per product decides serially in memory; nobody is answered before the
+//! journal has what the answer depends on.
+//!
+//! ```text
+//!   callers ──Engine::submit──▶ desk (inbox, bound) ──ring──▶ actor: decide, apply
+//!      ▲                          │ view: refusals                  │ facts + parked answers
+//!      │                          ▼ that need no actor              ▼
+//!      └────────────────────── answers ◀──── after the commit ── journal::writer
+//! ```
+//!
+//! Callers hold an [`Engine`], a cheap clone with ordinary async methods; nobody else sees a message
+//! or a channel. Products wake on first use and retire when idle (`registry`, `actor`); `checkpoint`
+//! keeps recovery short; `wake` ends holds on time after a restart.
 
+mod actor;
 mod api;
+mod checkpoint;
+mod desk;
+mod registry;
+mod threads;
+mod turn;
+mod wake;
 
-pub use api::{EngineError, Shown, Version};
+pub use api::{EngineError, EngineOptions, Shown, Version};
+pub use threads::Placement;
 
 use crate::clock::Clock;
-use crate::domain::{
-    Action, Answer, CatalogEntry, Command, Currency, Money, Offer, Outcome, ProductId, Refusal,
-    Stock, View,
-};
-use crate::journal::{Epoch, Seq};
+use crate::domain::{Action, CatalogEntry, Command, Grace, Offer, Outcome, ProductId, Timestamp};
+use crate::journal::recovery::Tail;
+use crate::journal::store::StoreError;
+use crate::journal::writer::{JournalHandle, JournalState, Position, Settle, Work};
+use crate::journal::{Opened, PartitionId, Seq};
+use crate::telemetry::metrics::EngineMetrics;
+use desk::{Bounds, Closed};
+use registry::{Parts, Registry};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
 
-#[derive(Debug, Clone)]
-pub struct Engine;
+/// The way to every product. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    registry: Arc<Registry>,
+}
 
 impl Engine {
+    /// Reads what is behind the checkpoints and is then ready to decide. Products are loaded later,
+    /// each when it is first needed.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or is damaged.
+    pub async fn start(
+        opened: Opened,
+        clock: Clock,
+        options: EngineOptions,
+        placement: Placement,
+        metrics: EngineMetrics,
+    ) -> Result<Self, StoreError> {
+        let Opened { handle, reader, heads } = opened;
+        let mut tail = Tail::read(reader.as_ref(), &heads).await?;
+        for (head, facts) in heads.iter().zip(tail.facts_of(reader.partitions())) {
+            handle.add_facts(head.partition, facts);
+        }
+        let last_product_id = reader.last_product_id().await?;
+        let expiries = tail.take_expiries();
+        let now = clock.now();
+        let arbiters = placement.arbiters().map_err(|error| {
+            StoreError::Unfit(format!("cannot start the engine's threads: {error}"))
+        })?;
+        let registry = Registry::new(Parts {
+            journal: handle,
+            epochs: heads.iter().map(|head| head.epoch).collect(),
+            reader,
+            clock,
+            bounds: Arc::new(Bounds {
+                in_flight: AtomicUsize::new(0),
+                holds: AtomicUsize::new(0),
+                in_flight_max: options.in_flight_max,
+                per_product_max: options.in_flight_per_product_max,
+            }),
+            tail,
+            arbiters,
+            grace: Grace { from: now, until: now.plus_millis(options.grace_ms) },
+            idle_after: options.idle_after,
+            metrics,
+            last_product_id,
+        });
+        tokio::spawn(checkpoint::run(Arc::downgrade(&registry), options.checkpoint_facts));
+        tokio::spawn(wake::run(Arc::downgrade(&registry), expiries));
+        Ok(Self { registry })
+    }
+
+    /// Has a command decided; returns when the answer is durable.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
     pub async fn submit(
         &self,
         product: ProductId,
-        command: Command,
+        mut command: Command,
     ) -> Result<Outcome, EngineError> {
-        let now = Clock::system().now();
-        let currency = Currency::from_journal(*b"EUR");
-        let answer = match (product.get(), command.action) {
-            (2, _) => return Err(Refusal::SoldOut.into()),
-            (1, Action::Purchase { order, quantity, .. }) => {
-                Answer::Purchased { order, quantity: quantity.get(), unit_price: 999 }
+        let journal = &self.registry.journal;
+        loop {
+            self.check_ready()?;
+            let desk = self.registry.desk(product).await?;
+            if let Some(refusal) = desk.refusal_at_once(&command, self.registry.clock.now())
+                && journal.may_answer_from_memory()
+            {
+                return Err(refusal.into());
             }
-            (1, Action::Hold { order, quantity, hold_ms, .. }) => Answer::Held {
-                order,
-                quantity: quantity.get(),
-                unit_price: 999,
-                expires_at: now.plus_millis(hold_ms),
-            },
-            (1, Action::Release { order }) => Answer::Released { order },
-            (3, _) => panic!("a bug"),
-            _ => return Err(Refusal::UnknownProduct.into()),
-        };
-        Ok(Outcome { answer, at: now, currency, replayed: false })
-    }
-
-    pub async fn view(&self, product: ProductId) -> Result<Shown, EngineError> {
-        if product.get() > 2 {
-            return Err(Refusal::UnknownProduct.into());
+            match desk.ask(command).await {
+                Ok(reply) => return reply,
+                // It retired between the look-up and the question; the registry wakes it again.
+                Err(Closed(returned)) => command = returned,
+            }
+            self.registry.forget(&desk);
         }
-        let view = View {
-            stock: Stock { available: 1, held: 0, sold: 0, stocked: 1 },
-            offer: Offer {
-                price: Money { amount: 999, currency: Currency::from_journal(*b"EUR") },
-                limit_per_customer: None,
-                opens_at: None,
-                closes_at: None,
-            },
-            revision: 1,
-            next_lapse: None,
-            keys: 0,
-        };
-        Ok(Shown { view, version: Version { epoch: Epoch(1), seq: Seq(1) } })
     }
 
+    /// What a product's durable state shows.
+    ///
+    /// # Errors
+    /// `Refused(UnknownProduct)`, or why this server cannot tell.
+    pub async fn view(&self, product: ProductId) -> Result<Shown, EngineError> {
+        self.check_ready()?;
+        let desk = self.registry.desk(product).await?;
+        if !self.registry.journal.may_answer_from_memory() {
+            self.barrier(desk.partition).await?;
+        }
+        desk.shown().ok_or(EngineError::Refused(crate::domain::Refusal::UnknownProduct))
+    }
+
+    /// Starts selling a new product.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
     pub async fn create(
         &self,
-        _offer: Offer,
-        _units: u64,
-        _entry: CatalogEntry,
+        offer: Offer,
+        units: u64,
+        entry: CatalogEntry,
     ) -> Result<ProductId, EngineError> {
-        ProductId::new(1).map_err(|_| EngineError::JournalUnavailable)
+        self.check_ready()?;
+        let (drawn, id) = oneshot::channel();
+        self.registry.journal.submit(Work::NextProductId { drawn });
+        let product = match id.await {
+            Ok(Ok(product)) => product,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "no product id could be drawn");
+                return Err(EngineError::JournalUnavailable);
+            }
+            Err(_) => return Err(EngineError::NotOwner),
+        };
+        self.registry.start_new(product).await?;
+        let action = Action::Create { offer, units, entry: Box::new(entry) };
+        self.submit(product, Command::plain(action)).await?;
+        Ok(product)
     }
 
+    /// The newest durable batch of each partition.
+    #[must_use]
     pub fn durable(&self) -> Vec<Seq> {
-        vec![Seq(1)]
+        self.registry.journal.durable().borrow().clone()
     }
 
+    /// The same, to follow.
+    #[must_use]
+    pub fn follow_durable(&self) -> watch::Receiver<Vec<Seq>> {
+        self.registry.journal.durable()
+    }
+
+    /// Why nothing can be decided at the moment.
+    ///
+    /// # Errors
+    /// The reason, in words.
     pub fn readiness(&self) -> Result<(), String> {
-        Ok(())
+        match self.registry.journal.state() {
+            JournalState::Ready => Ok(()),
+            JournalState::Stuck => {
+                Err(format!("the journal cannot be written: {}", self.registry.journal.reason()))
+            }
+            JournalState::NotOwner | JournalState::Broken | JournalState::Closed => {
+                Err(self.registry.journal.reason())
+            }
+        }
+    }
+
+    /// Commands that have no answer yet.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.registry.bounds.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Products in memory.
+    #[must_use]
+    pub fn awake(&self) -> usize {
+        self.registry.awake_count()
+    }
+
+    /// Whether any product was ever created.
+    #[must_use]
+    pub fn has_products(&self) -> bool {
+        self.registry.last_product_id() > 0
+    }
+
+    /// Copies what is counted anyway to the gauges. Stock is shown of products whose sale is open
+    /// now, as many as there is room for.
+    pub fn report(&self, metrics: &EngineMetrics, now: Timestamp) {
+        // Gauges take floating point numbers; these counts are far below 2^52.
+        #[allow(clippy::cast_precision_loss)]
+        let number = |count: u64| count as f64;
+        metrics.inflight.set(number(self.in_flight() as u64));
+        metrics.actors.set(number(self.awake() as u64));
+        metrics.holds.set(number(self.registry.bounds.holds.load(Ordering::Relaxed) as u64));
+        for (product, view) in self.registry.open_sales(now) {
+            let Some(gauge) = metrics.stock_available(product) else { break };
+            gauge.set(number(view.stock.available));
+        }
+    }
+
+    /// The journal's writer: its state, and when it ended.
+    #[must_use]
+    pub fn journal(&self) -> &JournalHandle {
+        &self.registry.journal
+    }
+
+    /// Stores snapshots, commits everything and gives the journal up. Commands that come later are
+    /// refused.
+    pub async fn shut_down(&self, snapshots_for: Duration) {
+        let rounds = async {
+            for partition in self.registry.partitions.all() {
+                if self.registry.journal.facts_since_checkpoint(partition) > 0 {
+                    checkpoint::round(&self.registry, partition).await;
+                }
+            }
+        };
+        if tokio::time::timeout(snapshots_for, rounds).await.is_err() {
+            tracing::info!(
+                "not all snapshots were stored in time: the next start replays a little more"
+            );
+        }
+        self.registry.journal.close().await;
+    }
+
+    fn check_ready(&self) -> Result<(), EngineError> {
+        match self.registry.journal.state() {
+            JournalState::Ready => Ok(()),
+            JournalState::Stuck | JournalState::Broken => Err(EngineError::JournalUnavailable),
+            JournalState::NotOwner | JournalState::Closed => Err(EngineError::NotOwner),
+        }
+    }
+
+    async fn barrier(&self, partition: PartitionId) -> Result<(), EngineError> {
+        let (passed, wait) = oneshot::channel();
+        let settle = Box::new(Passed(Some(passed)));
+        self.registry.journal.submit(Work::Barrier { partition, settle });
+        wait.await.map_err(|_| EngineError::NotOwner)?
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Engine").field("awake", &self.awake()).finish_non_exhaustive()
+    }
+}
+
+/// Whoever waits for nothing but the confirmation that this server still owns the journal.
+struct Passed(Option<oneshot::Sender<Result<(), EngineError>>>);
+
+impl Settle for Passed {
+    fn durable(mut self: Box<Self>, _: Position) {
+        if let Some(passed) = self.0.take() {
+            let _ = passed.send(Ok(()));
+        }
+    }
+
+    fn uncertain(&mut self) {
+        if let Some(passed) = self.0.take() {
+            let _ = passed.send(Err(EngineError::JournalUnavailable));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What the journal asks of a database: two small traits, implemented by SQLite, by Postgres and by
+//! What the journal asks of a database: two small traits, implemented by `SQLite`, by Postgres and by
 //! the simulation's faulty memory.
 
 use super::{Batch, Digest, Epoch, PartitionId, Partitions, Seq};
@@ -84,8 +84,49 @@ pub struct Head {
 pub struct Ownership {
     /// The new epoch of each partition, in order of partition.
     pub epochs: Vec<Epoch>,
-    /// How long the owner before may still answer from memory: serve nobody until then.
+    /// `None` where nobody else can ever own this journal while we do.
+    pub lease: Option<Lease>,
+}
+
+/// For how long an owner may answer from memory without asking the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Counted from before ownership was last taken or confirmed.
+    pub duration: Duration,
+    /// How long the owner before may still do so: serve nobody until then.
     pub wait: Duration,
+}
+
+/// Compares the stored format and partition count with what this program can work on; gives the
+/// stored count.
+pub(super) fn check_meta(
+    rows: &[(String, i64)],
+    format: i64,
+    wanted: Option<Partitions>,
+) -> Result<Partitions, StoreError> {
+    let value = |name: &str| rows.iter().find(|row| row.0 == name).map(|row| row.1);
+    match value("format") {
+        Some(stored) if stored == format => {}
+        Some(stored) => {
+            return Err(StoreError::Unfit(format!(
+                "the journal has format {stored}, this lastunit writes format {format}: use the lastunit that wrote it, or a newer one"
+            )));
+        }
+        None => return Err(StoreError::Damaged("journal_meta has no format".into())),
+    }
+    let stored = value("partitions").and_then(|count| Partitions::new(u16::try_from(count).ok()?));
+    let Some(stored) = stored else {
+        return Err(StoreError::Damaged("journal_meta has no valid partition count".into()));
+    };
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != stored) {
+        return Err(StoreError::Unfit(format!(
+            "the journal was created with {} partitions and journal.partitions says {}: set it to {}, the number cannot change",
+            stored.count(),
+            wanted.count(),
+            stored.count()
+        )));
+    }
+    Ok(stored)
 }
 
 /// The writing side: one connection, one user, never cancelled in the middle of a call.

@@ -19,6 +19,7 @@ use crate::domain::{
     ProductId, Quantity, RequestKey, Retry, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// First byte of every row of this version.
 pub const ROW_VERSION: u8 = 1;
@@ -142,6 +143,14 @@ fn write(buffer: &mut Vec<u8>, value: &impl Serialize) {
 /// # Errors
 /// [`DecodeError`] for anything that [`encode_section`] did not write.
 pub fn decode_row(row: &[u8]) -> Result<Vec<Section>, DecodeError> {
+    Ok(decode_ranges(row)?.into_iter().map(|(section, _)| section).collect())
+}
+
+/// Reads a whole row and says where in it each section is.
+///
+/// # Errors
+/// [`DecodeError`] for anything that [`encode_section`] did not write.
+pub fn decode_ranges(row: &[u8]) -> Result<Vec<(Section, Range<usize>)>, DecodeError> {
     let mut rest = match row.split_first() {
         None => return Err(DecodeError::Empty),
         Some((&ROW_VERSION, rest)) => rest,
@@ -149,11 +158,20 @@ pub fn decode_row(row: &[u8]) -> Result<Vec<Section>, DecodeError> {
     };
     let mut sections = Vec::new();
     while !rest.is_empty() {
+        let start = row.len() - rest.len();
         let section;
         (section, rest) = decode_section(rest)?;
-        sections.push(section);
+        sections.push((section, start..row.len() - rest.len()));
     }
     Ok(sections)
+}
+
+/// Reads one section of a row, as [`decode_ranges`] found it.
+///
+/// # Errors
+/// [`DecodeError`] for anything that [`encode_section`] did not write.
+pub fn decode_piece(bytes: &[u8]) -> Result<Section, DecodeError> {
+    decode_section(bytes).map(|(section, _)| section)
 }
 
 fn decode_section(bytes: &[u8]) -> Result<(Section, &[u8]), DecodeError> {
@@ -312,11 +330,9 @@ impl TryFrom<StoredEvent<'_>> for Event {
                 expires_at: Timestamp::from_millis(expires_at),
                 retry: retry.map(Into::into),
             },
-            StoredEvent::Ended { order, end, retry } => Self::Ended {
-                order: OrderId(order),
-                end: end.into(),
-                retry: retry.map(Into::into),
-            },
+            StoredEvent::Ended { order, end, retry } => {
+                Self::Ended { order: OrderId(order), end: end.into(), retry: retry.map(Into::into) }
+            }
             StoredEvent::Adjusted { delta, reason, retry } => {
                 Self::Adjusted { delta, reason: reason.into(), retry: retry.map(Into::into) }
             }

@@ -46,7 +46,7 @@ impl Metrics {
         for name in names::ALL {
             if let Kind::Histogram(buckets) = name.kind {
                 builder =
-                    builder.set_buckets_for_metric(Matcher::Full(name.name.to_owned()), buckets)?;
+                    builder.set_buckets_for_metric(Matcher::Full(name.text.to_owned()), buckets)?;
             }
         }
         let recorder = builder.build_recorder();
@@ -115,7 +115,7 @@ impl fmt::Debug for Metrics {
 }
 
 fn describe(recorder: &PrometheusRecorder, name: Name) {
-    let (key, help) = (KeyName::from_const_str(name.name), SharedString::const_str(name.help));
+    let (key, help) = (KeyName::from_const_str(name.text), SharedString::const_str(name.help));
     match name.kind {
         Kind::Counter => recorder.describe_counter(key, None, help),
         Kind::Gauge => recorder.describe_gauge(key, None, help),
@@ -130,15 +130,15 @@ impl Registry {
     const METADATA: Metadata<'static> = Metadata::new("lastunit", Level::INFO, None);
 
     fn counter(&self, name: Name, labels: Vec<Label>) -> Counter {
-        self.0.register_counter(&Key::from_parts(name.name, labels), &Self::METADATA)
+        self.0.register_counter(&Key::from_parts(name.text, labels), &Self::METADATA)
     }
 
     fn gauge(&self, name: Name, labels: Vec<Label>) -> Gauge {
-        self.0.register_gauge(&Key::from_parts(name.name, labels), &Self::METADATA)
+        self.0.register_gauge(&Key::from_parts(name.text, labels), &Self::METADATA)
     }
 
     fn histogram(&self, name: Name, labels: Vec<Label>) -> Histogram {
-        self.0.register_histogram(&Key::from_parts(name.name, labels), &Self::METADATA)
+        self.0.register_histogram(&Key::from_parts(name.text, labels), &Self::METADATA)
     }
 }
 
@@ -245,7 +245,7 @@ impl HttpMetrics {
     }
 }
 
-/// Numbers of the engine.
+/// Numbers of the engine. The default ones go nowhere.
 #[derive(Debug, Clone)]
 pub struct EngineMetrics {
     /// Set it from a count that is kept anyway; it need not be exact.
@@ -253,7 +253,19 @@ pub struct EngineMetrics {
     pub actors: Gauge,
     pub holds: Gauge,
     pub holds_expired: Counter,
-    stock: StockMetrics,
+    stock: Option<StockMetrics>,
+}
+
+impl Default for EngineMetrics {
+    fn default() -> Self {
+        Self {
+            inflight: Gauge::noop(),
+            actors: Gauge::noop(),
+            holds: Gauge::noop(),
+            holds_expired: Counter::noop(),
+            stock: None,
+        }
+    }
 }
 
 impl EngineMetrics {
@@ -263,7 +275,7 @@ impl EngineMetrics {
             actors: registry.gauge(names::ACTORS_ACTIVE, vec![]),
             holds: registry.gauge(names::HOLDS_ACTIVE, vec![]),
             holds_expired: registry.counter(names::HOLDS_EXPIRED, vec![]),
-            stock: StockMetrics { registry: registry.clone(), shown: Arc::default() },
+            stock: Some(StockMetrics { registry: registry.clone(), shown: Arc::default() }),
         }
     }
 
@@ -271,7 +283,7 @@ impl EngineMetrics {
     /// as many products as are shown have one already.
     #[must_use]
     pub fn stock_available(&self, product: ProductId) -> Option<Gauge> {
-        self.stock.of(product)
+        self.stock.as_ref()?.of(product)
     }
 }
 
@@ -307,12 +319,22 @@ pub enum CommitFailure {
     Broken,
 }
 
-/// Numbers of the journal.
+/// Numbers of the journal. The default ones go nowhere.
 #[derive(Debug, Clone)]
 pub struct JournalMetrics {
     commit_seconds: Histogram,
     batch_events: Histogram,
     failures: Results,
+}
+
+impl Default for JournalMetrics {
+    fn default() -> Self {
+        Self {
+            commit_seconds: Histogram::noop(),
+            batch_events: Histogram::noop(),
+            failures: Results(Arc::new([])),
+        }
+    }
 }
 
 impl JournalMetrics {
@@ -342,12 +364,18 @@ impl JournalMetrics {
     }
 }
 
-/// Numbers of the projection.
+/// Numbers of the projection. The default ones go nowhere.
 #[derive(Debug, Clone)]
 pub struct ProjectionMetrics {
     pub lag_seconds: Gauge,
     pub events: Counter,
     pub failures: Counter,
+}
+
+impl Default for ProjectionMetrics {
+    fn default() -> Self {
+        Self { lag_seconds: Gauge::noop(), events: Counter::noop(), failures: Counter::noop() }
+    }
 }
 
 impl ProjectionMetrics {
@@ -367,7 +395,7 @@ mod tests {
     #[test]
     fn names_follow_the_rules() {
         for name in names::ALL {
-            let text = name.name;
+            let text = name.text;
             assert!(text.starts_with("lastunit_"), "{text}");
             assert_eq!(text.ends_with("_total"), name.kind == Kind::Counter, "{text}");
             assert!(name.help.ends_with('.'), "{text}");

@@ -1,0 +1,294 @@
+//! The actor: mailbox and timers around one product's state. All rules are in `domain`.
+//!
+//! It runs on an engine thread together with other products' actors and never awaits a commit, so
+//! one slow disk or one busy product does not hold another one's decisions back. Its states:
+//!
+//! ```text
+//!   Awake ──(idle, no holds, all durable)──▶ Retiring: its snapshot is being stored
+//!     ▲                                          │ stored, and nobody came meanwhile
+//!     └────────── somebody came ─────────────────┴──▶ Gone: the registry loads it again when asked
+//! ```
+//!
+//! A panic here ends the process (`threads::EndOnPanic` on the engine's threads): the state in
+//! memory could be half changed, the journal cannot.
+
+use super::desk::{Bounds, Desk};
+use super::registry::Registry;
+use super::turn::{Parked, Turn};
+use crate::clock::Clock;
+use crate::domain::{Product, Timestamp};
+use crate::journal::store::SnapshotRow;
+use crate::journal::writer::{JournalHandle, Work};
+use crate::journal::{snapshot, stored};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle,
+    WrapFuture,
+};
+use metrics::Counter;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Most holds that one tick expires; the rest waits for the next, so other products have their turn.
+const EXPIRIES_PER_TICK: usize = 1_000;
+
+/// With this many turns at the writer, expiry waits: it is the one source of work no bound counts.
+const UNSETTLED_MAX: usize = 4;
+
+/// There is something in the inbox.
+pub(super) struct Ring;
+
+impl Message for Ring {
+    type Result = ();
+}
+
+/// Store a snapshot of the newest state and say when it is durable.
+pub(super) struct TakeSnapshot {
+    pub(super) stored: oneshot::Sender<()>,
+}
+
+impl Message for TakeSnapshot {
+    type Result = ();
+}
+
+/// One product's actor.
+pub(super) struct ProductActor {
+    desk: Arc<Desk>,
+    state: Product,
+    journal: JournalHandle,
+    clock: Clock,
+    registry: Weak<Registry>,
+    idle_after: Duration,
+    bounds: Arc<Bounds>,
+    expired: Counter,
+    /// Holds of this product that are counted in `bounds`.
+    holds_counted: usize,
+    /// The state that is known to be in the snapshot table.
+    stored_revision: u64,
+    alarm: Option<(Timestamp, SpawnHandle)>,
+    was_idle: bool,
+    retiring: bool,
+}
+
+/// What an actor is started with.
+pub(super) struct Start {
+    pub(super) desk: Arc<Desk>,
+    pub(super) state: Product,
+    pub(super) stored_revision: u64,
+    pub(super) journal: JournalHandle,
+    pub(super) clock: Clock,
+    pub(super) registry: Weak<Registry>,
+    pub(super) idle_after: Duration,
+    pub(super) bounds: Arc<Bounds>,
+    pub(super) expired: Counter,
+}
+
+impl ProductActor {
+    pub(super) fn new(start: Start) -> Self {
+        Self {
+            desk: start.desk,
+            state: start.state,
+            journal: start.journal,
+            clock: start.clock,
+            registry: start.registry,
+            idle_after: start.idle_after,
+            bounds: start.bounds,
+            expired: start.expired,
+            holds_counted: 0,
+            stored_revision: start.stored_revision,
+            alarm: None,
+            was_idle: false,
+            retiring: false,
+        }
+    }
+
+    /// Time never runs backwards for a product, even if the machine's clock does.
+    fn now(&self) -> Timestamp {
+        self.clock.now().max(self.state.changed_at())
+    }
+
+    /// Tells the others what this state has become.
+    fn count_state(&mut self) {
+        self.desk.set_entries(self.state.entries());
+        let holds = self.state.holds().len();
+        self.bounds.holds.fetch_add(holds, Ordering::Relaxed);
+        self.bounds.holds.fetch_sub(self.holds_counted, Ordering::Relaxed);
+        self.holds_counted = holds;
+    }
+
+    /// Hands a turn on: to the journal if anything depends on a commit, else straight back.
+    fn finish(&mut self, turn: Turn, now: Timestamp) {
+        let Turn { events, answers } = turn;
+        self.count_state();
+        let undurable = self.state.revision() > self.desk.durable_revision();
+        if events.is_empty() && !undurable && self.journal.may_answer_from_memory() {
+            self.desk.answered(answers.len());
+            for (reply, answer) in answers {
+                drop(reply.send(answer));
+            }
+            return;
+        }
+        let partition = self.desk.partition;
+        let view = if events.is_empty() { None } else { self.state.view() };
+        self.desk.settling();
+        let settle = Box::new(Parked { desk: self.desk.clone(), view, answers });
+        if events.is_empty() {
+            self.journal.submit(Work::Barrier { partition, settle });
+            return;
+        }
+        let first_revision = self.state.revision() + 1 - events.len() as u64;
+        let mut section = Vec::with_capacity(32 + events.len() * 64);
+        stored::encode_section(&mut section, self.desk.product, first_revision, now, &events);
+        let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
+        self.journal.submit(Work::Facts { partition, section, count, settle });
+    }
+
+    /// Sets the timer to the next hold that runs out.
+    fn set_alarm(&mut self, ctx: &mut Context<Self>) {
+        let next = self.state.holds().next_lapse();
+        if self.alarm.as_ref().map(|(at, _)| *at) == next {
+            return;
+        }
+        if let Some((_, timer)) = self.alarm.take() {
+            ctx.cancel_future(timer);
+        }
+        if let Some(at) = next {
+            let delay = Duration::from_millis(at.millis_since(self.clock.now()).max(1));
+            let timer = ctx.run_later(delay, Self::expire_lapsed);
+            self.alarm = Some((at, timer));
+        }
+    }
+
+    /// One tick of expiry: a bounded number of holds, decided and journaled like any command.
+    fn expire_lapsed(&mut self, ctx: &mut Context<Self>) {
+        self.alarm = None;
+        let now = self.now();
+        if self.desk.unsettled() >= UNSETTLED_MAX {
+            let timer = ctx.run_later(Duration::from_millis(5), Self::expire_lapsed);
+            self.alarm = Some((now, timer));
+            return;
+        }
+        let lapsed: Vec<_> = self
+            .state
+            .holds()
+            .lapsed(now)
+            .take(EXPIRIES_PER_TICK)
+            .map(|(order, _)| order)
+            .collect();
+        if !lapsed.is_empty() {
+            self.expired.increment(lapsed.len() as u64);
+            let mut turn = Turn::default();
+            for order in lapsed {
+                turn.expire(&mut self.state, order, now);
+            }
+            self.finish(turn, now);
+        }
+        self.set_alarm(ctx);
+    }
+
+    /// Submits a snapshot of the state; the receiver hears when it is durable.
+    fn submit_snapshot(&self) -> oneshot::Receiver<()> {
+        let (stored, wait) = oneshot::channel();
+        let row = SnapshotRow {
+            partition: self.desk.partition,
+            product: self.desk.product,
+            revision: self.state.revision(),
+            next_expiry: self.state.holds().next_lapse(),
+            state: snapshot::encode(&self.state),
+        };
+        self.journal.submit(Work::Snapshot { row, stored });
+        wait
+    }
+
+    /// Called every now and then: retires an actor that nobody has needed twice in a row.
+    fn look_idle(&mut self, ctx: &mut Context<Self>) {
+        let idle = !self.desk.take_touched()
+            && !self.retiring
+            && self.state.holds().is_empty()
+            && self.desk.unsettled() == 0
+            && self.state.revision() == self.desk.durable_revision();
+        if !(idle && self.was_idle) {
+            self.was_idle = idle;
+            return;
+        }
+        if self.state.revision() == self.stored_revision {
+            self.retire(ctx);
+            return;
+        }
+        self.retiring = true;
+        let revision = self.state.revision();
+        let stored = self.submit_snapshot().into_actor(self).map(move |stored, actor, ctx| {
+            actor.retiring = false;
+            if stored.is_ok() {
+                actor.stored_revision = actor.stored_revision.max(revision);
+                if actor.state.revision() == revision {
+                    actor.retire(ctx);
+                }
+            }
+        });
+        ctx.spawn(stored);
+    }
+
+    /// Ends this actor if the inbox is empty; its snapshot has everything.
+    fn retire(&mut self, ctx: &mut Context<Self>) {
+        if self.desk.close_if_empty() {
+            if let Some(registry) = self.registry.upgrade() {
+                registry.forget(&self.desk);
+            }
+            ctx.stop();
+        }
+    }
+}
+
+impl Actor for ProductActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.count_state();
+        self.set_alarm(ctx);
+        ctx.run_interval(self.idle_after / 2, Self::look_idle);
+        // Commands may have come before the address was known to the desk.
+        ctx.notify(Ring);
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.desk.close();
+    }
+}
+
+impl Handler<Ring> for ProductActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ring, ctx: &mut Context<Self>) {
+        let commands = self.desk.take_inbox();
+        if commands.is_empty() {
+            return;
+        }
+        self.was_idle = false;
+        let now = self.now();
+        let mut turn = Turn::default();
+        turn.take(&mut self.state, commands, now);
+        self.finish(turn, now);
+        self.set_alarm(ctx);
+    }
+}
+
+impl Handler<TakeSnapshot> for ProductActor {
+    type Result = ();
+
+    fn handle(&mut self, message: TakeSnapshot, ctx: &mut Context<Self>) {
+        if self.state.revision() == self.stored_revision {
+            let _ = message.stored.send(());
+            return;
+        }
+        let revision = self.state.revision();
+        let stored = self.submit_snapshot().into_actor(self).map(move |stored, actor, _| {
+            if stored.is_ok() {
+                actor.stored_revision = actor.stored_revision.max(revision);
+                let _ = message.stored.send(());
+            }
+        });
+        ctx.spawn(stored);
+    }
+}

@@ -1,0 +1,73 @@
+//! Checkpoints keep recovery short: when enough facts have gathered in a partition, every product
+//! with facts behind the last checkpoint stores a snapshot, and then the checkpoint moves up.
+//!
+//! A round costs what its snapshots cost, so it also waits until there are at least as many new
+//! facts as there are table entries to write: then snapshots cost each fact a constant, however
+//! large a product grows.
+
+use super::actor::TakeSnapshot;
+use super::registry::Registry;
+use crate::journal::PartitionId;
+use crate::journal::writer::{JournalState, Work};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How often the partitions are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs until the engine is gone.
+pub(super) async fn run(registry: Weak<Registry>, facts_min: u64) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let Some(registry) = registry.upgrade() else { return };
+        for partition in registry.partitions.all() {
+            let facts = registry.journal.facts_since_checkpoint(partition);
+            if facts >= facts_min && facts >= registry.entries(partition) {
+                round(&registry, partition).await;
+            }
+        }
+    }
+}
+
+/// One round: afterwards recovery of this partition begins at what is durable now.
+pub(super) async fn round(registry: &Arc<Registry>, partition: PartitionId) -> bool {
+    let seq = registry.journal.durable().borrow()[usize::from(partition.0)];
+    let mut products = registry.products(partition);
+    products.extend(
+        registry
+            .tail
+            .lock()
+            .products()
+            .filter(|product| registry.partitions.of(*product) == partition),
+    );
+    for product in products {
+        // Not there any more: it retired meanwhile, and did so with a snapshot.
+        let Ok(desk) = registry.desk(product).await else {
+            if registry.journal.state() != JournalState::Ready {
+                return false;
+            }
+            continue;
+        };
+        let (stored, wait) = oneshot::channel();
+        let Some(actor) = desk.actor() else { return false };
+        actor.do_send(TakeSnapshot { stored });
+        if wait.await.is_err() {
+            // It just retired, or the journal is stuck; the next round comes in a second.
+            return false;
+        }
+    }
+    registry.journal.submit(Work::Checkpoint { partition, seq });
+    true
+}
+
+impl Registry {
+    /// What a round would have to write, in table entries.
+    fn entries(&self, partition: PartitionId) -> u64 {
+        self.products(partition)
+            .into_iter()
+            .filter_map(|product| self.awake(product))
+            .map(|desk| desk.entries() as u64)
+            .sum()
+    }
+}

@@ -1,0 +1,93 @@
+//! Turn: one time an actor looks into its inbox. Decide and apply everything that waits, hand the
+//! facts to the journal, park the answers until they are durable.
+//!
+//! ```text
+//!   inbox ──take──▶ decide, apply ──▶ facts? ──yes──▶ Work::Facts + Parked ──commit──▶ answers
+//!                                      │ no
+//!                                      ├─ state not durable yet ──▶ Work::Barrier + Parked
+//!                                      └─ else ──▶ answers at once
+//! ```
+
+use super::api::{EngineError, Shown, Version};
+use super::desk::{Desk, Pending, Reply};
+use crate::domain::{Event, HoldEnd, OrderId, Product, Timestamp, Verdict, View};
+use crate::journal::writer::{Position, Settle};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// What one turn decided, and who is to be told.
+#[derive(Default)]
+pub(super) struct Turn {
+    pub(super) events: Vec<Event>,
+    pub(super) answers: Vec<(oneshot::Sender<Reply>, Reply)>,
+}
+
+impl Turn {
+    /// Decides and applies commands one after the other. Pure but for the senders it carries.
+    pub(super) fn take(&mut self, state: &mut Product, commands: Vec<Pending>, now: Timestamp) {
+        self.answers.reserve(commands.len());
+        for Pending { command, reply } in commands {
+            let decision = state.decide(&command, now);
+            for order in decision.lapsed {
+                self.expire(state, order, now);
+            }
+            let answer = match decision.verdict {
+                Ok(Verdict::Record(event)) => {
+                    let outcome = state.apply(&event, now);
+                    self.events.push(event);
+                    Ok(outcome)
+                }
+                Ok(Verdict::Replay(outcome)) => Ok(outcome),
+                Err(refusal) => Err(EngineError::Refused(refusal)),
+            };
+            self.answers.push((reply, answer));
+        }
+    }
+
+    /// Records that a hold ran out; it must have been found lapsed at this same time.
+    pub(super) fn expire(&mut self, state: &mut Product, order: OrderId, now: Timestamp) {
+        let event = Event::Ended { order, end: HoldEnd::Expired, retry: None };
+        state.apply(&event, now);
+        self.events.push(event);
+    }
+}
+
+/// Answers that wait for a commit.
+pub(super) struct Parked {
+    pub(super) desk: Arc<Desk>,
+    /// What may be shown once the facts of this turn are durable; `None` for a mere barrier.
+    pub(super) view: Option<View>,
+    pub(super) answers: Vec<(oneshot::Sender<Reply>, Reply)>,
+}
+
+impl Settle for Parked {
+    fn durable(mut self: Box<Self>, position: Position) {
+        if let Some(view) = self.view {
+            let version = Version { epoch: position.epoch, seq: position.seq };
+            self.desk.publish(Shown { view, version });
+        }
+        let answers = std::mem::take(&mut self.answers);
+        self.desk.answered(answers.len());
+        for (reply, answer) in answers {
+            // Whoever asked may be gone (a client that hung up); the decision stands all the same.
+            drop(reply.send(answer));
+        }
+    }
+
+    fn uncertain(&mut self) {
+        self.desk.answered(self.answers.len());
+        for (reply, _) in self.answers.drain(..) {
+            drop(reply.send(Err(EngineError::OutcomeUnknown)));
+        }
+        self.desk.ring();
+    }
+}
+
+impl Drop for Parked {
+    /// Settled, or lost with the writer: then the senders drop here and their receivers say
+    /// "outcome unknown".
+    fn drop(&mut self) {
+        self.desk.answered(self.answers.len());
+        self.desk.settled();
+    }
+}

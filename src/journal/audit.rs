@@ -1,0 +1,331 @@
+//! The audit: proves a journal from the outside, or says where it breaks.
+//!
+//! It reads every batch of every partition from the first, recomputes the chain of digests, decodes
+//! every fact, replays every product by `apply` alone and checks every promise; and it compares each
+//! snapshot with the replay at the same revision. It decides nothing and writes nothing, so it may
+//! run beside a live server: it then covers what was durable when it began.
+
+use super::store::{Head, JournalReader, StoreError};
+use super::{Batch, Digest, Epoch, PartitionId, Section, Seq, snapshot, stored};
+use crate::domain::promises::{self, Broken, History};
+use crate::domain::{Event, HoldEnd, Product, ProductId, Stock};
+use std::collections::{BTreeMap, HashMap};
+
+/// Read in one go.
+const READ_BYTES: usize = 4 << 20;
+
+/// Most findings that are kept; the rest is only counted.
+const FINDINGS_MAX: usize = 100;
+
+/// Something that should not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub partition: PartitionId,
+    pub seq: Option<Seq>,
+    pub product: Option<ProductId>,
+    pub problem: String,
+}
+
+/// What the tables derived from the journal must say of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    pub stock: Stock,
+    pub revision: u64,
+    /// Purchases and confirmed holds.
+    pub orders: u64,
+    /// Active holds.
+    pub holds: u64,
+}
+
+/// What an audit found.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub batches: u64,
+    pub facts: u64,
+    pub products: u64,
+    pub snapshots: u64,
+    pub units: Stock,
+    pub findings: Vec<Finding>,
+    pub findings_total: u64,
+    /// Products as they were at the positions asked for.
+    pub summaries: BTreeMap<ProductId, Summary>,
+}
+
+impl Report {
+    /// Notes a problem.
+    pub fn find(&mut self, finding: Finding) {
+        self.findings_total += 1;
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        }
+    }
+}
+
+/// Audits a whole journal. `compare_at` says for each partition at which batch the summaries are to
+/// be taken: where the projection stands. `progress` hears how many facts are done, now and then.
+///
+/// # Errors
+/// When the store cannot be read; what it holds is never an error but a finding.
+pub async fn audit(
+    reader: &dyn JournalReader,
+    compare_at: &[Seq],
+    mut progress: impl FnMut(u64),
+) -> Result<Report, StoreError> {
+    let mut report = Report::default();
+    for head in reader.heads().await? {
+        let at = compare_at.get(usize::from(head.partition.0)).copied().unwrap_or_default();
+        if at > head.seq {
+            report.find(Finding {
+                partition: head.partition,
+                seq: Some(at),
+                product: None,
+                problem: format!("the database is at batch {at}, the journal ends at {}", head.seq),
+            });
+        }
+        PartitionAudit::new(reader, head, at).run(&mut report, &mut progress).await?;
+    }
+    Ok(report)
+}
+
+/// One product under audit.
+#[derive(Default)]
+struct Replayed {
+    state: Product,
+    history: History,
+    orders: u64,
+    /// Its stored snapshot, until the replay has reached it.
+    snapshot: Option<(u64, Vec<u8>)>,
+    broken: bool,
+}
+
+struct PartitionAudit<'a> {
+    reader: &'a dyn JournalReader,
+    head: Head,
+    compare_at: Seq,
+    digest: Digest,
+    epoch: Epoch,
+    products: HashMap<ProductId, Replayed>,
+}
+
+impl<'a> PartitionAudit<'a> {
+    fn new(reader: &'a dyn JournalReader, head: Head, compare_at: Seq) -> Self {
+        let (digest, epoch) = (Digest::GENESIS, Epoch(0));
+        Self { reader, head, compare_at, digest, epoch, products: HashMap::new() }
+    }
+
+    async fn run(
+        mut self,
+        report: &mut Report,
+        progress: &mut impl FnMut(u64),
+    ) -> Result<(), StoreError> {
+        let mut expected = Seq(1);
+        while expected <= self.head.seq {
+            let after = Seq(expected.0 - 1);
+            let batches = self.reader.batches(self.head.partition, after, READ_BYTES).await?;
+            if batches.is_empty() {
+                self.find(report, Some(expected), None, "the batch is missing".into());
+                break;
+            }
+            let last = self.head.seq;
+            for batch in batches.into_iter().filter(|batch| batch.seq <= last) {
+                if batch.seq != expected {
+                    let problem = format!("batches {expected} to {} are missing", batch.seq.0 - 1);
+                    self.find(report, Some(expected), None, problem);
+                }
+                expected = batch.seq.next();
+                self.check_batch(&batch, report).await?;
+                report.batches += 1;
+            }
+            progress(report.facts);
+        }
+        // A live server goes on writing, and may store snapshots of what this audit has not read.
+        let heads = self.reader.heads().await?;
+        let grew = heads
+            .iter()
+            .any(|head| head.partition == self.head.partition && head.seq != self.head.seq);
+        self.finish(report, grew);
+        Ok(())
+    }
+
+    async fn check_batch(&mut self, batch: &Batch, report: &mut Report) -> Result<(), StoreError> {
+        let digest = self.digest.next(
+            batch.partition,
+            batch.seq,
+            batch.epoch,
+            batch.recorded_at,
+            &batch.events,
+        );
+        if digest != batch.digest {
+            let problem = "the digest does not follow from the batch and the one before: \
+                           one of them was changed, or one is missing";
+            self.find(report, Some(batch.seq), None, problem.into());
+        }
+        // From here on the chain is checked as it is stored: one damaged batch is one finding.
+        self.digest = batch.digest;
+        if let Err(broken) = promises::one_owner(self.epoch.0, batch.epoch.0) {
+            self.find(report, Some(batch.seq), None, broken.to_string());
+        }
+        self.epoch = self.epoch.max(batch.epoch);
+        match stored::decode_row(&batch.events) {
+            Err(error) => self.find(report, Some(batch.seq), None, error.to_string()),
+            Ok(sections) => {
+                for section in &sections {
+                    self.replay(section, batch.seq, report).await?;
+                }
+            }
+        }
+        if batch.seq == self.compare_at {
+            let summaries =
+                self.products.iter().map(|(product, replayed)| (*product, replayed.summary()));
+            report.summaries.extend(summaries);
+        }
+        Ok(())
+    }
+
+    async fn replay(
+        &mut self,
+        section: &Section,
+        seq: Seq,
+        report: &mut Report,
+    ) -> Result<(), StoreError> {
+        let product = section.product;
+        if self.reader.partitions().of(product) != self.head.partition {
+            let problem = "the product belongs to another partition".into();
+            self.find(report, Some(seq), Some(product), problem);
+        }
+        if !self.products.contains_key(&product) {
+            let snapshot = self.reader.snapshot(product).await?;
+            let snapshot = snapshot.map(|row| (row.revision, row.state));
+            self.products.insert(product, Replayed { snapshot, ..Replayed::default() });
+        }
+        let Some(replayed) = self.products.get_mut(&product) else { return Ok(()) };
+        let mut problems = Vec::new();
+        for entry in section.entries() {
+            report.facts += 1;
+            if let Err(broken) = replayed.take(entry.revision, entry.event, entry.at) {
+                problems.push(broken.to_string());
+            }
+            if let Some(problem) = replayed.compare_snapshot(report) {
+                problems.push(problem);
+            }
+        }
+        for problem in problems {
+            self.find(report, Some(seq), Some(product), problem);
+        }
+        Ok(())
+    }
+
+    /// The checks that walk a whole state, once for each product.
+    fn finish(self, report: &mut Report, grew: bool) {
+        let partition = self.head.partition;
+        for (product, replayed) in self.products {
+            report.products += 1;
+            let stock = replayed.state.stock();
+            report.units.available += stock.available;
+            report.units.held += stock.held;
+            report.units.sold += stock.sold;
+            report.units.stocked += stock.stocked;
+            let mut check = |result: Result<(), Broken>| {
+                if let Err(broken) = result {
+                    let problem = broken.to_string();
+                    report.find(Finding { partition, seq: None, product: Some(product), problem });
+                }
+            };
+            check(promises::exact_sale_in_full(&replayed.state));
+            check(promises::limits_kept(&replayed.state));
+            if let Some((revision, _)) = replayed.snapshot {
+                let problem = format!(
+                    "a snapshot of revision {revision}, but the journal ends at revision {}",
+                    replayed.state.revision()
+                );
+                if !grew && !replayed.broken {
+                    report.find(Finding { partition, seq: None, product: Some(product), problem });
+                }
+            }
+        }
+    }
+
+    fn find(
+        &self,
+        report: &mut Report,
+        seq: Option<Seq>,
+        product: Option<ProductId>,
+        problem: String,
+    ) {
+        report.find(Finding { partition: self.head.partition, seq, product, problem });
+    }
+}
+
+impl Replayed {
+    /// Checks one fact, then applies it. After the first broken promise the product is only walked:
+    /// one fault must not drown the report in its consequences.
+    fn take(
+        &mut self,
+        revision: u64,
+        event: &Event,
+        at: crate::domain::Timestamp,
+    ) -> Result<(), Broken> {
+        if self.broken {
+            return Ok(());
+        }
+        let checked =
+            self.history.push(revision, event, at).and_then(|()| possible(&self.state, event));
+        if let Err(broken) = checked {
+            self.broken = true;
+            return Err(broken);
+        }
+        self.state.apply(event, at);
+        match event {
+            Event::Purchased { .. } | Event::Ended { end: HoldEnd::Confirmed, .. } => {
+                self.orders += 1
+            }
+            _ => {}
+        }
+        promises::exact_sale(&self.state)
+    }
+
+    /// When the replay has reached the stored snapshot: what is wrong with it, if anything.
+    fn compare_snapshot(&mut self, report: &mut Report) -> Option<String> {
+        let revision = self.snapshot.as_ref()?.0;
+        if self.broken || revision != self.state.revision() {
+            return None;
+        }
+        let (_, bytes) = self.snapshot.take()?;
+        report.snapshots += 1;
+        match snapshot::decode(&bytes) {
+            Err(error) => Some(format!("the snapshot cannot be read: {error}")),
+            Ok(state) if state != self.state => {
+                Some(format!("the snapshot of revision {revision} is not what the facts make"))
+            }
+            Ok(_) => None,
+        }
+    }
+
+    fn summary(&self) -> Summary {
+        Summary {
+            stock: self.state.stock(),
+            revision: self.state.revision(),
+            orders: self.orders,
+            holds: self.state.holds().len() as u64,
+        }
+    }
+}
+
+/// Whether a fact can be applied without a count falling below zero: the one thing `apply` relies on.
+fn possible(state: &Product, event: &Event) -> Result<(), Broken> {
+    let stock = state.stock();
+    let fits = match event {
+        Event::Purchased { quantity, .. } | Event::Held { quantity, .. } => {
+            stock.available >= u64::from(quantity.get())
+        }
+        Event::Ended { order, .. } | Event::Extended { order, .. } => {
+            state.holds().get(order).is_some()
+        }
+        Event::Adjusted { delta, .. } => stock.adjusted(*delta).is_some(),
+        Event::Created { .. } => !state.is_created(),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Broken { promise: "exact sale", detail: format!("{event:?} with {stock:?}") })
+}

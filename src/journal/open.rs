@@ -1,0 +1,167 @@
+//! Opening a journal: find it, make it this process's own, start its writer.
+//!
+//! Ownership is taken in three steps. The store writes our name and a new epoch; we wait until the
+//! owner before may no longer answer from memory; then an empty batch of the new epoch is written to
+//! every partition. From that batch on the owner before cannot commit any more, because its next
+//! position is taken; and what it committed until then is in front of it, so recovery sees it.
+
+use super::postgres::{PostgresJournal, PostgresJournalReader};
+use super::sqlite::{SqliteJournal, SqliteJournalReader};
+use super::store::{CommitError, Group, Head, JournalReader, JournalStore, StoreError};
+use super::writer::{JournalHandle, Writer, WriterOptions};
+use super::{Batch, Epoch, Partitions, stored};
+use crate::clock::{self, Clock};
+use crate::telemetry::metrics::JournalMetrics;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Where a journal is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+/// A journal that this process owns: what recovery and the engine need.
+pub struct Opened {
+    pub handle: JournalHandle,
+    pub reader: Arc<dyn JournalReader>,
+    /// The heads right after the opening batches.
+    pub heads: Vec<Head>,
+}
+
+/// Connects the writing side; creates the journal when there is none.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn connect_store(
+    location: &Location,
+    partitions: Partitions,
+) -> Result<Box<dyn JournalStore>, StoreError> {
+    Ok(match location {
+        Location::Sqlite(path) => Box::new(SqliteJournal::open(path, partitions).await?),
+        Location::Postgres(url) => {
+            let owner = clock::draw_uuid();
+            Box::new(PostgresJournal::open(url, partitions, owner).await?)
+        }
+    })
+}
+
+/// Connects the reading side of an existing journal.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn connect_reader(location: &Location) -> Result<Arc<dyn JournalReader>, StoreError> {
+    Ok(match location {
+        Location::Sqlite(path) => Arc::new(SqliteJournalReader::open(path).await?),
+        Location::Postgres(url) => Arc::new(PostgresJournalReader::open(url).await?),
+    })
+}
+
+/// Takes the journal over and gives its writer, not yet running.
+///
+/// # Errors
+/// When the store fails before the opening batches are written.
+pub async fn take_over(
+    mut store: Box<dyn JournalStore>,
+    reader: Arc<dyn JournalReader>,
+    clock: Clock,
+    options: WriterOptions,
+    metrics: JournalMetrics,
+) -> Result<(Opened, Writer), StoreError> {
+    let ownership = store.take_ownership().await?;
+    if let Some(lease) = ownership.lease.filter(|lease| !lease.wait.is_zero()) {
+        tracing::info!(wait = ?lease.wait, "waiting until the owner before has stopped answering");
+        tokio::time::sleep(lease.wait).await;
+    }
+    let heads = write_opening(store.as_mut(), reader.as_ref(), &ownership.epochs, &clock).await?;
+    let (handle, writer) = Writer::new(store, &heads, ownership.lease, clock, options, metrics);
+    Ok((Opened { handle, reader, heads }, writer))
+}
+
+/// Writes the first batch of the new epoch to every partition, behind whatever the owner before
+/// still managed to write.
+async fn write_opening(
+    store: &mut dyn JournalStore,
+    reader: &dyn JournalReader,
+    epochs: &[Epoch],
+    clock: &Clock,
+) -> Result<Vec<Head>, StoreError> {
+    loop {
+        let heads = reader.heads().await?;
+        if let Some(newer) = heads.iter().zip(epochs).find(|(head, epoch)| head.epoch > **epoch) {
+            return Err(StoreError::InUse(format!(
+                "another server took this journal over (epoch {}) while this one was starting",
+                newer.0.epoch
+            )));
+        }
+        let recorded_at = clock.now();
+        let batches: Vec<Batch> = heads
+            .iter()
+            .zip(epochs)
+            .map(|(head, epoch)| {
+                let (seq, events) = (head.seq.next(), vec![stored::ROW_VERSION]);
+                let digest = head.digest.next(head.partition, seq, *epoch, recorded_at, &events);
+                Batch { partition: head.partition, seq, epoch: *epoch, recorded_at, events, digest }
+            })
+            .collect();
+        let opened: Vec<Head> = heads
+            .iter()
+            .zip(&batches)
+            .map(|(head, batch)| Head {
+                seq: batch.seq,
+                epoch: batch.epoch,
+                digest: batch.digest,
+                ..*head
+            })
+            .collect();
+        match store.commit(&Group { batches, ..Group::default() }).await {
+            Ok(()) => return Ok(opened),
+            // The owner before wrote once more: open behind it.
+            Err(CommitError::Conflict) => {}
+            Err(CommitError::NotWritten(error)) => return Err(error),
+            Err(CommitError::Broken(reason)) => return Err(StoreError::Broken(reason)),
+            Err(CommitError::Unknown(reason)) => return Err(StoreError::Unavailable(reason)),
+        }
+    }
+}
+
+/// Opens a journal and runs its writer on a thread of its own, so that no request handler and no
+/// actor can delay a commit.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn open(
+    location: Location,
+    partitions: Partitions,
+    clock: Clock,
+    options: WriterOptions,
+    metrics: JournalMetrics,
+) -> Result<Opened, StoreError> {
+    let (report, opened) = oneshot::channel();
+    let read_from = location.clone();
+    let body = async move {
+        let result = async {
+            let store = connect_store(&location, partitions).await?;
+            let reader = connect_reader(&location).await?;
+            take_over(store, reader, clock, options, metrics).await
+        };
+        match result.await {
+            Err(error) => drop(report.send(Err(error))),
+            Ok((opened, writer)) => {
+                if report.send(Ok(opened)).is_ok() {
+                    writer.run().await;
+                }
+            }
+        }
+    };
+    crate::threads::spawn_runtime("journal", body)
+        .map_err(|error| StoreError::Unavailable(format!("cannot start a thread: {error}")))?;
+    let opened = opened.await;
+    let mut opened = opened
+        .unwrap_or_else(|_| Err(StoreError::Unavailable("the journal's thread ended".into())))?;
+    // Readers live on the caller's runtime: the writer's ends with the writer.
+    opened.reader = connect_reader(&read_from).await?;
+    Ok(opened)
+}

@@ -1,0 +1,239 @@
+//! Snapshots: a product's whole state as bytes, so that recovery need not begin at the first fact.
+//!
+//! ```text
+//!   version (1 byte = 1) | StoredProduct   (postcard)
+//! ```
+//!
+//! Written by the product's actor through the journal writer, behind the facts it is made of; so a
+//! snapshot never knows more than the journal. Read back by [`super::recovery`]. The rules of
+//! [`super::stored`] about versions hold here too.
+
+use super::stored::{DecodeError, StoredEnd, StoredOffer};
+use crate::domain::{
+    Answer, Confirmed, CustomerId, Customers, Fingerprint, Hold, Holds, Memory, OrderId, Owned,
+    Product, RequestKey, Stock, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+const SNAPSHOT_VERSION: u8 = 1;
+
+#[derive(Serialize, Deserialize, Clone, Copy)]
+struct StoredStock {
+    available: u64,
+    held: u64,
+    sold: u64,
+    stocked: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredHold<'a> {
+    order: [u8; 16],
+    #[serde(borrow)]
+    customer: &'a str,
+    unit_price: u64,
+    created_at: u64,
+    expires_at: u64,
+    quantity: u32,
+    extensions: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+enum StoredAnswer<'a> {
+    Purchased { order: [u8; 16], quantity: u32, unit_price: u64 },
+    Held { order: [u8; 16], quantity: u32, unit_price: u64, expires_at: u64 },
+    Confirmed { order: [u8; 16], customer: &'a str, quantity: u32, unit_price: u64 },
+    Released { order: [u8; 16] },
+    Extended { order: [u8; 16], expires_at: u64 },
+    Adjusted(StoredStock),
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredKey<'a> {
+    key: [u8; 16],
+    fingerprint: u64,
+    at: u64,
+    #[serde(borrow)]
+    answer: StoredAnswer<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredProduct<'a> {
+    offer: Option<StoredOffer>,
+    stock: StoredStock,
+    revision: u64,
+    changed_at: u64,
+    #[serde(borrow)]
+    customers: Vec<(&'a str, u32, u32)>,
+    #[serde(borrow)]
+    holds: Vec<StoredHold<'a>>,
+    ended: Vec<(u64, [u8; 16], StoredEnd)>,
+    #[serde(borrow)]
+    keys: Vec<StoredKey<'a>>,
+}
+
+/// The bytes of a state.
+#[must_use]
+pub fn encode(product: &Product) -> Vec<u8> {
+    let stored = StoredProduct {
+        offer: product.offer().map(Into::into),
+        stock: product.stock().into(),
+        revision: product.revision(),
+        changed_at: product.changed_at().as_millis(),
+        customers: product
+            .customers()
+            .iter()
+            .map(|(customer, owned)| (customer.as_str(), owned.sold, owned.held))
+            .collect(),
+        holds: product.holds().iter().map(stored_hold).collect(),
+        ended: product
+            .holds()
+            .iter_ended()
+            .map(|(at, order, end)| (at.as_millis(), order.0, end.into()))
+            .collect(),
+        keys: product.memory().iter().filter_map(stored_key).collect(),
+    };
+    let mut bytes = Vec::with_capacity(64 + product.entries() * 40);
+    bytes.push(SNAPSHOT_VERSION);
+    match postcard::to_extend(&stored, bytes) {
+        Ok(bytes) => bytes,
+        // Writing to memory cannot fail: there is no value here that postcard cannot write.
+        Err(error) => unreachable!("a state that cannot be encoded: {error}"),
+    }
+}
+
+/// The state behind the bytes.
+///
+/// # Errors
+/// [`DecodeError`] for anything that [`encode`] did not write.
+pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
+    let stored: StoredProduct<'_> = match bytes.split_first() {
+        None => return Err(DecodeError::Empty),
+        Some((&SNAPSHOT_VERSION, rest)) => {
+            postcard::from_bytes(rest).map_err(DecodeError::Section)?
+        }
+        Some((&version, _)) => return Err(DecodeError::Version(version)),
+    };
+    let mut customers = Customers::default();
+    customers.reserve(stored.customers.len());
+    for (customer, sold, held) in stored.customers {
+        customers.restore(CustomerId::from_journal(customer), Owned { sold, held });
+    }
+    let mut holds = Holds::default();
+    for hold in stored.holds {
+        holds.restore(OrderId(hold.order), hold_of(&hold));
+    }
+    for (at, order, end) in stored.ended {
+        holds.restore_end(OrderId(order), end.into(), Timestamp::from_millis(at));
+    }
+    let mut memory = Memory::default();
+    for key in stored.keys {
+        memory.insert(
+            RequestKey(key.key),
+            Fingerprint(key.fingerprint),
+            Timestamp::from_millis(key.at),
+            answer_of(key.answer),
+        );
+    }
+    Ok(Product::restored(
+        stored.offer.map(Into::into),
+        stored.stock.into(),
+        stored.revision,
+        Timestamp::from_millis(stored.changed_at),
+        (customers, holds, memory),
+    ))
+}
+
+impl From<Stock> for StoredStock {
+    fn from(stock: Stock) -> Self {
+        let Stock { available, held, sold, stocked } = stock;
+        Self { available, held, sold, stocked }
+    }
+}
+
+impl From<StoredStock> for Stock {
+    fn from(stored: StoredStock) -> Self {
+        let StoredStock { available, held, sold, stocked } = stored;
+        Self { available, held, sold, stocked }
+    }
+}
+
+fn stored_hold<'a>((order, hold): (&OrderId, &'a Hold)) -> StoredHold<'a> {
+    StoredHold {
+        order: order.0,
+        customer: hold.customer.as_str(),
+        unit_price: hold.unit_price,
+        created_at: hold.created_at.as_millis(),
+        expires_at: hold.expires_at.as_millis(),
+        quantity: hold.quantity,
+        extensions: hold.extensions,
+    }
+}
+
+fn hold_of(stored: &StoredHold<'_>) -> Hold {
+    Hold {
+        customer: CustomerId::from_journal(stored.customer),
+        unit_price: stored.unit_price,
+        created_at: Timestamp::from_millis(stored.created_at),
+        expires_at: Timestamp::from_millis(stored.expires_at),
+        quantity: stored.quantity,
+        extensions: stored.extensions,
+    }
+}
+
+/// Answers that are never remembered under a key have no stored form.
+fn stored_key(
+    (key, fingerprint, at, answer): (RequestKey, Fingerprint, Timestamp, &Answer),
+) -> Option<StoredKey<'_>> {
+    let answer = match answer {
+        Answer::Purchased { order, quantity, unit_price } => {
+            StoredAnswer::Purchased { order: order.0, quantity: *quantity, unit_price: *unit_price }
+        }
+        Answer::Held { order, quantity, unit_price, expires_at } => StoredAnswer::Held {
+            order: order.0,
+            quantity: *quantity,
+            unit_price: *unit_price,
+            expires_at: expires_at.as_millis(),
+        },
+        Answer::Confirmed(sale) => StoredAnswer::Confirmed {
+            order: sale.order.0,
+            customer: sale.customer.as_str(),
+            quantity: sale.quantity,
+            unit_price: sale.unit_price,
+        },
+        Answer::Released { order } => StoredAnswer::Released { order: order.0 },
+        Answer::Extended { order, expires_at } => {
+            StoredAnswer::Extended { order: order.0, expires_at: expires_at.as_millis() }
+        }
+        Answer::Adjusted(stock) => StoredAnswer::Adjusted((**stock).into()),
+        Answer::Created | Answer::Expired { .. } | Answer::Shown(_) => return None,
+    };
+    Some(StoredKey { key: key.0, fingerprint: fingerprint.0, at: at.as_millis(), answer })
+}
+
+fn answer_of(stored: StoredAnswer<'_>) -> Answer {
+    match stored {
+        StoredAnswer::Purchased { order, quantity, unit_price } => {
+            Answer::Purchased { order: OrderId(order), quantity, unit_price }
+        }
+        StoredAnswer::Held { order, quantity, unit_price, expires_at } => Answer::Held {
+            order: OrderId(order),
+            quantity,
+            unit_price,
+            expires_at: Timestamp::from_millis(expires_at),
+        },
+        StoredAnswer::Confirmed { order, customer, quantity, unit_price } => {
+            Answer::Confirmed(Box::new(Confirmed {
+                order: OrderId(order),
+                customer: CustomerId::from_journal(customer),
+                quantity,
+                unit_price,
+            }))
+        }
+        StoredAnswer::Released { order } => Answer::Released { order: OrderId(order) },
+        StoredAnswer::Extended { order, expires_at } => Answer::Extended {
+            order: OrderId(order),
+            expires_at: Timestamp::from_millis(expires_at),
+        },
+        StoredAnswer::Adjusted(stock) => Answer::Adjusted(Box::new(stock.into())),
+    }
+}

@@ -1,0 +1,605 @@
+//! The writer: the one task that commits.
+//!
+//! It owns the store's writing connection and the head of every partition. Whatever waits while one
+//! commit runs becomes the next commit; so the slower the disk, the larger the groups, and at most
+//! one batch per partition is ever in flight. Nobody is answered before the commit that covers what
+//! the answer depends on: that is the promise the rest of the server rests on.
+//!
+//! ```text
+//!            ┌────────────── committed / ours after all ─────────────┐
+//!            ▼                                                       │
+//!   Ready ──commit──▶ (ok) settle everyone                           │
+//!     │                                                              │
+//!     ├─ full disk, lost connection, time limit ──▶ Stuck ── read back, send again
+//!     │                                              │
+//!     ├─ another digest at our position ─────────────┴──▶ NotOwner   (final)
+//!     └─ the disk failed ───────────────────────────────▶ Broken     (final, the process ends)
+//! ```
+//!
+//! While it is stuck, callers that have waited for the time limit are told that the outcome is
+//! unknown; the group itself is kept and sent again until it is known to be in the journal. A panic
+//! here ends the process: recovery is a replay, and that is tested.
+
+use super::store::{CommitError, Group, Head, JournalStore, Lease, SnapshotRow, StoreError};
+use super::{Batch, Digest, Epoch, PartitionId, Seq, stored};
+use crate::clock::{self, Clock};
+use crate::domain::ProductId;
+use crate::telemetry::metrics::{CommitFailure, JournalMetrics};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+/// Most bytes of facts in one commit; what is beyond waits for the next.
+const GROUP_BYTES_MAX: usize = 8 << 20;
+
+/// Most pieces of work taken from the queue at once.
+const WORK_MAX: usize = 4096;
+
+/// Pause between two tries of a group that could not be written.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Where the writer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum JournalState {
+    /// Commits succeed.
+    Ready,
+    /// Commits do not succeed at the moment; they are tried again.
+    Stuck,
+    /// Another process owns the journal.
+    NotOwner,
+    /// The disk failed: nothing more is written or promised.
+    Broken,
+    /// Shut down in order.
+    Closed,
+}
+
+/// Where a batch went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    pub epoch: Epoch,
+    pub seq: Seq,
+}
+
+/// Whoever waits for a commit.
+pub trait Settle: Send {
+    /// Everything submitted up to here is durable.
+    fn durable(self: Box<Self>, position: Position);
+
+    /// It takes too long: answer whoever waits that the outcome is unknown. `durable` may follow.
+    fn uncertain(&mut self);
+}
+
+/// Something for the writer to do, in the order it was submitted.
+pub enum Work {
+    /// One section of facts ([`stored::encode_section`]) of a partition.
+    Facts { partition: PartitionId, section: Vec<u8>, count: u32, settle: Box<dyn Settle> },
+    /// Nothing new, but an answer that depends on everything submitted before it.
+    Barrier { partition: PartitionId, settle: Box<dyn Settle> },
+    /// A state made of facts that were submitted before it.
+    Snapshot { row: SnapshotRow, stored: oneshot::Sender<()> },
+    /// Every fact up to `seq` is covered by snapshots that were submitted before.
+    Checkpoint { partition: PartitionId, seq: Seq },
+    /// Draw the next product id.
+    NextProductId { drawn: oneshot::Sender<Result<ProductId, StoreError>> },
+    /// Commit what came before, give up the journal and end.
+    Close { closed: oneshot::Sender<()> },
+}
+
+/// Numbers the writer works by.
+#[derive(Debug, Clone, Copy)]
+pub struct WriterOptions {
+    /// After this long callers are told that the outcome is unknown; the commit itself goes on.
+    pub commit_timeout: Duration,
+}
+
+/// What everybody may know about the writer.
+struct Shared {
+    state: AtomicU8,
+    reason: Mutex<String>,
+    ended: watch::Sender<bool>,
+    durable: watch::Sender<Vec<Seq>>,
+    /// Milliseconds after `started` until which answers may come from memory; `u64::MAX`: always.
+    lease_until: AtomicU64,
+    started: Instant,
+    facts: Box<[AtomicU64]>,
+}
+
+/// The way to the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct JournalHandle {
+    queue: mpsc::UnboundedSender<Work>,
+    shared: Arc<Shared>,
+}
+
+impl JournalHandle {
+    /// Hands something to the writer. The queue has no bound of its own: everything in it belongs to
+    /// a command that the engine has counted, to one expiry or to one snapshot per product. Dropped
+    /// without an answer once the writer has ended.
+    pub fn submit(&self, work: Work) {
+        drop(self.queue.send(work));
+    }
+
+    #[must_use]
+    pub fn state(&self) -> JournalState {
+        match self.shared.state.load(Ordering::Acquire) {
+            0 => JournalState::Ready,
+            1 => JournalState::Stuck,
+            2 => JournalState::NotOwner,
+            3 => JournalState::Broken,
+            _ => JournalState::Closed,
+        }
+    }
+
+    /// Why the state is not `Ready`, for people.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        self.shared.reason.lock().clone()
+    }
+
+    /// Whether an answer that needs no commit may leave at once. False when the lease ran out: then
+    /// it takes a [`Work::Barrier`], which confirms the ownership first.
+    #[must_use]
+    pub fn may_answer_from_memory(&self) -> bool {
+        if self.shared.state.load(Ordering::Acquire) != JournalState::Ready as u8 {
+            return false;
+        }
+        let until = self.shared.lease_until.load(Ordering::Acquire);
+        until == u64::MAX || self.shared.millis() < until
+    }
+
+    /// The newest durable batch of each partition.
+    #[must_use]
+    pub fn durable(&self) -> watch::Receiver<Vec<Seq>> {
+        self.shared.durable.subscribe()
+    }
+
+    /// Facts written to a partition since its last checkpoint (or since the start).
+    #[must_use]
+    pub fn facts_since_checkpoint(&self, partition: PartitionId) -> u64 {
+        self.shared.facts[usize::from(partition.0)].load(Ordering::Relaxed)
+    }
+
+    /// Adds facts that recovery found behind the checkpoint.
+    pub fn add_facts(&self, partition: PartitionId, facts: u64) {
+        self.shared.facts[usize::from(partition.0)].fetch_add(facts, Ordering::Relaxed);
+    }
+
+    /// Returns when the writer has ended, for whatever reason.
+    pub async fn ended(&self) {
+        let mut ended = self.shared.ended.subscribe();
+        // An error means that the writer is gone, which is an end as well.
+        drop(ended.wait_for(|ended| *ended).await);
+    }
+
+    /// Commits everything submitted so far and ends the writer.
+    pub async fn close(&self) {
+        let (closed, wait) = oneshot::channel();
+        self.submit(Work::Close { closed });
+        drop(wait.await);
+    }
+}
+
+impl Shared {
+    fn millis(&self) -> u64 {
+        u64::try_from(clock::moment().duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn set_state(&self, state: JournalState, reason: &str) {
+        let before = self.state.swap(state as u8, Ordering::AcqRel);
+        if before != state as u8 {
+            reason.clone_into(&mut self.reason.lock());
+            match state {
+                JournalState::Ready => tracing::info!("the journal can be written again"),
+                JournalState::Closed => tracing::debug!("the journal is closed"),
+                _ => tracing::error!(reason, state = ?state, "the journal cannot be written"),
+            }
+        }
+    }
+}
+
+/// How a writer ended.
+enum End {
+    NotOwner,
+    Broken(String),
+}
+
+/// The position of one partition.
+struct Cursor {
+    seq: Seq,
+    epoch: Epoch,
+    digest: Digest,
+}
+
+/// The task's own state.
+pub struct Writer {
+    store: Box<dyn JournalStore>,
+    clock: Clock,
+    options: WriterOptions,
+    lease: Option<Lease>,
+    cursors: Vec<Cursor>,
+    receiver: mpsc::UnboundedReceiver<Work>,
+    backlog: VecDeque<Work>,
+    shared: Arc<Shared>,
+    metrics: JournalMetrics,
+}
+
+/// What one commit holds, and who waits for it.
+#[derive(Default)]
+struct Turn {
+    rows: Vec<(PartitionId, Vec<u8>, u32)>,
+    group: Group,
+    waiting: Vec<(PartitionId, Box<dyn Settle>)>,
+    has_barrier: bool,
+    snapshots: Vec<oneshot::Sender<()>>,
+    ids: Vec<oneshot::Sender<Result<ProductId, StoreError>>>,
+    close: Option<oneshot::Sender<()>>,
+    bytes: usize,
+}
+
+impl Writer {
+    /// A writer over a journal that [`super::open`] made this process's own.
+    #[must_use]
+    pub fn new(
+        store: Box<dyn JournalStore>,
+        heads: &[Head],
+        lease: Option<Lease>,
+        clock: Clock,
+        options: WriterOptions,
+        metrics: JournalMetrics,
+    ) -> (JournalHandle, Self) {
+        let (queue, receiver) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            state: AtomicU8::new(JournalState::Ready as u8),
+            reason: Mutex::default(),
+            ended: watch::Sender::new(false),
+            durable: watch::Sender::new(heads.iter().map(|head| head.seq).collect()),
+            lease_until: AtomicU64::new(if lease.is_none() { u64::MAX } else { 0 }),
+            started: clock::moment(),
+            facts: heads.iter().map(|_| AtomicU64::new(0)).collect(),
+        });
+        let cursors = heads
+            .iter()
+            .map(|head| Cursor { seq: head.seq, epoch: head.epoch, digest: head.digest })
+            .collect();
+        let writer = Self {
+            store,
+            clock,
+            options,
+            lease,
+            cursors,
+            receiver,
+            backlog: VecDeque::new(),
+            shared: shared.clone(),
+            metrics,
+        };
+        (JournalHandle { queue, shared }, writer)
+    }
+
+    /// Works until it is closed or cannot go on.
+    pub async fn run(mut self) {
+        let end = self.work().await;
+        match end {
+            Ok(()) => self.shared.set_state(JournalState::Closed, "the server is shutting down"),
+            Err(End::NotOwner) => {
+                self.metrics.failed(CommitFailure::Fenced);
+                self.shared.set_state(
+                    JournalState::NotOwner,
+                    "another server has taken this journal over",
+                );
+            }
+            Err(End::Broken(reason)) => self.shared.set_state(JournalState::Broken, &reason),
+        }
+        self.shared.ended.send_replace(true);
+    }
+
+    async fn work(&mut self) -> Result<(), End> {
+        if self.lease.is_some() {
+            self.confirm_ownership(&mut Vec::new()).await?;
+        }
+        let renew = self.lease.map_or(Duration::MAX, |lease| lease.duration / 4);
+        let mut incoming = Vec::with_capacity(WORK_MAX);
+        loop {
+            if self.backlog.is_empty() {
+                tokio::select! {
+                    biased;
+                    taken = self.receiver.recv_many(&mut incoming, WORK_MAX) => {
+                        if taken == 0 {
+                            return Ok(());
+                        }
+                        self.backlog.extend(incoming.drain(..));
+                    }
+                    () = tokio::time::sleep(renew), if self.lease.is_some() => {}
+                }
+            }
+            if self.lease.is_some() && self.lease_is_half_over() {
+                self.renew_once().await?;
+            }
+            let mut turn = self.next_turn();
+            self.commit(&mut turn).await?;
+            if let Some(closed) = self.settle(turn).await {
+                drop(self.store.release_ownership().await);
+                let _ = closed.send(());
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes work from the backlog until the group is full.
+    fn next_turn(&mut self) -> Turn {
+        let mut turn = Turn::default();
+        while turn.bytes < GROUP_BYTES_MAX && turn.close.is_none() {
+            let Some(work) = self.backlog.pop_front() else { break };
+            match work {
+                Work::Facts { partition, section, count, settle } => {
+                    turn.bytes += section.len();
+                    turn.add_section(partition, &section, count);
+                    turn.waiting.push((partition, settle));
+                }
+                Work::Barrier { partition, settle } => {
+                    turn.has_barrier = true;
+                    turn.waiting.push((partition, settle));
+                }
+                Work::Snapshot { row, stored } => {
+                    turn.bytes += row.state.len();
+                    turn.group.snapshots.push(row);
+                    turn.snapshots.push(stored);
+                }
+                Work::Checkpoint { partition, seq } => {
+                    turn.group.checkpoints.push((partition, seq))
+                }
+                Work::NextProductId { drawn } => turn.ids.push(drawn),
+                Work::Close { closed } => turn.close = Some(closed),
+            }
+        }
+        let recorded_at = self.clock.now();
+        for (partition, events, _) in &mut turn.rows {
+            let cursor = &self.cursors[usize::from(partition.0)];
+            let seq = cursor.seq.next();
+            let digest = cursor.digest.next(*partition, seq, cursor.epoch, recorded_at, events);
+            turn.group.batches.push(Batch {
+                partition: *partition,
+                seq,
+                epoch: cursor.epoch,
+                recorded_at,
+                events: std::mem::take(events),
+                digest,
+            });
+        }
+        turn
+    }
+
+    /// Returns when the group is durable, however often it had to be sent.
+    async fn commit(&mut self, turn: &mut Turn) -> Result<(), End> {
+        let Turn { group, waiting, has_barrier, .. } = turn;
+        if group.batches.is_empty() && group.snapshots.is_empty() && group.checkpoints.is_empty() {
+            if *has_barrier && self.lease_is_over() {
+                self.confirm_ownership(waiting).await?;
+            }
+            return Ok(());
+        }
+        let started = clock::instant();
+        let deadline = clock::moment() + self.options.commit_timeout;
+        loop {
+            let result = self.commit_once(group, waiting, deadline).await;
+            match result {
+                Ok(()) => break,
+                Err(CommitError::Broken(reason)) => {
+                    self.metrics.failed(CommitFailure::Broken);
+                    return Err(End::Broken(reason));
+                }
+                Err(CommitError::NotWritten(error)) => {
+                    let full = matches!(error, StoreError::Full(_));
+                    self.metrics.failed(if full {
+                        CommitFailure::Full
+                    } else {
+                        CommitFailure::Unavailable
+                    });
+                    self.shared.set_state(JournalState::Stuck, &error.to_string());
+                    // Nothing of it is written, yet the group will be sent again when there is room.
+                    self.tell_uncertain(waiting);
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+                Err(error @ (CommitError::Conflict | CommitError::Unknown(_))) => {
+                    self.metrics.failed(CommitFailure::Unknown);
+                    self.shared.set_state(JournalState::Stuck, &error.to_string());
+                    if self.is_written(group, waiting, deadline).await? {
+                        break;
+                    }
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+            }
+        }
+        if *has_barrier && self.lease_is_over() {
+            self.confirm_ownership(waiting).await?;
+        }
+        self.shared.set_state(JournalState::Ready, "");
+        self.metrics.committed(turn.rows.iter().map(|row| row.2 as usize).sum(), started.elapsed());
+        Ok(())
+    }
+
+    /// One try. It is never cancelled; after the deadline those who wait are told, and it goes on.
+    async fn commit_once(
+        &mut self,
+        group: &Group,
+        waiting: &mut Vec<(PartitionId, Box<dyn Settle>)>,
+        deadline: Instant,
+    ) -> Result<(), CommitError> {
+        let commit = self.store.commit(group);
+        tokio::pin!(commit);
+        loop {
+            let wake = deadline.max(clock::moment() + RETRY_PAUSE);
+            tokio::select! {
+                biased;
+                result = &mut commit => return result,
+                () = tokio::time::sleep_until(wake) => {
+                    self.shared.set_state(JournalState::Stuck, "a commit takes longer than journal.commit_timeout_ms");
+                    while let Ok(work) = self.receiver.try_recv() {
+                        self.backlog.push_back(work);
+                    }
+                    tell_uncertain(waiting, &mut self.backlog);
+                }
+            }
+        }
+    }
+
+    /// After an unknown outcome: whether our group is in the journal. Asks until it knows.
+    async fn is_written(
+        &mut self,
+        group: &Group,
+        waiting: &mut Vec<(PartitionId, Box<dyn Settle>)>,
+        deadline: Instant,
+    ) -> Result<bool, End> {
+        // All or nothing was written, so one batch tells for all. A group of snapshots alone can
+        // simply be sent again.
+        let Some(batch) = group.batches.first() else { return Ok(false) };
+        loop {
+            match self.store.digest_at(batch.partition, batch.seq).await {
+                Ok(Some(digest)) if digest == batch.digest => return Ok(true),
+                Ok(Some(_)) => return Err(End::NotOwner),
+                Ok(None) => return self.is_free_elsewhere(group).await,
+                Err(StoreError::Broken(reason) | StoreError::Damaged(reason)) => {
+                    return Err(End::Broken(reason));
+                }
+                Err(error) => {
+                    self.shared.set_state(JournalState::Stuck, &error.to_string());
+                    if clock::moment() >= deadline {
+                        self.tell_uncertain(waiting);
+                    }
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// The first batch is not there: then the group may be sent again, unless another one's position
+    /// is taken by a new owner.
+    async fn is_free_elsewhere(&mut self, group: &Group) -> Result<bool, End> {
+        for batch in &group.batches[1..] {
+            if let Ok(Some(_)) = self.store.digest_at(batch.partition, batch.seq).await {
+                return Err(End::NotOwner);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Tells everyone, also those still in the queue, that the outcome is unknown.
+    fn tell_uncertain(&mut self, waiting: &mut [(PartitionId, Box<dyn Settle>)]) {
+        while let Ok(work) = self.receiver.try_recv() {
+            self.backlog.push_back(work);
+        }
+        tell_uncertain(waiting, &mut self.backlog);
+    }
+
+    /// Moves the heads on and answers everybody. Gives whoever wants the writer closed.
+    async fn settle(&mut self, turn: Turn) -> Option<oneshot::Sender<()>> {
+        for (batch, (_, _, count)) in turn.group.batches.iter().zip(&turn.rows) {
+            let index = usize::from(batch.partition.0);
+            let cursor = &mut self.cursors[index];
+            cursor.seq = batch.seq;
+            cursor.digest = batch.digest;
+            self.shared.facts[index].fetch_add(u64::from(*count), Ordering::Relaxed);
+        }
+        for (partition, _) in &turn.group.checkpoints {
+            self.shared.facts[usize::from(partition.0)].store(0, Ordering::Relaxed);
+        }
+        if !turn.group.batches.is_empty() {
+            // First the positions, then the answers: who has an answer finds its position here.
+            self.shared.durable.send_modify(|durable| {
+                for batch in &turn.group.batches {
+                    durable[usize::from(batch.partition.0)] = batch.seq;
+                }
+            });
+        }
+        for (partition, settle) in turn.waiting {
+            let cursor = &self.cursors[usize::from(partition.0)];
+            settle.durable(Position { epoch: cursor.epoch, seq: cursor.seq });
+        }
+        for stored in turn.snapshots {
+            let _ = stored.send(());
+        }
+        for drawn in turn.ids {
+            drop(drawn.send(self.store.next_product_id().await));
+        }
+        turn.close
+    }
+
+    fn lease_is_over(&self) -> bool {
+        let until = self.shared.lease_until.load(Ordering::Acquire);
+        until != u64::MAX && self.shared.millis() >= until
+    }
+
+    fn lease_is_half_over(&self) -> bool {
+        let Some(lease) = self.lease else { return false };
+        let left =
+            self.shared.lease_until.load(Ordering::Acquire).saturating_sub(self.shared.millis());
+        u128::from(left) < lease.duration.as_millis() / 2
+    }
+
+    /// Asks the store whether we still own the journal.
+    async fn renew_once(&mut self) -> Result<(), End> {
+        let Some(lease) = self.lease else { return Ok(()) };
+        let asked = self.shared.millis();
+        match self.store.renew_ownership().await {
+            Ok(true) => {
+                let duration = u64::try_from(lease.duration.as_millis()).unwrap_or(u64::MAX);
+                self.shared.lease_until.store(asked.saturating_add(duration), Ordering::Release);
+                self.shared.set_state(JournalState::Ready, "");
+                Ok(())
+            }
+            Ok(false) => Err(End::NotOwner),
+            Err(error) => {
+                self.shared.set_state(JournalState::Stuck, &error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    /// Renews until it succeeds: what waits depends on it.
+    async fn confirm_ownership(
+        &mut self,
+        waiting: &mut [(PartitionId, Box<dyn Settle>)],
+    ) -> Result<(), End> {
+        let deadline = clock::moment() + self.options.commit_timeout;
+        loop {
+            self.renew_once().await?;
+            if !self.lease_is_over() {
+                return Ok(());
+            }
+            if clock::moment() >= deadline {
+                self.tell_uncertain(waiting);
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
+}
+
+impl Turn {
+    fn add_section(&mut self, partition: PartitionId, section: &[u8], count: u32) {
+        // A group has few partitions: the hot one, mostly.
+        let row = if let Some(index) = self.rows.iter().position(|row| row.0 == partition) {
+            &mut self.rows[index]
+        } else {
+            self.rows.push((partition, vec![stored::ROW_VERSION], 0));
+            let last = self.rows.len() - 1;
+            &mut self.rows[last]
+        };
+        row.1.extend_from_slice(section);
+        row.2 += count;
+    }
+}
+
+fn tell_uncertain(waiting: &mut [(PartitionId, Box<dyn Settle>)], backlog: &mut VecDeque<Work>) {
+    for (_, settle) in waiting {
+        settle.uncertain();
+    }
+    for work in backlog {
+        if let Work::Facts { settle, .. } | Work::Barrier { settle, .. } = work {
+            settle.uncertain();
+        }
+    }
+}

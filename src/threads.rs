@@ -1,0 +1,41 @@
+//! Threads of this process that are not request handlers, and what happens when one of them panics.
+//!
+//! A panic in an actor or in the journal's writer means that a promise may be broken: the process
+//! ends at once, and the next start rebuilds everything from the journal.
+
+use std::future::Future;
+use std::io;
+use std::thread::JoinHandle;
+
+/// Exit status after a panic where no panic may be survived (`EX_SOFTWARE` of sysexits).
+const EXIT_PANIC: i32 = 70;
+
+/// Ends the process when it is dropped by a panic.
+pub struct EndOnPanic(pub &'static str);
+
+impl Drop for EndOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(
+                thread = self.0,
+                "panicked: the process ends, a restart replays the journal"
+            );
+            std::process::exit(EXIT_PANIC);
+        }
+    }
+}
+
+/// Runs a future to its end on a thread and a runtime of its own.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn spawn_runtime(
+    name: &'static str,
+    future: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name(name.into()).spawn(move || {
+        let _guard = EndOnPanic(name);
+        runtime.block_on(future);
+    })
+}
