@@ -46,7 +46,7 @@ impl Metrics {
         for name in names::ALL {
             if let Kind::Histogram(buckets) = name.kind {
                 builder =
-                    builder.set_buckets_for_metric(Matcher::Full(name.name.to_owned()), buckets)?;
+                    builder.set_buckets_for_metric(Matcher::Full(name.text.to_owned()), buckets)?;
             }
         }
         let recorder = builder.build_recorder();
@@ -115,7 +115,7 @@ impl fmt::Debug for Metrics {
 }
 
 fn describe(recorder: &PrometheusRecorder, name: Name) {
-    let (key, help) = (KeyName::from_const_str(name.name), SharedString::const_str(name.help));
+    let (key, help) = (KeyName::from_const_str(name.text), SharedString::const_str(name.help));
     match name.kind {
         Kind::Counter => recorder.describe_counter(key, None, help),
         Kind::Gauge => recorder.describe_gauge(key, None, help),
@@ -130,15 +130,15 @@ impl Registry {
     const METADATA: Metadata<'static> = Metadata::new("lastunit", Level::INFO, None);
 
     fn counter(&self, name: Name, labels: Vec<Label>) -> Counter {
-        self.0.register_counter(&Key::from_parts(name.name, labels), &Self::METADATA)
+        self.0.register_counter(&Key::from_parts(name.text, labels), &Self::METADATA)
     }
 
     fn gauge(&self, name: Name, labels: Vec<Label>) -> Gauge {
-        self.0.register_gauge(&Key::from_parts(name.name, labels), &Self::METADATA)
+        self.0.register_gauge(&Key::from_parts(name.text, labels), &Self::METADATA)
     }
 
     fn histogram(&self, name: Name, labels: Vec<Label>) -> Histogram {
-        self.0.register_histogram(&Key::from_parts(name.name, labels), &Self::METADATA)
+        self.0.register_histogram(&Key::from_parts(name.text, labels), &Self::METADATA)
     }
 }
 
@@ -395,7 +395,7 @@ mod tests {
     #[test]
     fn names_follow_the_rules() {
         for name in names::ALL {
-            let text = name.name;
+            let text = name.text;
             assert!(text.starts_with("lastunit_"), "{text}");
             assert_eq!(text.ends_with("_total"), name.kind == Kind::Counter, "{text}");
             assert!(name.help.ends_with('.'), "{text}");

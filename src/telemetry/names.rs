@@ -13,21 +13,21 @@ pub(super) enum Kind {
 /// One metric.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Name {
-    pub name: &'static str,
+    pub text: &'static str,
     pub help: &'static str,
     pub kind: Kind,
 }
 
 const fn counter(name: &'static str, help: &'static str) -> Name {
-    Name { name, help, kind: Kind::Counter }
+    Name { text: name, help, kind: Kind::Counter }
 }
 
 const fn gauge(name: &'static str, help: &'static str) -> Name {
-    Name { name, help, kind: Kind::Gauge }
+    Name { text: name, help, kind: Kind::Gauge }
 }
 
 const fn histogram(name: &'static str, buckets: &'static [f64], help: &'static str) -> Name {
-    Name { name, help, kind: Kind::Histogram(buckets) }
+    Name { text: name, help, kind: Kind::Histogram(buckets) }
 }
 
 /// From a tenth of a millisecond to ten seconds.

@@ -13,6 +13,7 @@
 //! one, not by a timer per request: arming and disarming a timer for every request would cost more
 //! than routing it. A limit is therefore kept to the tick, a quarter of the header timeout.
 
+use crate::clock;
 use crate::config::ServerConfig;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -32,7 +33,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 use tower::Service;
 
 use super::Stage;
@@ -148,15 +149,11 @@ impl Connection {
             if self.seen.is_over(&self.progress, self.timing) {
                 return Poll::Ready(());
             }
-            self.tick.as_mut().reset(next_tick(self.timing));
+            let next = clock::moment() + self.timing.tick;
+            self.tick.as_mut().reset(next);
         }
         Poll::Pending
     }
-}
-
-#[allow(clippy::disallowed_methods)] // the runtime's timer, no decision hangs on it
-fn next_tick(timing: Timing) -> Instant {
-    Instant::now() + timing.tick
 }
 
 fn reaches(
@@ -338,14 +335,15 @@ fn ask_for_body(request: Request<Incoming>) -> Request<Body> {
         let mut context = Context::from_waker(Waker::noop());
         match Pin::new(&mut incoming).poll_frame(&mut context) {
             Poll::Pending => Body::new(incoming),
-            Poll::Ready(first) => Body::new(Begun { first: Some(first), rest: incoming }),
+            Poll::Ready(None) => Body::empty(),
+            Poll::Ready(first) => Body::new(Begun { first, rest: incoming }),
         }
     })
 }
 
 /// A body of which one frame was taken.
 struct Begun {
-    first: Option<Option<Result<Frame<Bytes>, hyper::Error>>>,
+    first: Option<Result<Frame<Bytes>, hyper::Error>>,
     rest: Incoming,
 }
 
@@ -358,7 +356,7 @@ impl hyper::body::Body for Begun {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.first.take() {
-            Some(first) => Poll::Ready(first),
+            Some(first) => Poll::Ready(Some(first)),
             None => Pin::new(&mut self.rest).poll_frame(context),
         }
     }
