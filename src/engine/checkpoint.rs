@@ -42,6 +42,9 @@ pub(super) async fn round(registry: &Arc<Registry>, partition: PartitionId) -> b
             .products()
             .filter(|product| registry.partitions.of(*product) == partition),
     );
+    // In one order, whatever the maps say: the same run writes the same journal.
+    products.sort_unstable();
+    products.dedup();
     for product in products {
         let desk = match registry.desk(product).await {
             Ok(desk) => desk,

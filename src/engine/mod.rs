@@ -157,7 +157,7 @@ impl Engine {
                 return Err(EngineError::JournalUnavailable);
             }
         };
-        self.registry.start_new(product).await?;
+        self.registry.start_new(product);
         let action = Action::Create { offer, units, entry: Box::new(entry) };
         self.submit(product, Command::plain(action)).await?;
         Ok(product)

@@ -6,6 +6,7 @@
 //! while it still sends may never see the answer.
 
 use super::Api;
+use super::fields::Object;
 use super::problem::{Code, Problem};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
@@ -71,7 +72,8 @@ impl FromRequest<Api> for NoBody {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    let read = serde_json::from_slice::<Object<T>>(bytes).map(|object| object.0);
+    read.map_err(|error| {
         let complaint = error.to_string();
         // A number whose exponent is beyond any floating point type: out of range, not malformed.
         if complaint.starts_with("number out of range") {

@@ -468,8 +468,12 @@ impl Writer {
         for batch in &group.batches[1..] {
             let digest = self.store.digest_at(batch.partition, batch.seq);
             let digest = self.queue.patiently(digest, waiting, deadline, &self.shared).await;
-            if let Ok(Some(_)) = digest {
-                return Err(End::NotOwner);
+            match digest {
+                // It was written, all of it, while we were asking.
+                Ok(Some(digest)) if digest == batch.digest => return Ok(true),
+                Ok(Some(_)) => return Err(End::NotOwner),
+                // Where this cannot be told either, sending the group again will tell.
+                Ok(None) | Err(_) => {}
             }
         }
         Ok(false)

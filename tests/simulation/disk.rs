@@ -68,6 +68,10 @@ impl Disk {
         self.rows[usize::from(partition.0)].get(index)
     }
 
+    pub const fn owner(&self) -> Option<Connection> {
+        self.owner
+    }
+
     fn heads(&self) -> Vec<Head> {
         let head = |partition: PartitionId| {
             let last = self.rows[usize::from(partition.0)].last();

@@ -15,6 +15,7 @@ use super::shopper::{self, End, pause};
 use super::world::{Shared, Trouble, World};
 use actix::System;
 use lastunit::domain::{ProductId, promises};
+use lastunit::journal::writer::JournalState;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -117,8 +118,20 @@ async fn fill_the_shelves(world: &Shared, nodes: &Nodes) {
 
 /// A supervisor: starts a new node where the last one has ended.
 async fn ensure_node(world: &Shared, nodes: &Nodes) {
+    check_ends(world, nodes);
     if !nodes.newest().is_some_and(|node| node.is_alive()) {
         nodes.push(nodes::start_until_ready(world).await);
+    }
+}
+
+/// Nobody gives up a journal that nobody has taken.
+fn check_ends(world: &Shared, nodes: &Nodes) {
+    for node in nodes.all() {
+        let state = node.engine.journal().state();
+        let mut world = world.lock();
+        if state == JournalState::NotOwner && world.disk.owner() == Some(node.number) {
+            world.fail(format_args!("node {} owns the journal and does not know", node.number));
+        }
     }
 }
 
@@ -185,6 +198,7 @@ async fn come_to_rest(world: &Shared, nodes: &Nodes) {
         world.note("---- rest");
         world.weather.answer_within()
     };
+    check_ends(world, nodes);
     for _ in 0..20 {
         pause(longest).await;
         if nodes.all().iter().all(|node| node.engine.in_flight() == 0) {
