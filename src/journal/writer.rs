@@ -42,6 +42,9 @@ const WORK_MAX: usize = 4096;
 /// Pause between two tries of a group that could not be written.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
+/// Why a writer that was closed does not write.
+const CLOSING: &str = "the server is shutting down";
+
 /// Where the writer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -294,7 +297,7 @@ impl Writer {
     pub async fn run(mut self) {
         let end = self.work().await;
         match end {
-            Ok(()) => self.shared.set_state(JournalState::Closed, "the server is shutting down"),
+            Ok(()) => self.shared.set_state(JournalState::Closed, CLOSING),
             Err(End::NotOwner) => {
                 self.metrics.failed(CommitFailure::Fenced);
                 self.shared.set_state(
@@ -333,6 +336,10 @@ impl Writer {
             let mut turn = self.next_turn();
             self.commit(&mut turn).await?;
             if let Some(closed) = self.settle(turn).await {
+                // The next owner does not wait for us: from here on nothing is answered any more,
+                // not even from memory.
+                self.shared.set_state(JournalState::Closed, CLOSING);
+                self.queue.clear();
                 drop(self.store.release_ownership().await);
                 let _ = closed.send(());
                 return Ok(());
@@ -590,6 +597,13 @@ impl Queue {
                 }
             }
         }
+    }
+
+    /// Lets go of everything that is left, and of whatever would come.
+    fn clear(&mut self) {
+        self.receiver.close();
+        while self.receiver.try_recv().is_ok() {}
+        self.backlog.clear();
     }
 
     /// Tells everyone, also those still in the queue, that the outcome is unknown.

@@ -112,7 +112,7 @@ impl Weather {
             let drawn = chance.below(most) + 1;
             if present { drawn } else { 0 }
         };
-        let (slow_commits, slow_reads) = (rate(30), rate(30));
+        let (slow_commits, slow_reads) = (rate(30), rate(150));
         let (commits_lost, commits_done_but_lost) = (rate(100), rate(100));
         let commits_late = if leased { rate(100) } else { 0 };
         let (commits_not_written, disk_breaks) = (rate(50), rate(4));

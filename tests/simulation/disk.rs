@@ -30,6 +30,8 @@ pub struct Disk {
     pub rows: Vec<Vec<Batch>>,
     epochs: Vec<Epoch>,
     owner: Option<Connection>,
+    /// Owners that gave it up of their own accord.
+    pub given_up: Vec<Connection>,
     checkpoints: Vec<Seq>,
     snapshots: BTreeMap<ProductId, SnapshotRow>,
     last_product_id: u64,
@@ -56,6 +58,7 @@ impl Disk {
             rows: partitions.all().map(|_| Vec::new()).collect(),
             epochs: partitions.all().map(|_| Epoch::default()).collect(),
             owner: None,
+            given_up: Vec::new(),
             checkpoints: partitions.all().map(|_| Seq::default()).collect(),
             snapshots: BTreeMap::new(),
             last_product_id: 0,
@@ -165,7 +168,8 @@ impl World {
 
     /// How long one read takes.
     fn read_time(&mut self, by: Connection) -> u64 {
-        let slow = self.chance.happens(self.weather.slow_reads);
+        let rate = self.weather.slow_reads;
+        let slow = self.chance.happens(rate);
         let extra = if slow { self.chance.below(3 * self.weather.commit_timeout) } else { 0 };
         let read = self.weather.read;
         (self.chance.between(read) + extra).max(self.silence(by))
@@ -307,6 +311,9 @@ impl JournalStore for MemoryJournal {
             if world.disk.owner == Some(by) {
                 world.note(format_args!("disk: {by} gives it up"));
                 world.disk.owner = None;
+                if world.weather.leased {
+                    world.disk.given_up.push(by);
+                }
             }
         })
         .await

@@ -183,7 +183,8 @@ async fn restart(world: &Shared, nodes: &Nodes, node: Rc<Node>) {
         node.engine.shut_down(Duration::from_millis(500)).await;
     });
     if leased {
-        let ahead = world.lock().chance.below(30);
+        let ahead = world.lock().chance.pick(&[1, 30, 200, 1_000]);
+        let ahead = world.lock().chance.below(ahead);
         pause(ahead).await;
     } else {
         drop(close.await);

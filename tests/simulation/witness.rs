@@ -26,6 +26,8 @@ pub struct Asked {
     /// Newest version that had been shown.
     floor: Version,
     at: Timestamp,
+    /// The node had given the journal up: the next owner did not wait for it.
+    given_up: bool,
 }
 
 /// Where and when an answer came from.
@@ -60,7 +62,8 @@ impl World {
         let told = self.told.get(&product).copied().unwrap_or_default();
         let base = told.max(known.unwrap_or_default());
         let floor = self.shown.get(&product).copied().unwrap_or_default();
-        Asked { number, product, base, floor, at: node.clock.now() }
+        let given_up = self.disk.given_up.contains(&node.number);
+        Asked { number, product, base, floor, at: node.clock.now(), given_up }
     }
 
     fn place(asked: &Asked, node: &Node) -> Place {
@@ -85,6 +88,7 @@ impl World {
         reply: &Result<Outcome, EngineError>,
     ) {
         self.note(format_args!("#{} {reply:?}", asked.number));
+        self.judge_owner(asked, matches!(reply, Ok(_) | Err(EngineError::Refused(_))));
         let place = Self::place(asked, node);
         let decided_at = match reply {
             Ok(outcome) => self.judge_outcome(asked, &place, command, outcome),
@@ -106,6 +110,13 @@ impl World {
             ));
         }
         self.remember(asked, command, reply);
+    }
+
+    /// Who has given the journal up has stopped answering before.
+    fn judge_owner(&mut self, asked: &Asked, answered: bool) {
+        if asked.given_up && answered {
+            self.fail(format_args!("one owner: #{} was answered without the journal", asked.number));
+        }
     }
 
     /// Somebody knows now that the product has got this far.
@@ -182,6 +193,7 @@ impl World {
         let told =
             reply.as_ref().map(|shown| (shown.view.revision, shown.version, shown.view.stock));
         self.note(format_args!("#{} {told:?}", asked.number));
+        self.judge_owner(asked, reply.is_ok());
         let verdict = match reply {
             Ok(shown) => self.judge_shown(asked, &Self::place(asked, node), shown),
             Err(EngineError::Refused(_)) if asked.base > 0 => Err("it is not unknown".into()),
