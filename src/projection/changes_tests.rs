@@ -133,8 +133,7 @@ fn a_hold_that_begins_and_ends_in_one_round_leaves_no_difference() {
 
 #[test]
 fn only_holds_from_before_are_needed() {
-    let extended =
-        |number| Event::Extended { order: order(number), expires_at: AT, retry: None };
+    let extended = |number| Event::Extended { order: order(number), expires_at: AT, retry: None };
     let events = vec![held(2, "bob", 1), extended(2), extended(1), ended(3, HoldEnd::Expired)];
     let needs = needs(&[section(6, events)]);
     assert_eq!(needs.products, [PRODUCT]);

@@ -65,7 +65,8 @@ async fn speed_sqlite() {
 #[ignore = "measures; run by hand in release mode"]
 async fn speed_postgres() {
     let cluster = Postgres::start().unwrap();
-    project("Postgres", &cluster.url("postgres"), || cpu_seconds("self") + postgres_seconds()).await;
+    project("Postgres", &cluster.url("postgres"), || cpu_seconds("self") + postgres_seconds())
+        .await;
 }
 
 /// Time of all Postgres processes on the machine, of which there should be no others.
