@@ -47,6 +47,11 @@ impl Stand {
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lastunit"));
         command.args(words).args(&self.arguments).arg("--data-dir").arg(self.data_dir());
+        // Settings of the tests themselves, such as LASTUNIT_SEED, are none of the server's.
+        let names = std::env::vars_os().map(|(name, _)| name);
+        for name in names.filter(|name| name.to_string_lossy().starts_with("LASTUNIT_")) {
+            command.env_remove(name);
+        }
         command.envs(self.environment.iter().cloned());
         command
     }
@@ -57,12 +62,16 @@ impl Stand {
         Server::start(command, &self.folder.path().join(format!("{}.log", free_name())))
     }
 
+    /// Starts a server that may refuse: then gives what it said.
+    pub fn start_or_give_up(&self) -> Result<Server, String> {
+        let command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        Server::try_start(command, &self.folder.path().join(format!("{}.log", free_name())))
+    }
+
     /// Tries to start a server that must refuse: its exit status and what it said.
     pub fn start_refused(&self) -> (ExitStatus, String) {
-        let output = self
-            .command(&["serve", "--listen", "127.0.0.1:0"])
-            .output()
-            .expect("the binary runs");
+        let output =
+            self.command(&["serve", "--listen", "127.0.0.1:0"]).output().expect("the binary runs");
         (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
@@ -100,7 +109,12 @@ pub struct Server {
 
 impl Server {
     /// Starts a `serve` command and waits until it listens; its log goes to a file.
-    pub fn start(mut command: Command, log: &Path) -> Self {
+    pub fn start(command: Command, log: &Path) -> Self {
+        Self::try_start(command, log).unwrap_or_else(|said| panic!("the server ended: {said}"))
+    }
+
+    /// The same where it may end instead: then gives its log.
+    pub fn try_start(mut command: Command, log: &Path) -> Result<Self, String> {
         let file = File::create(log).expect("a log file");
         command.stderr(file);
         let process = Tied::spawn(command, AtParentDeath::Kill).expect("the binary starts");
@@ -114,12 +128,13 @@ impl Server {
                     break;
                 }
             }
-            let ended = server.process.ended().expect("the process can be asked");
-            assert!(ended.is_none(), "the server ended ({ended:?}): {said}");
+            if let Some(status) = server.process.ended().expect("the process can be asked") {
+                return Err(format!("{status}: {}", server.log()));
+            }
             assert!(started.elapsed() < START_MAX, "the server does not listen: {said}");
             std::thread::sleep(Duration::from_millis(5));
         }
-        server
+        Ok(server)
     }
 
     pub fn log(&self) -> String {
@@ -135,9 +150,19 @@ impl Server {
         self.process.kill().expect("the process can be killed");
     }
 
+    /// Sends a signal, such as `STOP` and later `CONT`.
+    pub fn signal(&mut self, signal: rustix::process::Signal) {
+        self.process.signal(signal).expect("the process can be signalled");
+    }
+
+    /// Sends a signal and goes on.
+    pub fn signal(&mut self, signal: rustix::process::Signal) {
+        self.process.signal(signal).expect("the process can be signalled");
+    }
+
     /// SIGTERM, and waits for the end.
     pub fn stop(mut self) -> ExitStatus {
-        self.process.signal(rustix::process::Signal::TERM).expect("the process can be signalled");
+        self.signal(rustix::process::Signal::TERM);
         self.wait_for_end(Duration::from_secs(30))
     }
 
