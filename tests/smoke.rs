@@ -23,7 +23,8 @@ async fn the_tour_of_the_readme() {
     assert_eq!(hold.status, 201, "{}", hold.body);
     assert_eq!(server.stock(product).await, (98, 1, 1, 100));
     let reservation = hold.body["reservationId"].as_str().expect("an id");
-    let confirmed = server.post(&format!("/api/v1/reservations/{reservation}/confirm"), json!({})).await;
+    let confirmed =
+        server.post(&format!("/api/v1/reservations/{reservation}/confirm"), json!({})).await;
     assert!(confirmed.status < 300, "{}", confirmed.text);
     let path = format!("/api/v1/products/{product}/stock/adjustments");
     let adjusted = server.post(&path, json!({ "delta": 25, "reason": "found a box" })).await;

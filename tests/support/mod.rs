@@ -59,10 +59,8 @@ impl Stand {
 
     /// Tries to start a server that must refuse: its exit status and what it said.
     pub fn start_refused(&self) -> (ExitStatus, String) {
-        let output = self
-            .command(&["serve", "--listen", "127.0.0.1:0"])
-            .output()
-            .expect("the binary runs");
+        let output =
+            self.command(&["serve", "--listen", "127.0.0.1:0"]).output().expect("the binary runs");
         (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
