@@ -157,8 +157,8 @@ impl Product {
             let over = owned + wanted > u64::from(limit);
             over.then_some(Refusal::CustomerLimit { limit, owned })
         });
+        // Something is available here: the view would have said "sold out".
         let verdict = match over_limit {
-            _ if available == 0 => Err(Refusal::SoldOut),
             Some(refusal) => Err(refusal),
             _ if available < wanted => Err(Refusal::Insufficient { available }),
             _ if demand.held && self.holds.is_full() => Err(Refusal::Full { table: "holds" }),

@@ -1,6 +1,6 @@
 //! Chance: every random choice of a run, from one seed.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same on every machine for ever.
+/// `SplitMix64` (Steele, Lea, Flood 2014): small, and the same on every machine for ever.
 pub struct Chance(u64);
 
 impl Chance {

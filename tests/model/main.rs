@@ -144,7 +144,7 @@ impl Shop {
         for step in 0..steps {
             if step == before_it_exists {
                 let action = Shopper::create(&mut self.chance, self.now);
-                self.take(Command::plain(action));
+                self.take(&Command::plain(action));
             }
             self.step();
             self.counted.steps += 1;
@@ -166,7 +166,7 @@ impl Shop {
             2..20 => self.tick(),
             _ => {
                 let command = self.shopper.command(&mut self.chance, self.now);
-                self.take(command);
+                self.take(&command);
             }
         }
         promises::exact_sale(&self.product).unwrap();
@@ -191,13 +191,13 @@ impl Shop {
     }
 
     /// One command: decided, recorded, and compared with the model.
-    fn take(&mut self, command: Command) {
+    fn take(&mut self, command: &Command) {
         if self.recent.len() == 12 {
             self.recent.pop_front();
         }
         self.recent.push_back((self.now, command.clone()));
         let now = self.now;
-        let decision = self.product.decide(&command, now);
+        let decision = self.product.decide(command, now);
         let known = command
             .retry
             .and_then(|retry| self.ledger.recall(retry.key, retry.fingerprint, now, &self.product));
@@ -278,7 +278,7 @@ impl Shop {
         let lapsed = self.product.holds().lapsed(self.now).take(most);
         let lapsed: Vec<_> = lapsed.map(|(order, _)| order).collect();
         for order in lapsed {
-            self.take(Command::plain(Action::Expire { order }));
+            self.take(&Command::plain(Action::Expire { order }));
             assert_eq!(self.product.holds().end_of(&order), Some(HoldEnd::Expired));
             self.counted.lapsed += 1;
         }
@@ -340,7 +340,7 @@ impl Shop {
             let customer = CustomerId::new(&format!("late {buyer}")).expect("a customer");
             let order = OrderId(self.chance.bytes());
             let quantity = Quantity::new(1).expect("a quantity");
-            self.take(Command::plain(Action::Purchase { order, customer, quantity }));
+            self.take(&Command::plain(Action::Purchase { order, customer, quantity }));
         }
         let sold = self.product.stock().sold - before;
         promises::sold_what_there_was(free, free + 3, sold).unwrap();
