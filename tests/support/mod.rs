@@ -150,11 +150,6 @@ impl Server {
         self.process.kill().expect("the process can be killed");
     }
 
-    /// Sends a signal, such as `STOP` and later `CONT`.
-    pub fn signal(&mut self, signal: rustix::process::Signal) {
-        self.process.signal(signal).expect("the process can be signalled");
-    }
-
     /// Sends a signal and goes on.
     pub fn signal(&mut self, signal: rustix::process::Signal) {
         self.process.signal(signal).expect("the process can be signalled");
