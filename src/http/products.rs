@@ -54,6 +54,7 @@ pub struct MoneyRequest {
 pub struct ProductRequest {
     #[schema(value_type = String, min_length = 1, max_length = 200, required)]
     name: Option<String>,
+    #[serde(default, deserialize_with = "fields::optional_object")]
     #[schema(value_type = MoneyRequest, required)]
     price: Option<MoneyRequest>,
     /// Units to begin with.
