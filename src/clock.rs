@@ -18,6 +18,8 @@ enum Source {
     System,
     /// Milliseconds since the epoch, moved by a test or a simulation.
     Manual(Arc<AtomicU64>),
+    /// `start`, and whatever has passed on the timers' clock since then.
+    Timers { start: Timestamp, since: tokio::time::Instant },
 }
 
 impl Clock {
@@ -33,6 +35,13 @@ impl Clock {
         Self { source: Source::Manual(Arc::new(AtomicU64::new(start.as_millis()))) }
     }
 
+    /// A clock that shows `start` now and goes as fast as the timers of this runtime: where a
+    /// simulation runs them ahead, deadlines and timers stay together.
+    #[must_use]
+    pub fn following_timers(start: Timestamp) -> Self {
+        Self { source: Source::Timers { start, since: moment() } }
+    }
+
     #[must_use]
     #[allow(clippy::disallowed_methods)] // this is the place that the ban points to
     pub fn now(&self) -> Timestamp {
@@ -42,10 +51,14 @@ impl Clock {
                 Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
             }
             Source::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::Relaxed)),
+            Source::Timers { start, since } => {
+                let passed = moment().saturating_duration_since(*since).as_millis();
+                start.plus_millis(u64::try_from(passed).unwrap_or(u64::MAX))
+            }
         }
     }
 
-    /// Moves a manual clock; the system's clock moves by itself.
+    /// Moves a manual clock; the others move by themselves.
     pub fn advance(&self, millis: u64) {
         if let Source::Manual(now) = &self.source {
             now.fetch_add(millis, Ordering::Relaxed);

@@ -1,6 +1,7 @@
 -- What the journal says, as tables. Times are milliseconds since 1970 (UTC), amounts minor units of their
 -- currency, order ids the 16 bytes of a UUID (version 7: they grow, so inserts go to the end of the tree).
--- WITHOUT ROWID keeps a row in its key's own tree: one tree to write instead of two.
+-- No CHECK of a table that grows with the orders calls a function: it would undo what OR ROLLBACK saves (see
+-- src/projection/sqlite/write.rs). WITHOUT ROWID keeps a row in its key's own tree: one tree to write instead of two.
 
 CREATE TABLE products (
     product_id         INTEGER NOT NULL PRIMARY KEY,
@@ -28,7 +29,7 @@ CREATE TABLE stock (
 ) STRICT;
 
 CREATE TABLE orders (
-    order_id     BLOB    NOT NULL PRIMARY KEY CHECK (length(order_id) = 16),
+    order_id     BLOB    NOT NULL PRIMARY KEY,
     product_id   INTEGER NOT NULL,
     customer_id  TEXT    NOT NULL,
     status       TEXT    NOT NULL,
@@ -50,7 +51,7 @@ CREATE TABLE order_lines (
 
 -- An order over several products holds each line under the same order id.
 CREATE TABLE reservations (
-    order_id    BLOB    NOT NULL CHECK (length(order_id) = 16),
+    order_id    BLOB    NOT NULL,
     product_id  INTEGER NOT NULL,
     customer_id TEXT    NOT NULL,
     quantity    INTEGER NOT NULL CHECK (quantity > 0),

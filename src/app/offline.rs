@@ -3,6 +3,7 @@
 use super::{StartError, journal_location, open_database, prepare_folder};
 use crate::config::Config;
 use crate::domain::ProductId;
+use crate::http;
 use crate::journal::audit::{Report, Summary};
 use crate::journal::{self, PartitionId, Partitions, Seq, cat};
 use crate::projection::{ProductTotals, Queries, Totals};
@@ -235,5 +236,5 @@ pub fn migrate(config: &Config) -> Result<(), StartError> {
 /// # Errors
 /// When it cannot be written, which a test rules out.
 pub fn openapi() -> Result<String, StartError> {
-    crate::http::openapi().to_pretty_json().map_err(|error| StartError::new(error.to_string()))
+    http::openapi().to_pretty_json().map_err(|error| StartError::new(error.to_string()))
 }

@@ -16,6 +16,7 @@
 //! journal (audit, recovery) own private copies that they build by `apply` alone.
 
 mod answer;
+mod bounds;
 mod command;
 mod customers;
 mod decide;
@@ -28,6 +29,7 @@ mod product;
 pub mod promises;
 mod refusal;
 mod stock;
+mod table;
 mod view;
 
 pub use answer::{Answer, Confirmed, Outcome};

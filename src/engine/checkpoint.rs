@@ -6,9 +6,10 @@
 //! large a product grows.
 
 use super::actor::TakeSnapshot;
+use super::api::EngineError;
 use super::registry::Registry;
 use crate::journal::PartitionId;
-use crate::journal::writer::{JournalState, Work};
+use crate::journal::writer::Work;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -41,13 +42,16 @@ pub(super) async fn round(registry: &Arc<Registry>, partition: PartitionId) -> b
             .products()
             .filter(|product| registry.partitions.of(*product) == partition),
     );
+    // In one order, whatever the maps say: the same run writes the same journal.
+    products.sort_unstable();
+    products.dedup();
     for product in products {
-        // Not there any more: it retired meanwhile, and did so with a snapshot.
-        let Ok(desk) = registry.desk(product).await else {
-            if registry.journal.state() != JournalState::Ready {
-                return false;
-            }
-            continue;
+        let desk = match registry.desk(product).await {
+            Ok(desk) => desk,
+            // Its id was drawn, but no fact of it is known: there is nothing to cover.
+            Err(EngineError::Refused(_)) => continue,
+            // It could not be loaded: its facts are in the journal alone and must stay in sight.
+            Err(_) => return false,
         };
         let (stored, wait) = oneshot::channel();
         let Some(actor) = desk.actor() else { return false };

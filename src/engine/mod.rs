@@ -151,9 +151,13 @@ impl Engine {
                 tracing::error!(%error, "no product id could be drawn");
                 return Err(EngineError::JournalUnavailable);
             }
-            Err(_) => return Err(EngineError::NotOwner),
+            // Dropped: the writer has ended, or is stuck and nobody is to wait for that.
+            Err(_) => {
+                self.check_ready()?;
+                return Err(EngineError::JournalUnavailable);
+            }
         };
-        self.registry.start_new(product).await?;
+        self.registry.start_new(product);
         let action = Action::Create { offer, units, entry: Box::new(entry) };
         self.submit(product, Command::plain(action)).await?;
         Ok(product)

@@ -1,8 +1,10 @@
 //! The registry: which products are awake, and how a sleeping one is woken.
 //!
 //! Sharded by partition so that finding a hot product costs one short read lock. Each slot is filled
-//! once, by whoever comes first; everybody else waits for that. Loading runs in a task of its own: a
-//! caller that goes away in the middle must not leave half a product behind.
+//! once, by whoever comes first; everybody else waits for that and gets the same, a failure as well:
+//! a slot that failed is never filled again, so no product is ever started behind the registry's
+//! back, and a slow failure is waited for once. Loading runs in a task of its own: a caller that
+//! goes away in the middle must not leave half a product behind.
 
 use super::actor::{ProductActor, Start};
 use super::api::{EngineError, Shown, Version};
@@ -22,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
-type Slot = Arc<OnceCell<Arc<Desk>>>;
+type Slot = Arc<OnceCell<Result<Arc<Desk>, EngineError>>>;
 
 /// All that loading a product needs.
 pub(super) struct Registry {
@@ -82,7 +84,7 @@ impl Registry {
 
     /// The desk of a product that is awake.
     pub(super) fn awake(&self, product: ProductId) -> Option<Arc<Desk>> {
-        self.shard(product).read().get(&product)?.get().cloned()
+        self.shard(product).read().get(&product)?.get()?.as_ref().ok().cloned()
     }
 
     /// The desk of a product; wakes it first if it sleeps.
@@ -103,9 +105,9 @@ impl Registry {
 
     async fn wake(self: Arc<Self>, product: ProductId) -> Result<Arc<Desk>, EngineError> {
         let slot = self.shard(product).write().entry(product).or_default().clone();
-        let woken = slot.get_or_try_init(|| self.load(product)).await.cloned();
+        let woken = slot.get_or_init(|| self.load(product)).await.clone();
         if woken.is_err() {
-            self.drop_slot(product, &slot);
+            self.remove(product, |found| Arc::ptr_eq(found, &slot));
         }
         woken
     }
@@ -130,15 +132,13 @@ impl Registry {
         }
     }
 
-    /// Starts the actor of a product that has just got its id.
-    pub(super) async fn start_new(
-        self: &Arc<Self>,
-        product: ProductId,
-    ) -> Result<Arc<Desk>, EngineError> {
+    /// Starts the actor of a product that has just got its id. Whoever is looking for it already
+    /// finds nothing in the journal and is told so.
+    pub(super) fn start_new(self: &Arc<Self>, product: ProductId) {
+        let desk = self.start(product, Product::default(), 0);
+        let slot = Arc::new(OnceCell::new_with(Some(Ok(desk))));
+        self.shard(product).write().insert(product, slot);
         self.last_product_id.fetch_max(product.get(), Ordering::AcqRel);
-        let slot = self.shard(product).write().entry(product).or_default().clone();
-        let desk = slot.get_or_init(|| async { self.start(product, Product::default(), 0) }).await;
-        Ok(desk.clone())
     }
 
     fn start(
@@ -172,22 +172,16 @@ impl Registry {
 
     /// Lets go of a product whose actor has ended.
     pub(super) fn forget(&self, desk: &Arc<Desk>) {
-        let mut shard = self.shard(desk.product).write();
-        let same = shard
-            .get(&desk.product)
-            .and_then(|slot| slot.get())
-            .is_some_and(|found| Arc::ptr_eq(found, desk));
-        if same {
-            shard.remove(&desk.product);
-        }
+        self.remove(
+            desk.product,
+            |slot| matches!(slot.get(), Some(Ok(found)) if Arc::ptr_eq(found, desk)),
+        );
     }
 
-    fn drop_slot(&self, product: ProductId, slot: &Slot) {
+    /// Takes a slot out, unless another one has taken its place.
+    fn remove(&self, product: ProductId, is_the_one: impl Fn(&Slot) -> bool) {
         let mut shard = self.shard(product).write();
-        if shard
-            .get(&product)
-            .is_some_and(|found| Arc::ptr_eq(found, slot) && found.get().is_none())
-        {
+        if shard.get(&product).is_some_and(is_the_one) {
             shard.remove(&product);
         }
     }
@@ -201,7 +195,7 @@ impl Registry {
     pub(super) fn open_sales(&self, now: Timestamp) -> Vec<(ProductId, View)> {
         let awake = self.shards.iter().flat_map(|shard| {
             let desks = shard.read();
-            desks.values().filter_map(|slot| slot.get().cloned()).collect::<Vec<_>>()
+            desks.values().filter_map(|slot| slot.get()?.clone().ok()).collect::<Vec<_>>()
         });
         awake
             .filter_map(|desk| Some((desk.product, desk.peek()?.view)))

@@ -72,8 +72,8 @@ impl FromRequest<Api> for NoBody {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let read: Result<Object<T>, _> = serde_json::from_slice(bytes);
-    read.map(|object| object.0).map_err(|error| {
+    let read = serde_json::from_slice::<Object<T>>(bytes).map(|object| object.0);
+    read.map_err(|error| {
         let complaint = error.to_string();
         // More digits than any number type has: out of range, not malformed.
         if complaint.starts_with("number out of range") {

@@ -12,38 +12,29 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A structure that is written as an object. (Derived readers take a list of its values too, so a
-/// body `[1, 1, "ann"]` would be a purchase.)
+/// A structure written as an object. Derived readers would take a list of its values too, and nobody
+/// means a purchase by `[1, 2, "ann"]`.
+#[derive(Debug)]
 pub struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
 }
 
 struct ObjectVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = T;
+    type Value = Object<T>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
     }
-}
-
-/// An object inside an object, that may be left out or `null`.
-///
-/// # Errors
-/// For any other kind of value.
-pub fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|object| object.0))
 }
 
 /// An integer of any size. What does not fit is as far out of range as can be, not unreadable.
@@ -201,7 +192,16 @@ mod tests {
     }
 
     fn read(json: &str) -> Option<Request> {
-        serde_json::from_str(json).ok()
+        serde_json::from_str::<Object<Request>>(json).ok().map(|request| request.0)
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        assert!(serde_json::from_str::<Request>(r#"[7, 1, 2, "ann"]"#).is_ok(), "serde's way");
+        for json in [r#"[7, 1, 2, "ann"]"#, "[]", "null", "7", "\"7\""] {
+            assert_eq!(read(json), None, "{json}");
+        }
+        assert!(read("{}").is_some());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::Api;
 use super::body::Json;
 use super::checks::Checks;
-use super::fields::{self, Whole};
+use super::fields::{self, Object, Whole};
 use super::openapi::{EngineFailures, InputFailures, QueryFailures};
 use super::params::{PageParams, Params, ProductPath};
 use super::problem::{Document, Problem};
@@ -54,9 +54,8 @@ pub struct MoneyRequest {
 pub struct ProductRequest {
     #[schema(value_type = String, min_length = 1, max_length = 200, required)]
     name: Option<String>,
-    #[serde(default, deserialize_with = "fields::optional_object")]
     #[schema(value_type = MoneyRequest, required)]
-    price: Option<MoneyRequest>,
+    price: Option<Object<MoneyRequest>>,
     /// Units to begin with.
     #[serde(default, deserialize_with = "fields::whole")]
     #[schema(value_type = u64, maximum = 1_000_000_000, required)]
@@ -116,8 +115,8 @@ impl ProductRequest {
     }
 }
 
-fn check_price(checks: &mut Checks, price: Option<MoneyRequest>) -> Option<Money> {
-    let Some(price) = price else { return checks.fail("price", "is required") };
+fn check_price(checks: &mut Checks, price: Option<Object<MoneyRequest>>) -> Option<Money> {
+    let Some(Object(price)) = price else { return checks.fail("price", "is required") };
     let amount = checks.number("price.amount", price.amount, (0, AMOUNT_MAX));
     let currency = price.currency.as_deref().and_then(Currency::new);
     let currency = currency

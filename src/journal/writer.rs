@@ -42,6 +42,9 @@ const WORK_MAX: usize = 4096;
 /// Pause between two tries of a group that could not be written.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
+/// Why a writer that was closed does not write.
+const CLOSING: &str = "the server is shutting down";
+
 /// Where the writer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -222,10 +225,22 @@ pub struct Writer {
     options: WriterOptions,
     lease: Option<Lease>,
     cursors: Vec<Cursor>,
-    receiver: mpsc::UnboundedReceiver<Work>,
-    backlog: VecDeque<Work>,
+    queue: Queue,
     shared: Arc<Shared>,
     metrics: JournalMetrics,
+}
+
+/// What is to be done, in order.
+struct Queue {
+    receiver: mpsc::UnboundedReceiver<Work>,
+    backlog: VecDeque<Work>,
+}
+
+/// Who waits for a commit, and for a product id behind it.
+#[derive(Default)]
+struct Waiting {
+    settles: Vec<(PartitionId, Box<dyn Settle>)>,
+    ids: Vec<oneshot::Sender<Result<ProductId, StoreError>>>,
 }
 
 /// What one commit holds, and who waits for it.
@@ -233,10 +248,9 @@ pub struct Writer {
 struct Turn {
     rows: Vec<(PartitionId, Vec<u8>, u32)>,
     group: Group,
-    waiting: Vec<(PartitionId, Box<dyn Settle>)>,
+    waiting: Waiting,
     has_barrier: bool,
     snapshots: Vec<oneshot::Sender<()>>,
-    ids: Vec<oneshot::Sender<Result<ProductId, StoreError>>>,
     close: Option<oneshot::Sender<()>>,
     bytes: usize,
 }
@@ -272,8 +286,7 @@ impl Writer {
             options,
             lease,
             cursors,
-            receiver,
-            backlog: VecDeque::new(),
+            queue: Queue { receiver, backlog: VecDeque::new() },
             shared: shared.clone(),
             metrics,
         };
@@ -284,7 +297,7 @@ impl Writer {
     pub async fn run(mut self) {
         let end = self.work().await;
         match end {
-            Ok(()) => self.shared.set_state(JournalState::Closed, "the server is shutting down"),
+            Ok(()) => self.shared.set_state(JournalState::Closed, CLOSING),
             Err(End::NotOwner) => {
                 self.metrics.failed(CommitFailure::Fenced);
                 self.shared.set_state(
@@ -299,29 +312,34 @@ impl Writer {
 
     async fn work(&mut self) -> Result<(), End> {
         if self.lease.is_some() {
-            self.confirm_ownership(&mut Vec::new()).await?;
+            self.confirm_ownership(&mut Waiting::default()).await?;
         }
         let renew = self.lease.map_or(Duration::MAX, |lease| lease.duration / 4);
         let mut incoming = Vec::with_capacity(WORK_MAX);
         loop {
-            if self.backlog.is_empty() {
+            if self.queue.backlog.is_empty() {
                 tokio::select! {
                     biased;
-                    taken = self.receiver.recv_many(&mut incoming, WORK_MAX) => {
+                    taken = self.queue.receiver.recv_many(&mut incoming, WORK_MAX) => {
                         if taken == 0 {
                             return Ok(());
                         }
-                        self.backlog.extend(incoming.drain(..));
+                        self.queue.backlog.extend(incoming.drain(..));
                     }
                     () = tokio::time::sleep(renew), if self.lease.is_some() => {}
                 }
             }
             if self.lease.is_some() && self.lease_is_half_over() {
-                self.renew_once().await?;
+                let deadline = clock::moment() + self.options.commit_timeout;
+                self.renew_once(&mut Waiting::default(), deadline).await?;
             }
             let mut turn = self.next_turn();
             self.commit(&mut turn).await?;
             if let Some(closed) = self.settle(turn).await {
+                // The next owner does not wait for us: from here on nothing is answered any more,
+                // not even from memory.
+                self.shared.set_state(JournalState::Closed, CLOSING);
+                self.queue.clear();
                 drop(self.store.release_ownership().await);
                 let _ = closed.send(());
                 return Ok(());
@@ -333,16 +351,16 @@ impl Writer {
     fn next_turn(&mut self) -> Turn {
         let mut turn = Turn::default();
         while turn.bytes < GROUP_BYTES_MAX && turn.close.is_none() {
-            let Some(work) = self.backlog.pop_front() else { break };
+            let Some(work) = self.queue.backlog.pop_front() else { break };
             match work {
                 Work::Facts { partition, section, count, settle } => {
                     turn.bytes += section.len();
                     turn.add_section(partition, &section, count);
-                    turn.waiting.push((partition, settle));
+                    turn.waiting.settles.push((partition, settle));
                 }
                 Work::Barrier { partition, settle } => {
                     turn.has_barrier = true;
-                    turn.waiting.push((partition, settle));
+                    turn.waiting.settles.push((partition, settle));
                 }
                 Work::Snapshot { row, stored } => {
                     turn.bytes += row.state.len();
@@ -352,7 +370,7 @@ impl Writer {
                 Work::Checkpoint { partition, seq } => {
                     turn.group.checkpoints.push((partition, seq))
                 }
-                Work::NextProductId { drawn } => turn.ids.push(drawn),
+                Work::NextProductId { drawn } => turn.waiting.ids.push(drawn),
                 Work::Close { closed } => turn.close = Some(closed),
             }
         }
@@ -385,24 +403,21 @@ impl Writer {
         let started = clock::instant();
         let deadline = clock::moment() + self.options.commit_timeout;
         loop {
-            let result = self.commit_once(group, waiting, deadline).await;
-            match result {
+            let commit = self.store.commit(group);
+            match self.queue.patiently(commit, waiting, deadline, &self.shared).await {
                 Ok(()) => break,
                 Err(CommitError::Broken(reason)) => {
                     self.metrics.failed(CommitFailure::Broken);
                     return Err(End::Broken(reason));
                 }
                 Err(CommitError::NotWritten(error)) => {
-                    let full = matches!(error, StoreError::Full(_));
-                    self.metrics.failed(if full {
-                        CommitFailure::Full
-                    } else {
-                        CommitFailure::Unavailable
+                    self.metrics.failed(match error {
+                        StoreError::Full(_) => CommitFailure::Full,
+                        _ => CommitFailure::Unavailable,
                     });
                     self.shared.set_state(JournalState::Stuck, &error.to_string());
                     // Nothing of it is written, yet the group will be sent again when there is room.
-                    self.tell_uncertain(waiting);
-                    tokio::time::sleep(RETRY_PAUSE).await;
+                    self.queue.tell_uncertain(waiting);
                 }
                 Err(error @ (CommitError::Conflict | CommitError::Unknown(_))) => {
                     self.metrics.failed(CommitFailure::Unknown);
@@ -410,9 +425,9 @@ impl Writer {
                     if self.is_written(group, waiting, deadline).await? {
                         break;
                     }
-                    tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
+            self.rest(waiting, deadline).await;
         }
         if *has_barrier && self.lease_is_over() {
             self.confirm_ownership(waiting).await?;
@@ -422,55 +437,28 @@ impl Writer {
         Ok(())
     }
 
-    /// One try. It is never cancelled; after the deadline those who wait are told, and it goes on.
-    async fn commit_once(
-        &mut self,
-        group: &Group,
-        waiting: &mut Vec<(PartitionId, Box<dyn Settle>)>,
-        deadline: Instant,
-    ) -> Result<(), CommitError> {
-        let commit = self.store.commit(group);
-        tokio::pin!(commit);
-        loop {
-            let wake = deadline.max(clock::moment() + RETRY_PAUSE);
-            tokio::select! {
-                biased;
-                result = &mut commit => return result,
-                () = tokio::time::sleep_until(wake) => {
-                    self.shared.set_state(JournalState::Stuck, "a commit takes longer than journal.commit_timeout_ms");
-                    while let Ok(work) = self.receiver.try_recv() {
-                        self.backlog.push_back(work);
-                    }
-                    tell_uncertain(waiting, &mut self.backlog);
-                }
-            }
-        }
-    }
-
     /// After an unknown outcome: whether our group is in the journal. Asks until it knows.
     async fn is_written(
         &mut self,
         group: &Group,
-        waiting: &mut Vec<(PartitionId, Box<dyn Settle>)>,
+        waiting: &mut Waiting,
         deadline: Instant,
     ) -> Result<bool, End> {
         // All or nothing was written, so one batch tells for all. A group of snapshots alone can
         // simply be sent again.
         let Some(batch) = group.batches.first() else { return Ok(false) };
         loop {
-            match self.store.digest_at(batch.partition, batch.seq).await {
+            let digest = self.store.digest_at(batch.partition, batch.seq);
+            match self.queue.patiently(digest, waiting, deadline, &self.shared).await {
                 Ok(Some(digest)) if digest == batch.digest => return Ok(true),
                 Ok(Some(_)) => return Err(End::NotOwner),
-                Ok(None) => return self.is_free_elsewhere(group).await,
+                Ok(None) => return self.is_free_elsewhere(group, waiting, deadline).await,
                 Err(StoreError::Broken(reason) | StoreError::Damaged(reason)) => {
                     return Err(End::Broken(reason));
                 }
                 Err(error) => {
                     self.shared.set_state(JournalState::Stuck, &error.to_string());
-                    if clock::moment() >= deadline {
-                        self.tell_uncertain(waiting);
-                    }
-                    tokio::time::sleep(RETRY_PAUSE).await;
+                    self.rest(waiting, deadline).await;
                 }
             }
         }
@@ -478,21 +466,30 @@ impl Writer {
 
     /// The first batch is not there: then the group may be sent again, unless another one's position
     /// is taken by a new owner.
-    async fn is_free_elsewhere(&mut self, group: &Group) -> Result<bool, End> {
+    async fn is_free_elsewhere(
+        &mut self,
+        group: &Group,
+        waiting: &mut Waiting,
+        deadline: Instant,
+    ) -> Result<bool, End> {
         for batch in &group.batches[1..] {
-            if let Ok(Some(_)) = self.store.digest_at(batch.partition, batch.seq).await {
-                return Err(End::NotOwner);
+            let digest = self.store.digest_at(batch.partition, batch.seq);
+            let digest = self.queue.patiently(digest, waiting, deadline, &self.shared).await;
+            match digest {
+                // It was written, all of it, while we were asking.
+                Ok(Some(digest)) if digest == batch.digest => return Ok(true),
+                Ok(Some(_)) => return Err(End::NotOwner),
+                // Where this cannot be told either, sending the group again will tell.
+                Ok(None) | Err(_) => {}
             }
         }
         Ok(false)
     }
 
-    /// Tells everyone, also those still in the queue, that the outcome is unknown.
-    fn tell_uncertain(&mut self, waiting: &mut [(PartitionId, Box<dyn Settle>)]) {
-        while let Ok(work) = self.receiver.try_recv() {
-            self.backlog.push_back(work);
-        }
-        tell_uncertain(waiting, &mut self.backlog);
+    /// Pauses between two tries.
+    async fn rest(&mut self, waiting: &mut Waiting, deadline: Instant) {
+        let pause = tokio::time::sleep(RETRY_PAUSE);
+        self.queue.patiently(pause, waiting, deadline, &self.shared).await;
     }
 
     /// Moves the heads on and answers everybody. Gives whoever wants the writer closed.
@@ -515,15 +512,19 @@ impl Writer {
                 }
             });
         }
-        for (partition, settle) in turn.waiting {
+        for (partition, settle) in turn.waiting.settles {
             let cursor = &self.cursors[usize::from(partition.0)];
             settle.durable(Position { epoch: cursor.epoch, seq: cursor.seq });
         }
         for stored in turn.snapshots {
             let _ = stored.send(());
         }
-        for drawn in turn.ids {
-            drop(drawn.send(self.store.next_product_id().await));
+        for drawn in turn.waiting.ids {
+            let deadline = clock::moment() + self.options.commit_timeout;
+            let id = self.store.next_product_id();
+            let nobody = &mut Waiting::default();
+            drop(drawn.send(self.queue.patiently(id, nobody, deadline, &self.shared).await));
+            self.shared.set_state(JournalState::Ready, "");
         }
         turn.close
     }
@@ -541,10 +542,11 @@ impl Writer {
     }
 
     /// Asks the store whether we still own the journal.
-    async fn renew_once(&mut self) -> Result<(), End> {
+    async fn renew_once(&mut self, waiting: &mut Waiting, deadline: Instant) -> Result<(), End> {
         let Some(lease) = self.lease else { return Ok(()) };
         let asked = self.shared.millis();
-        match self.store.renew_ownership().await {
+        let owned = self.store.renew_ownership();
+        match self.queue.patiently(owned, waiting, deadline, &self.shared).await {
             Ok(true) => {
                 let duration = u64::try_from(lease.duration.as_millis()).unwrap_or(u64::MAX);
                 self.shared.lease_until.store(asked.saturating_add(duration), Ordering::Release);
@@ -560,21 +562,68 @@ impl Writer {
     }
 
     /// Renews until it succeeds: what waits depends on it.
-    async fn confirm_ownership(
-        &mut self,
-        waiting: &mut [(PartitionId, Box<dyn Settle>)],
-    ) -> Result<(), End> {
+    async fn confirm_ownership(&mut self, waiting: &mut Waiting) -> Result<(), End> {
         let deadline = clock::moment() + self.options.commit_timeout;
         loop {
-            self.renew_once().await?;
+            self.renew_once(waiting, deadline).await?;
             if !self.lease_is_over() {
                 return Ok(());
             }
-            if clock::moment() >= deadline {
-                self.tell_uncertain(waiting);
-            }
-            tokio::time::sleep(RETRY_PAUSE).await;
+            self.rest(waiting, deadline).await;
         }
+    }
+}
+
+impl Queue {
+    /// Waits for a call of the store, which is never cancelled. From the deadline on everyone who
+    /// waits is told that the outcome is unknown, and so is, again and again, who comes after.
+    async fn patiently<T>(
+        &mut self,
+        call: impl Future<Output = T>,
+        waiting: &mut Waiting,
+        deadline: Instant,
+        shared: &Shared,
+    ) -> T {
+        tokio::pin!(call);
+        let mut tell_at = deadline;
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut call => return result,
+                () = tokio::time::sleep_until(tell_at) => {
+                    shared.set_state(JournalState::Stuck, "the journal's store takes longer than journal.commit_timeout_ms");
+                    self.tell_uncertain(waiting);
+                    tell_at = clock::moment() + RETRY_PAUSE;
+                }
+            }
+        }
+    }
+
+    /// Lets go of everything that is left, and of whatever would come.
+    fn clear(&mut self) {
+        self.receiver.close();
+        while self.receiver.try_recv().is_ok() {}
+        self.backlog.clear();
+    }
+
+    /// Tells everyone, also those still in the queue, that the outcome is unknown.
+    fn tell_uncertain(&mut self, waiting: &mut Waiting) {
+        while let Ok(work) = self.receiver.try_recv() {
+            self.backlog.push_back(work);
+        }
+        for (_, settle) in &mut waiting.settles {
+            settle.uncertain();
+        }
+        // An id may be lost, so nobody need wait for one.
+        waiting.ids.clear();
+        self.backlog.retain_mut(|work| match work {
+            Work::Facts { settle, .. } | Work::Barrier { settle, .. } => {
+                settle.uncertain();
+                true
+            }
+            Work::NextProductId { .. } => false,
+            Work::Snapshot { .. } | Work::Checkpoint { .. } | Work::Close { .. } => true,
+        });
     }
 }
 
@@ -590,16 +639,5 @@ impl Turn {
         };
         row.1.extend_from_slice(section);
         row.2 += count;
-    }
-}
-
-fn tell_uncertain(waiting: &mut [(PartitionId, Box<dyn Settle>)], backlog: &mut VecDeque<Work>) {
-    for (_, settle) in waiting {
-        settle.uncertain();
-    }
-    for work in backlog {
-        if let Work::Facts { settle, .. } | Work::Barrier { settle, .. } = work {
-            settle.uncertain();
-        }
     }
 }

@@ -58,7 +58,7 @@ pub struct ProjectionConfig {
 impl Default for ProjectionConfig {
     fn default() -> Self {
         Self {
-            batch_bytes_max: 8 << 20,
+            batch_bytes_max: 4 << 20,
             rest_factor_busy: 4,
             busy_batches_per_second: 200,
             nice: 10,

@@ -1,6 +1,5 @@
 //! What can be wrong with a database itself.
 
-use crate::cluster::Cluster;
 use crate::follower::Follower;
 use crate::shop::Shop;
 use crate::{SqliteFile, shop};
@@ -8,6 +7,7 @@ use lastunit::domain::Action;
 use lastunit::projection::{Database, DatabaseConfig, DatabaseError, ProjectionState};
 use sqlx::{AssertSqlSafe, Connection};
 use std::time::Duration;
+use throwaway::Postgres;
 
 /// Runs one statement beside the projection.
 pub async fn execute(url: &str, sql: &str) -> Result<(), sqlx::Error> {
@@ -27,19 +27,19 @@ async fn open(url: &str) -> Result<Database, DatabaseError> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sale_goes_on_while_postgres_is_away() {
-    let mut cluster = Cluster::start();
+    let mut cluster = Postgres::start().unwrap();
     let mut shop = Shop::new(4);
     let product = shop.create(1, 1_000_000, None);
     shop.commit();
-    cluster.stop();
+    cluster.stop().unwrap();
     // Away from the start.
-    let follower = Follower::start(&shop, &cluster.url()).await;
+    let follower = Follower::start(&shop, &cluster.url("postgres")).await;
     let error = follower.database.migrate().await.unwrap_err();
     assert!(error.may_pass(), "{error}");
     for round in 0..3 {
-        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        let deadline = lastunit::clock::instant() + Duration::from_secs(30);
         while !matches!(follower.progress.state(), ProjectionState::Waiting { .. }) {
-            assert!(std::time::Instant::now() < deadline, "{:?}", follower.progress.state());
+            assert!(lastunit::clock::instant() < deadline, "{:?}", follower.progress.state());
             shop.buy(product, &format!("customer {round}"), 1);
             shop.commit();
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -47,13 +47,13 @@ async fn the_sale_goes_on_while_postgres_is_away() {
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(follower.progress.lag() > 0.0);
         let order = shop.hold(product, "holder", 1, 60_000);
-        cluster.restart();
+        cluster.start_again().unwrap();
         shop.command(product, Action::Confirm { order }).unwrap();
         shop.commit();
         follower.catch_up(&shop).await;
         follower.compare(&shop, "back again").await;
         assert_eq!(follower.progress.state(), ProjectionState::Following);
-        cluster.stop();
+        cluster.stop().unwrap();
     }
     follower.end().await;
 }
@@ -74,8 +74,8 @@ async fn a_database_in_memory_serves_too() {
 
 #[tokio::test]
 async fn a_newer_or_changed_database_is_refused() {
-    let (file, cluster) = (SqliteFile::new(), Cluster::start());
-    for url in [file.url(), cluster.url()] {
+    let (file, cluster) = (SqliteFile::new(), Postgres::start().unwrap());
+    for url in [file.url(), cluster.url("postgres")] {
         let database = open(&url).await.unwrap();
         database.migrate().await.unwrap();
         let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, \

@@ -1,14 +1,11 @@
 //! The projection against real databases: every scenario on SQLite and on Postgres.
 
-mod cluster;
 mod databases;
 mod follower;
 mod random;
 mod scenarios;
 mod shop;
 mod speed;
-
-use cluster::Cluster;
 
 /// A SQLite file in a temporary directory.
 struct SqliteFile {
@@ -38,12 +35,11 @@ macro_rules! on_both_databases {
         /// One cluster for all, with a database for each: making a cluster takes seconds.
         #[tokio::test(flavor = "multi_thread")]
         async fn postgres() {
-            let cluster = crate::Cluster::start();
+            let cluster = throwaway::Postgres::start().unwrap();
             $(
                 println!("{}", stringify!($scenario));
-                let create = concat!("CREATE DATABASE ", stringify!($scenario));
-                crate::databases::execute(&cluster.url(), create).await.unwrap();
-                crate::$module::$scenario(&cluster.url_of(stringify!($scenario))).await;
+                cluster.create_database(stringify!($scenario)).unwrap();
+                crate::$module::$scenario(&cluster.url(stringify!($scenario))).await;
             )+
         }
     };

@@ -6,12 +6,12 @@
 //! ```
 
 use crate::SqliteFile;
-use crate::cluster::Cluster;
 use crate::follower::Follower;
 use crate::random::Dice;
 use crate::shop::Shop;
 use lastunit::projection::ProjectionConfig;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use throwaway::Postgres;
 
 const ORDERS: u64 = 1_000_000;
 /// As a writer under full load makes them.
@@ -38,7 +38,7 @@ fn sold_out() -> Shop {
 async fn project(name: &str, url: &str, cpu_before: impl Fn() -> f64) {
     let shop = sold_out();
     let config = ProjectionConfig { nice: 0, ..ProjectionConfig::default() };
-    let (started, cpu) = (Instant::now(), cpu_before());
+    let (started, cpu) = (lastunit::clock::instant(), cpu_before());
     let follower = Follower::start_with(&shop, url, config).await;
     let done =
         follower.progress.wait_for(&shop.journal.positions(), Duration::from_secs(600)).await;
@@ -64,14 +64,27 @@ async fn speed_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 #[ignore = "measures; run by hand in release mode"]
 async fn speed_postgres() {
-    let cluster = Cluster::start();
-    let url = cluster.url();
-    project("Postgres, this process", &url, || cpu_seconds("self")).await;
+    let cluster = Postgres::start().unwrap();
+    project("Postgres", &cluster.url("postgres"), || cpu_seconds("self") + postgres_seconds())
+        .await;
+}
+
+/// Time of all Postgres processes on the machine, of which there should be no others.
+fn postgres_seconds() -> f64 {
+    let processes = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    processes
+        .filter(|path| {
+            std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name == "postgres\n")
+        })
+        .filter_map(|path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned))
+        .map(|process| cpu_seconds(&process))
+        .sum()
 }
 
 /// User and system time of a process, from Linux.
 fn cpu_seconds(process: &str) -> f64 {
-    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // A process may have ended meanwhile.
+    let Ok(text) = std::fs::read_to_string(format!("/proc/{process}/stat")) else { return 0.0 };
     let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
     let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
     ticks / 100.0

@@ -119,6 +119,7 @@ impl Tables for PostgresTables {
         // One transaction sees one moment. Reading everything may take longer than a query.
         let mut transaction =
             self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *transaction).await?;
         let cursors: Vec<CursorColumns> =
             sqlx::query_as(CURSORS).fetch_all(&mut *transaction).await?;
         let orders: (i64, i64, i64) =

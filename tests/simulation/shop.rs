@@ -1,0 +1,148 @@
+//! The shop: what the customers know and still want. It outlives every crash, like people do.
+
+use super::chance::Chance;
+use super::world::World;
+use lastunit::domain::{
+    Action, Command, CustomerId, Fingerprint, OrderId, ProductId, Quantity, RequestKey, Retry,
+};
+use std::collections::{BTreeMap, HashSet};
+
+/// Distinct customers; few, so that limits matter.
+const CUSTOMERS: u64 = 12;
+
+/// A wish: kept under its number until it has a definite answer.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    pub number: u64,
+    pub product: ProductId,
+    pub command: Command,
+}
+
+/// What one step of a shopper is.
+#[derive(Debug, Clone)]
+pub enum Step {
+    Ask(Wish),
+    View(ProductId),
+    Create { units: u64 },
+}
+
+/// Everything the customers remember.
+pub struct Shop {
+    pub products: Vec<ProductId>,
+    /// Holds that were acknowledged and are not known to have ended.
+    pub holds: Vec<(ProductId, OrderId)>,
+    /// Wishes with an idempotency key whose outcome is not known.
+    pub open: BTreeMap<u64, Wish>,
+    /// Orders that were answered with success.
+    pub acknowledged: Vec<OrderId>,
+    /// Orders of which it was said that nothing was decided.
+    pub never: HashSet<OrderId>,
+    commands_left: u64,
+    wishes: u64,
+}
+
+impl Shop {
+    pub fn new(commands: u64) -> Self {
+        Self {
+            products: Vec::new(),
+            holds: Vec::new(),
+            open: BTreeMap::new(),
+            acknowledged: Vec::new(),
+            never: HashSet::new(),
+            commands_left: commands,
+            wishes: 0,
+        }
+    }
+}
+
+/// The same command with an order id of its own: ids are drawn for each attempt, as at the edge of
+/// the real server. A known key gives the first id back all the same.
+pub fn with_new_order(command: &Command, chance: &mut Chance) -> Command {
+    let mut command = command.clone();
+    if let Action::Purchase { order, .. } | Action::Hold { order, .. } = &mut command.action {
+        *order = OrderId(chance.bytes());
+    }
+    command
+}
+
+/// The order a command would open.
+pub const fn new_order(command: &Command) -> Option<OrderId> {
+    match &command.action {
+        Action::Purchase { order, .. } | Action::Hold { order, .. } => Some(*order),
+        _ => None,
+    }
+}
+
+impl World {
+    /// What a shopper does next; `None` when the day is over.
+    pub fn next_step(&mut self) -> Option<Step> {
+        self.shop.commands_left = self.shop.commands_left.checked_sub(1)?;
+        let step = match self.chance.below(100) {
+            0 => Step::Create { units: self.chance.below(20) },
+            1..14 => Step::View(self.chance.pick(&self.shop.products)),
+            14..20 if !self.shop.open.is_empty() => Step::Ask(self.open_wish()),
+            _ => {
+                let (product, action) = self.draw_action();
+                Step::Ask(self.wish(product, action))
+            }
+        };
+        Some(step)
+    }
+
+    /// An open wish once more; sometimes its key is used for another request by mistake.
+    fn open_wish(&mut self) -> Wish {
+        let numbers: Vec<u64> = self.shop.open.keys().copied().collect();
+        let wish = self.shop.open[&self.chance.pick(&numbers)].clone();
+        if !self.chance.happens(50) {
+            return wish;
+        }
+        let key = wish.command.retry.map(|retry| retry.key);
+        let mut other = self.wish(wish.product, wish.command.action);
+        let fingerprint = Fingerprint(other.number);
+        other.command.retry = key.map(|key| Retry { key, fingerprint });
+        self.shop.open.remove(&other.number);
+        other
+    }
+
+    /// A new wish, mostly with a key.
+    pub fn wish(&mut self, product: ProductId, action: Action) -> Wish {
+        self.shop.wishes += 1;
+        let number = self.shop.wishes;
+        let keyed = self.chance.happens(700) && !matches!(action, Action::LookUp { .. });
+        let key = RequestKey(self.chance.bytes());
+        let retry = keyed.then_some(Retry { key, fingerprint: Fingerprint(number) });
+        Wish { number, product, command: Command { retry, action } }
+    }
+
+    fn draw_action(&mut self) -> (ProductId, Action) {
+        let product = self.chance.pick(&self.shop.products);
+        let order = OrderId([0; 16]);
+        let customer = customer(self.chance.below(CUSTOMERS));
+        let quantity = Quantity::from_journal(self.chance.pick(&[1, 1, 1, 1, 2, 3]));
+        let hold_ms = self.chance.between(self.weather.hold);
+        let draw = self.chance.below(100);
+        if draw < 45 || (draw >= 70 && self.shop.holds.is_empty()) {
+            return (product, Action::Purchase { order, customer, quantity });
+        }
+        if draw < 70 {
+            return (product, Action::Hold { order, customer, quantity, hold_ms });
+        }
+        if draw < 76 {
+            let delta = self.chance.pick(&[-3, -1, 1, 2, 5]);
+            return (product, Action::Adjust { delta, reason: "counted again".into() });
+        }
+        let (product, order) = self.chance.pick(&self.shop.holds);
+        let action = match draw {
+            ..86 => Action::Confirm { order },
+            86..91 => Action::Release { order },
+            91..95 => Action::Extend { order, hold_ms, extensions_max: 2 },
+            _ => Action::LookUp { order },
+        };
+        (product, action)
+    }
+}
+
+/// The customer of a number.
+pub fn customer(number: u64) -> CustomerId {
+    CustomerId::new(&format!("customer {number}")).expect("a valid customer")
+}

@@ -1,0 +1,251 @@
+//! The witness: judges every answer against the truth.
+//!
+//! A product's facts have one order, and each of them became durable at one moment. An answer is
+//! honest if there is a place in that order at which the rules themselves (`Product::decide`) give
+//! that answer, not before anything that somebody had been told of when the request began (or that
+//! the asked node knew to be durable), and not behind what is durable when the answer arrives. That
+//! is linearizability, with durability asked of refusals and views as well (promise 7). What was
+//! answered with "nothing was decided" must never show up.
+
+use super::nodes::Node;
+use super::shop::new_order;
+use super::truth::Moment;
+use super::world::World;
+use lastunit::domain::{
+    Action, Answer, Command, Grace, OrderId, Outcome, Product, ProductId, Refusal, Timestamp,
+    Verdict,
+};
+use lastunit::engine::{EngineError, Shown, Version};
+
+/// A question and what was true when it was asked.
+pub struct Asked {
+    number: u64,
+    product: ProductId,
+    /// Revision that somebody knew of.
+    base: usize,
+    /// Newest version that had been shown.
+    floor: Version,
+    at: Timestamp,
+    /// The node had given the journal up: the next owner did not wait for it.
+    given_up: bool,
+}
+
+/// Where and when an answer came from.
+struct Place {
+    grace: Grace,
+    times: [Timestamp; 2],
+}
+
+impl Place {
+    /// The times at which a state may have been asked.
+    fn times_of(&self, state: &Product) -> [Timestamp; 4] {
+        let [asked, answered] = self.times;
+        let changed = state.changed_at();
+        [asked, answered, asked.max(changed), answered.max(changed)]
+    }
+
+    /// A state as the answering engine has it.
+    fn state(&self, moment: &Moment) -> Product {
+        let mut state = moment.state.clone();
+        state.set_grace(self.grace);
+        state
+    }
+}
+
+impl World {
+    pub fn ask(&mut self, node: &Node, product: ProductId, what: &dyn std::fmt::Debug) -> Asked {
+        self.questions += 1;
+        let number = self.questions;
+        self.note(format_args!("#{number} to node {}, product {product}: {what:?}", node.number));
+        let durable = node.engine.durable()[usize::from(self.disk.partitions.of(product).0)];
+        let known = self.truth.moments(product).iter().rposition(|moment| moment.seq <= durable);
+        let told = self.told.get(&product).copied().unwrap_or_default();
+        let base = told.max(known.unwrap_or_default());
+        let floor = self.shown.get(&product).copied().unwrap_or_default();
+        let given_up = self.disk.given_up.contains(&node.number);
+        Asked { number, product, base, floor, at: node.clock.now(), given_up }
+    }
+
+    fn place(asked: &Asked, node: &Node) -> Place {
+        Place { grace: node.grace, times: [asked.at, node.clock.now()] }
+    }
+
+    /// Nobody waits for the answer any more.
+    pub fn hung_up(&mut self, asked: &Asked) {
+        self.note(format_args!("#{} hung up", asked.number));
+    }
+
+    pub fn no_answer(&mut self, asked: &Asked) {
+        self.fail(format_args!("#{} got no answer in time", asked.number));
+    }
+
+    /// Judges the answer to a command.
+    pub fn judge(
+        &mut self,
+        asked: &Asked,
+        node: &Node,
+        command: &Command,
+        reply: &Result<Outcome, EngineError>,
+    ) {
+        self.note(format_args!("#{} {reply:?}", asked.number));
+        self.judge_owner(asked, matches!(reply, Ok(_) | Err(EngineError::Refused(_))));
+        let place = Self::place(asked, node);
+        let decided_at = match reply {
+            Ok(outcome) => self.judge_outcome(asked, &place, command, outcome),
+            Err(EngineError::Refused(refusal)) => {
+                let refused = Err(*refusal);
+                self.decided_somewhere(asked, &place, command, |verdict| *verdict == refused)
+            }
+            Err(_) => Some(0),
+        };
+        if let Some(revision) = decided_at {
+            self.tell(asked.product, revision);
+        } else {
+            let base = asked.base;
+            let newest = self.truth.revision(asked.product);
+            let state = self.truth.newest(asked.product).view();
+            self.fail(format_args!(
+                "no lie: #{} was answered {reply:?}, which no durable state from revision {base} to {newest} gives; the newest is {state:?}",
+                asked.number
+            ));
+        }
+        self.remember(asked, command, reply);
+    }
+
+    /// Who has given the journal up has stopped answering before.
+    fn judge_owner(&mut self, asked: &Asked, answered: bool) {
+        if asked.given_up && answered {
+            self.fail(format_args!("one owner: #{} was answered without the journal", asked.number));
+        }
+    }
+
+    /// Somebody knows now that the product has got this far.
+    fn tell(&mut self, product: ProductId, revision: usize) {
+        let told = self.told.entry(product).or_default();
+        *told = revision.max(*told);
+    }
+
+    /// A success: its fact is durable, and it is this fact that was answered. Gives its revision.
+    fn judge_outcome(
+        &self,
+        asked: &Asked,
+        place: &Place,
+        command: &Command,
+        outcome: &Outcome,
+    ) -> Option<usize> {
+        if matches!(outcome.answer, Answer::Shown(_)) {
+            return self.decided_somewhere(asked, place, command, |verdict| {
+                matches!(verdict, Ok(Verdict::Replay(shown)) if shown.answer == outcome.answer)
+            });
+        }
+        let moments = self.truth.moments(asked.product);
+        let first = Outcome { replayed: false, ..outcome.clone() };
+        // A replay repeats something that may be older than the question.
+        let from = if outcome.replayed { 1 } else { asked.base + 1 };
+        let fits = |moment: &Moment| {
+            moment.outcome.as_ref() == Some(&first) && moment.retry == command.retry
+        };
+        let at = (from..moments.len()).find(|at| fits(&moments[*at]))?;
+        (!outcome.replayed || command.retry.is_some()).then_some(at)
+    }
+
+    /// The first durable state that gives this verdict, by revision.
+    fn decided_somewhere(
+        &self,
+        asked: &Asked,
+        place: &Place,
+        command: &Command,
+        fits: impl Fn(&Result<Verdict, Refusal>) -> bool,
+    ) -> Option<usize> {
+        let moments = self.truth.moments(asked.product);
+        (asked.base..moments.len()).find(|revision| {
+            let state = place.state(&moments[*revision]);
+            let times = place.times_of(&state);
+            times.iter().any(|at| fits(&state.decide(command, *at).verdict))
+        })
+    }
+
+    /// What the customer knows now.
+    fn remember(&mut self, asked: &Asked, command: &Command, reply: &Result<Outcome, EngineError>) {
+        let order = new_order(command);
+        match reply {
+            Err(EngineError::OutcomeUnknown) => {}
+            Err(EngineError::Refused(refusal)) => {
+                self.shop.never.extend(order);
+                if let (Refusal::HoldOver(_), Some(ended)) = (refusal, ended_order(command)) {
+                    self.shop.holds.retain(|(_, order)| *order != ended);
+                }
+            }
+            Err(_) => self.shop.never.extend(order),
+            Ok(outcome) => match &outcome.answer {
+                Answer::Purchased { order, .. } => self.shop.acknowledged.push(*order),
+                Answer::Held { order, .. } => {
+                    self.shop.acknowledged.push(*order);
+                    self.shop.holds.push((asked.product, *order));
+                }
+                _ => {}
+            },
+        }
+    }
+
+    /// Judges what a product was shown as.
+    pub fn judge_view(&mut self, asked: &Asked, node: &Node, reply: &Result<Shown, EngineError>) {
+        let told =
+            reply.as_ref().map(|shown| (shown.view.revision, shown.version, shown.view.stock));
+        self.note(format_args!("#{} {told:?}", asked.number));
+        self.judge_owner(asked, reply.is_ok());
+        let verdict = match reply {
+            Ok(shown) => self.judge_shown(asked, &Self::place(asked, node), shown),
+            Err(EngineError::Refused(_)) if asked.base > 0 => Err("it is not unknown".into()),
+            Err(_) => Ok(()),
+        };
+        if let Err(why) = verdict {
+            self.fail(format_args!("no lie: view #{} shows {reply:?}: {why}", asked.number));
+        }
+    }
+
+    fn judge_shown(&mut self, asked: &Asked, place: &Place, shown: &Shown) -> Result<(), String> {
+        let Shown { view, version } = shown;
+        let revision = usize::try_from(view.revision).map_err(|error| error.to_string())?;
+        if revision < asked.base {
+            return Err(format!("revision {} was known before", asked.base));
+        }
+        let moments = self.truth.moments(asked.product);
+        let moment = moments.get(revision).ok_or("this revision is not durable")?;
+        if place.state(moment).view() != Some(*view) {
+            return Err(format!("the durable state is {:?}", moment.state.view()));
+        }
+        let next = moments.get(revision + 1);
+        if moment.seq > version.seq || next.is_some_and(|next| next.seq <= version.seq) {
+            return Err(format!("the state is of batch {}", moment.seq));
+        }
+        let partition = self.disk.partitions.of(asked.product);
+        if self.disk.row(partition, version.seq).map(|row| row.epoch) != Some(version.epoch) {
+            return Err("there is no such version".into());
+        }
+        if *version < asked.floor {
+            return Err(format!("{} was shown before", asked.floor));
+        }
+        let newest = self.shown.entry(asked.product).or_default();
+        *newest = (*newest).max(*version);
+        self.tell(asked.product, revision);
+        Ok(())
+    }
+
+    /// What was said never to have been decided must not be in the journal.
+    pub fn judge_never(&mut self) {
+        let orders = self.truth.orders();
+        let decided = self.shop.never.iter().filter(|order| orders.contains(order)).min().copied();
+        if let Some(order) = decided {
+            self.fail(format_args!("no lie: {order:?} was refused and is in the journal"));
+        }
+    }
+}
+
+/// The hold that a command would end.
+const fn ended_order(command: &Command) -> Option<OrderId> {
+    match &command.action {
+        Action::Confirm { order } | Action::Release { order } => Some(*order),
+        _ => None,
+    }
+}
