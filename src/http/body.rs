@@ -7,7 +7,7 @@
 
 use super::Api;
 use super::fields::Object;
-use super::problem::{Code, Problem};
+use super::problem::{Code, FieldError, Problem};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
@@ -75,13 +75,29 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let read = serde_json::from_slice::<Object<T>>(bytes).map(|object| object.0);
     read.map_err(|error| {
         let complaint = error.to_string();
-        // A number whose exponent is beyond any floating point type: out of range, not malformed.
+        // More digits than any number type has: out of range, not malformed.
         if complaint.starts_with("number out of range") {
-            return Problem::new(Code::ValidationFailed, complaint);
+            let field = field_before(bytes, &error);
+            let message = "is a number far too large".into();
+            return Problem::validation(vec![FieldError { field, message }]);
         }
         let short: String = complaint.chars().take(COMPLAINT_CHARS_MAX).collect();
         Problem::new(Code::InvalidRequest, short)
     })
+}
+
+/// Every field that holds a number.
+const NUMBERS: [&str; 7] =
+    ["productId", "quantity", "holdSeconds", "delta", "stock", "limitPerCustomer", "amount"];
+
+/// Which of them the reader was at: the last one that is written before the error.
+fn field_before(bytes: &[u8], error: &serde_json::Error) -> &'static str {
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
+    let seen = bytes.get(..before + error.column()).unwrap_or(bytes);
+    let text = String::from_utf8_lossy(seen);
+    let at = |name: &&str| text.rfind(&format!("\"{name}\""));
+    NUMBERS.into_iter().filter(|name| at(name).is_some()).max_by_key(at).unwrap_or("body")
 }
 
 /// `application/json`, `application/json; charset=utf-8`, `application/merge-patch+json`.
@@ -231,16 +247,31 @@ mod tests {
         }
     }
 
+    #[derive(Debug, Default, serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    #[allow(dead_code)]
+    struct Request {
+        product_id: Option<u64>,
+        quantity: Option<u64>,
+    }
+
     #[test]
     fn what_cannot_be_read_is_400() {
         let nested = "[".repeat(10_000);
-        for json in ["{", "nonsense", "", &nested] {
-            let problem = parse::<serde_json::Value>(json.as_bytes()).expect_err("malformed");
-            assert_eq!(problem.code(), Code::InvalidRequest, "{json}");
+        let inside = format!("{{\"quantity\":{nested}");
+        let bodies = ["{", "nonsense", "", "[1, 1]", "null", "1", "\"a\"", &nested, &inside];
+        for json in bodies.map(str::as_bytes).into_iter().chain([&b"{\"\xff\": 1}"[..]]) {
+            let problem = parse::<Request>(json).expect_err("malformed");
+            assert_eq!(problem.code(), Code::InvalidRequest, "{:?}", String::from_utf8_lossy(json));
         }
-        let problem = parse::<serde_json::Value>(b"\"\xff\"").expect_err("not UTF-8");
-        assert_eq!(problem.code(), Code::InvalidRequest);
-        let problem = parse::<serde_json::Value>(b"1e999").expect_err("too large");
+    }
+
+    #[test]
+    fn a_number_beyond_all_types_is_out_of_range() {
+        let body = format!("{{\"productId\": 1,\n \"quantity\": {}}}", "9".repeat(400));
+        let problem = parse::<Request>(body.as_bytes()).expect_err("too large");
         assert_eq!(problem.code(), Code::ValidationFailed);
+        let document = String::from_utf8_lossy(&problem.body()).into_owned();
+        assert!(document.contains(r#""field":"quantity""#), "{document}");
     }
 }

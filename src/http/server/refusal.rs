@@ -1,9 +1,12 @@
 //! Refusal: what a connection above the limit gets, 503 and a close, with next to no work.
 
 use crate::http::problem::{Code, Problem};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 /// Refused connections that may linger at a time; beyond it they are just closed.
@@ -35,14 +38,16 @@ pub(super) fn send(stream: TcpStream) {
     }
     LINGERING.fetch_add(1, Ordering::Relaxed);
     tokio::spawn(async move {
-        let _ = tokio::time::timeout(LINGER, drain(&stream)).await;
-        drop(stream);
+        let _ = tokio::time::timeout(LINGER, finish(stream)).await;
         LINGERING.fetch_sub(1, Ordering::Relaxed);
     });
 }
 
-/// Throws away what the client sends, until it closes.
-async fn drain(stream: &TcpStream) {
+/// Says that nothing more comes, and throws away what the client sends until it closes.
+async fn finish(mut stream: TcpStream) {
+    if poll_fn(|context| Pin::new(&mut stream).poll_shutdown(context)).await.is_err() {
+        return;
+    }
     let mut scratch = [0; 1024];
     while stream.readable().await.is_ok() {
         match stream.try_read(&mut scratch) {
