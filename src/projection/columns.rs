@@ -22,8 +22,8 @@ impl From<BadColumn> for sqlx::Error {
     }
 }
 
-/// product_id, name, sku, description, category, price_amount, currency, limit_per_customer,
-/// opens_at, closes_at, created_at, available, held, sold, stocked, revision
+// product_id, name, sku, description, category, price_amount, currency, limit_per_customer,
+// opens_at, closes_at, created_at, available, held, sold, stocked, revision
 pub(super) type ProductColumns = (
     i64,
     String,
@@ -43,23 +43,23 @@ pub(super) type ProductColumns = (
     i64,
 );
 
-/// order_id, product_id, customer_id, status, total_amount, currency, created_at, line's product_id,
-/// quantity, unit_price
+// order_id, product_id, customer_id, status, total_amount, currency, created_at, line's product_id,
+// quantity, unit_price
 pub(super) type OrderColumns<Id> = (Id, i64, String, String, i64, String, i64, i64, i64, i64);
 
-/// order_id, product_id, customer_id, quantity, unit_price, currency, status, created_at,
-/// expires_at, ended_at
+// order_id, product_id, customer_id, quantity, unit_price, currency, status, created_at,
+// expires_at, ended_at
 pub(super) type ReservationColumns<Id> =
     (Id, i64, String, i64, i64, String, String, i64, i64, Option<i64>);
 
-/// partition, seq, digest
+// partition, seq, digest
 pub(super) type CursorColumns = (i64, i64, Vec<u8>);
 
-/// product_id, currency, available, held, sold, stocked, revision
+// product_id, currency, available, held, sold, stocked, revision
 pub(super) type PriorColumns = (i64, String, i64, i64, i64, i64, i64);
 
-/// product_id, available, held, sold, stocked, revision, lines, their units, active reservations,
-/// their units, units sold to customers, units held for them
+// product_id, available, held, sold, stocked, revision, lines, their units, active reservations,
+// their units, units sold to customers, units held for them
 pub(super) type TotalsColumns = (i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64);
 
 /// A count for a column. Every count, time and amount that the rules allow fits.

@@ -35,7 +35,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 /// Longest a round may take in the database before the connection is given up.
-const ROUND_TIMEOUT: Duration = Duration::from_secs(180);
+const ROUND_TIMEOUT: Duration = Duration::from_mins(3);
 /// A rest is taken in pieces, to notice that the engine has become idle.
 const REST_PIECE: Duration = Duration::from_millis(50);
 
@@ -454,14 +454,14 @@ impl From<WriteError> for Trouble {
     fn from(error: WriteError) -> Self {
         use sqlx::Error;
         let lasting = match &error {
-            WriteError::Rows(_) => true,
             WriteError::Database(Error::Database(error)) => {
                 let broken = ["11", "26", "XX001", "XX002"];
                 error.is_check_violation()
                     || error.is_unique_violation()
                     || error.code().is_some_and(|code| broken.contains(&code.as_ref()))
             }
-            WriteError::Database(Error::Decode(_) | Error::ColumnDecode { .. }) => true,
+            WriteError::Rows(_)
+            | WriteError::Database(Error::Decode(_) | Error::ColumnDecode { .. }) => true,
             WriteError::Database(_) => false,
         };
         if lasting {

@@ -7,10 +7,11 @@ use lastunit::projection::{
     Database, DatabaseConfig, ProjectionConfig, ProjectionProgress, ProjectionState, Projector,
     ProjectorTask, Queries, ReservationStatus,
 };
+use lastunit::telemetry::metrics::Metrics;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct Follower {
     pub database: Database,
@@ -33,6 +34,7 @@ impl Follower {
             durable: shop.journal.durable(),
             database: database.clone(),
             clock: Clock::system(),
+            metrics: Metrics::new().unwrap().projection,
             config,
         };
         let (progress, task) = projector.start().unwrap();

@@ -1,5 +1,14 @@
 //! The projection against real databases: every scenario on SQLite and on Postgres.
 
+// A test fails by panicking; counts of a measurement need no 64 bits.
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unimplemented,
+    clippy::unwrap_used
+)]
+
 mod databases;
 mod follower;
 mod random;

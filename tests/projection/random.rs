@@ -26,8 +26,8 @@ pub async fn random_histories_look_like_the_rules_say(url: &str) {
     println!("LASTUNIT_TEST_SEED={seed}");
     let mut dice = Dice(seed);
     let mut shop = Shop::new(3);
-    for id in 1..=6 {
-        let limit = (id % 2 == 0).then_some(40);
+    for id in 1_u64..=6 {
+        let limit = id.is_multiple_of(2).then_some(40);
         shop.create(id, 50 * id, limit);
     }
     shop.commit();

@@ -164,7 +164,7 @@ impl Shop {
         };
         let entry = Box::new(CatalogEntry {
             name: format!("Product {id}"),
-            sku: (id % 2 == 0).then(|| format!("SKU-{id}")),
+            sku: id.is_multiple_of(2).then(|| format!("SKU-{id}")),
             description: None,
             category: Some("things".to_owned()),
         });

@@ -40,8 +40,7 @@ async fn project(name: &str, url: &str, cpu_before: impl Fn() -> f64) {
     let config = ProjectionConfig { nice: 0, ..ProjectionConfig::default() };
     let (started, cpu) = (lastunit::clock::instant(), cpu_before());
     let follower = Follower::start_with(&shop, url, config).await;
-    let done =
-        follower.progress.wait_for(&shop.journal.positions(), Duration::from_secs(600)).await;
+    let done = follower.progress.wait_for(&shop.journal.positions(), Duration::from_mins(10)).await;
     assert!(done, "{:?}", follower.progress.state());
     let (seconds, cpu) = (started.elapsed().as_secs_f64(), cpu_before() - cpu);
     let orders = ORDERS as f64;
