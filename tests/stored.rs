@@ -4,8 +4,8 @@
 //! flipped) are an error or at least no panic; and the bytes of version 1 mean the same for ever.
 //! The golden bytes below must never be edited: a new version is a new constant beside them.
 //!
-//! Replay: proptest prints the smallest failing case and keeps its seed in
-//! `proptest-regressions/`; `PROPTEST_CASES=10000 cargo test --test stored` looks longer.
+//! Replay: proptest prints the smallest failing case and keeps its seed in the file
+//! `tests/stored.proptest-regressions`; `PROPTEST_CASES=10000 cargo test --test stored` looks longer.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use lastunit::domain::promises;
