@@ -104,7 +104,9 @@ fn from_flags(mut layers: Figment, flags: &Flags) -> Figment {
 fn explain(error: &figment::Error) -> ConfigError {
     let key = error.path.join(".");
     let source = error.metadata.as_ref().and_then(|metadata| metadata.source.as_ref());
-    let source = source.map(|source| format!(" (in {source})")).unwrap_or_default();
+    // Other layers have no file; the key says enough.
+    let source = source.and_then(figment::Source::file_path);
+    let source = source.map(|path| format!(" (in {})", path.display())).unwrap_or_default();
     let what = match &error.kind {
         figment::error::Kind::UnknownField(field, _) => {
             let section = if key.is_empty() || key == *field {

@@ -86,9 +86,9 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })
 }
 
-/// Every field that holds a number.
+/// Every field that holds a number, by its path.
 const NUMBERS: [&str; 7] =
-    ["productId", "quantity", "holdSeconds", "delta", "stock", "limitPerCustomer", "amount"];
+    ["productId", "quantity", "holdSeconds", "delta", "stock", "limitPerCustomer", "price.amount"];
 
 /// Which of them the reader was at: the last one that is written before the error.
 fn field_before(bytes: &[u8], error: &serde_json::Error) -> &'static str {
@@ -96,8 +96,8 @@ fn field_before(bytes: &[u8], error: &serde_json::Error) -> &'static str {
     let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
     let seen = bytes.get(..before + error.column()).unwrap_or(bytes);
     let text = String::from_utf8_lossy(seen);
-    let at = |name: &&str| text.rfind(&format!("\"{name}\""));
-    NUMBERS.into_iter().filter(|name| at(name).is_some()).max_by_key(at).unwrap_or("body")
+    let at = |path: &&str| text.rfind(&format!("\"{}\"", path.trim_start_matches("price.")));
+    NUMBERS.into_iter().filter(|path| at(path).is_some()).max_by_key(at).unwrap_or("body")
 }
 
 /// `application/json`, `application/json; charset=utf-8`, `application/merge-patch+json`.

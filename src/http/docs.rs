@@ -3,6 +3,7 @@
 use super::problem::{Code, Problem};
 use axum::body::Body;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::sync::{Arc, LazyLock};
@@ -22,8 +23,8 @@ pub async fn index() -> Response {
 }
 
 /// `/docs/{file}`
-pub async fn asset(path: Option<Path<String>>) -> Response {
-    path.map_or_else(|| file("?"), |Path(path)| file(&path))
+pub async fn asset(path: Result<Path<String>, PathRejection>) -> Response {
+    path.map_or_else(|_| file("?"), |Path(path)| file(&path))
 }
 
 fn file(path: &str) -> Response {

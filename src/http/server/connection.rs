@@ -84,7 +84,9 @@ impl Shared {
         stage: watch::Receiver<Stage>,
     ) -> Self {
         let mut http = http1::Builder::new();
-        http.header_read_timeout(None)
+        // A client that has said all it wants to say still waits for its answer.
+        http.half_close(true)
+            .header_read_timeout(None)
             .max_header_size(settings.header_bytes_max)
             .max_buf_size(BUFFER_BYTES.max(settings.header_bytes_max));
         if settings.headers_max != HEADERS_ON_STACK {
