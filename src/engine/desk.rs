@@ -115,8 +115,9 @@ impl Desk {
             return None;
         }
         let view = self.shown()?.view;
-        // With a key that may be known already, only the actor can tell a retry from a new request.
-        if command.retry.is_some() && view.keys > 0 {
+        // With a key that may be known already, or be in a turn that is not durable yet, only the actor
+        // can tell a retry from a new request.
+        if command.retry.is_some() && (view.keys > 0 || self.unsettled() > 0) {
             return None;
         }
         view.closed_to_all(now)

@@ -175,6 +175,13 @@ impl Engine {
         self.registry.journal.durable()
     }
 
+    /// Whether [`Self::durable`] is the newest there is. Not so when another server may have taken the journal
+    /// over and written to it.
+    #[must_use]
+    pub fn knows_what_is_durable(&self) -> bool {
+        self.registry.journal.may_answer_from_memory()
+    }
+
     /// Why nothing can be decided at the moment.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 //!
 //! The query tables follow the journal and may lag. Whoever has been told of an order must find it,
 //! so a query that misses waits for the tables to reach what is durable now, for a bounded time, and
-//! asks again. If they do not get there, the answer is 503 `projection-behind`, never a wrong 404.
+//! asks again. If they do not get there, or another server may own the journal by now, the answer is
+//! 503 `projection-behind`, never a wrong 404.
 
 use super::Api;
 use super::problem::Problem;
@@ -29,7 +30,8 @@ where
     if let Some(row) = asked().await? {
         return Ok(Some(row));
     }
-    let caught_up = api.progress.wait_for(&api.engine.durable(), patience).await;
+    let caught_up = api.progress.wait_for(&api.engine.durable(), patience).await
+        && api.engine.knows_what_is_durable();
     match asked().await? {
         None if !caught_up => Err(Problem::projection_behind()),
         row => Ok(row),

@@ -226,12 +226,32 @@ async fn insert_batches(
     query.execute(connection).await.map(|_| ())
 }
 
-async fn write_group(connection: &mut SqliteConnection, group: &Group) -> Result<(), sqlx::Error> {
+/// Not with sqlx's transactions: a full disk makes `SQLite` roll back by itself, sqlx's own rollback
+/// then fails, and the connection would count as inside a transaction for ever.
+async fn write_group(connection: &mut SqliteConnection, group: &Group) -> Result<(), CommitError> {
     if group.snapshots.is_empty() && group.checkpoints.is_empty() {
-        return insert_batches(connection, &group.batches).await;
+        return insert_batches(connection, &group.batches).await.map_err(commit_error);
     }
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    insert_batches(&mut transaction, &group.batches).await?;
+    match write_transaction(connection, group).await {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            // Fails where there is nothing left to roll back.
+            drop(connection.execute("ROLLBACK").await);
+            match connection.execute("BEGIN; ROLLBACK").await {
+                Ok(_) => Err(commit_error(error)),
+                // Whatever is written into an open transaction is not durable when it is answered.
+                Err(open) => Err(CommitError::Broken(format!("{error}, and afterwards {open}"))),
+            }
+        }
+    }
+}
+
+async fn write_transaction(
+    connection: &mut SqliteConnection,
+    group: &Group,
+) -> Result<(), sqlx::Error> {
+    connection.execute("BEGIN IMMEDIATE").await?;
+    insert_batches(connection, &group.batches).await?;
     for row in &group.snapshots {
         sqlx::query(
             "INSERT INTO snapshot (product_id, partition, revision, next_expiry, state)
@@ -244,7 +264,7 @@ async fn write_group(connection: &mut SqliteConnection, group: &Group) -> Result
         .bind(row.revision.cast_signed())
         .bind(row.next_expiry.map(|at| at.as_millis().cast_signed()))
         .bind(&row.state[..])
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await?;
     }
     for (partition, seq) in &group.checkpoints {
@@ -253,10 +273,10 @@ async fn write_group(connection: &mut SqliteConnection, group: &Group) -> Result
         )
         .bind(seq.0.cast_signed())
         .bind(partition.0)
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await?;
     }
-    transaction.commit().await
+    connection.execute("COMMIT").await.map(|_| ())
 }
 
 #[async_trait]
@@ -282,7 +302,7 @@ impl JournalStore for SqliteJournal {
     }
 
     async fn commit(&mut self, group: &Group) -> Result<(), CommitError> {
-        write_group(&mut self.connection, group).await.map_err(commit_error)
+        write_group(&mut self.connection, group).await
     }
 
     async fn digest_at(

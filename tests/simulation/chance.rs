@@ -5,7 +5,7 @@
 //! numbers and its own rate of every fault; about half of the faults are absent in any one seed, so
 //! that the others are seen alone as well.
 
-/// A small generator (SplitMix64: Steele, Lea and Flood, 2014); the same numbers on every machine.
+/// A small generator (`SplitMix64`: Steele, Lea and Flood, 2014); the same numbers on every machine.
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
 

@@ -115,7 +115,10 @@ impl World {
     /// Who has given the journal up has stopped answering before.
     fn judge_owner(&mut self, asked: &Asked, answered: bool) {
         if asked.given_up && answered {
-            self.fail(format_args!("one owner: #{} was answered without the journal", asked.number));
+            self.fail(format_args!(
+                "one owner: #{} was answered without the journal",
+                asked.number
+            ));
         }
     }
 
