@@ -82,6 +82,8 @@ pub struct Weather {
     pub disk_breaks: u64,
     pub reads_fail: u64,
     pub hang_ups: u64,
+    /// Of the wishes, how many are wished by a thousand customers at once.
+    pub rushes: u64,
     /// Pause between two disturbances: windows of failures, take-overs, restarts.
     pub calm_for: Span,
     pub disturbances: Vec<Disturbance>,
@@ -100,6 +102,8 @@ pub enum Disturbance {
     Silence,
     /// Another node takes the journal over while this one runs.
     TakeOver,
+    /// The newest node's connections do not answer, and another node takes the journal over.
+    SplitInTwo,
     /// An orderly shutdown and a new node.
     Restart,
 }
@@ -118,6 +122,7 @@ impl Weather {
         let (commits_not_written, disk_breaks) = (rate(50), rate(4));
         let (reads_fail, hang_ups) = (rate(100), rate(200));
         let skew_max = rate(1_500);
+        let rushes = if chance.happens(60) { 20 } else { 0 };
         let commit_timeout = chance.between((100, 1_000));
         Self {
             leased,
@@ -134,7 +139,7 @@ impl Weather {
             idle_after: chance.pick(&[10, 50, 300, 5_000]),
             grace: chance.pick(&[0, 300, 2_000]),
             checkpoint_facts: chance.pick(&[1, 5, 30, 1_000]),
-            per_product_max: chance.pick(&[3, 100, 100, 100]),
+            per_product_max: if rushes > 0 { 900 } else { chance.pick(&[3, 100, 100, 100]) },
             commit: chance.pick(&[(0, 1), (1, 8), (5, 40)]),
             read: chance.pick(&[(0, 0), (0, 4), (1, 20)]),
             hold: chance.pick(&[(1, 100), (50, 1_000), (500, 5_000)]),
@@ -147,6 +152,7 @@ impl Weather {
             disk_breaks,
             reads_fail,
             hang_ups,
+            rushes,
             calm_for: chance.pick(&[(5, 100), (50, 500), (500, 3_000)]),
             disturbances: disturbances(chance, leased),
         }
@@ -163,23 +169,35 @@ impl Weather {
         self.disk_breaks = 0;
         self.reads_fail = 0;
         self.hang_ups = 0;
+        self.rushes = 0;
     }
 
-    /// The longest any one read may take, where it is not cut off.
-    pub const fn slow_read_max(&self) -> u64 {
-        if self.slow_reads == 0 { self.read.1 } else { self.read.1 + 3 * self.commit_timeout }
+    /// The longest any one disturbance lasts.
+    pub fn disturbed_max(&self) -> u64 {
+        2 * self.commit_timeout.max(self.lease)
+    }
+
+    /// The longest any one read may take.
+    fn read_max(&self) -> u64 {
+        let slow = if self.slow_reads == 0 { 0 } else { 3 * self.commit_timeout };
+        let silent = [Disturbance::Silence, Disturbance::SplitInTwo];
+        let silent = self.disturbances.iter().any(|disturbance| silent.contains(disturbance));
+        self.read.1 + slow.max(if silent { self.disturbed_max() } else { 0 })
     }
 
     /// Within this every command must have its answer: two commits (the one before and its own) up
     /// to their time limit, the ticks in which waiting callers are told, and loading the product.
-    pub const fn answer_within(&self) -> u64 {
-        2 * self.commit_timeout + 2 * self.slow_read_max() + 1_500
+    pub fn answer_within(&self) -> u64 {
+        2 * self.commit_timeout + 2 * self.read_max() + 1_500
     }
 }
 
 fn disturbances(chance: &mut Chance, leased: bool) -> Vec<Disturbance> {
-    use Disturbance::{CutOff, DiskFull, None, Outage, ReadsFail, Restart, Silence, TakeOver};
-    let shared = [None, DiskFull, ReadsFail, Outage, CutOff, Silence, TakeOver, Restart];
+    use Disturbance::{
+        CutOff, DiskFull, None, Outage, ReadsFail, Restart, Silence, SplitInTwo, TakeOver,
+    };
+    let shared =
+        [None, DiskFull, ReadsFail, Outage, CutOff, Silence, TakeOver, SplitInTwo, Restart];
     let exclusive = [None, DiskFull, ReadsFail, Restart];
     let possible = if leased { &shared[..] } else { &exclusive[..] };
     let mut drawn: Vec<_> = possible.iter().copied().filter(|_| chance.happens(400)).collect();

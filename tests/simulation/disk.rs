@@ -150,8 +150,11 @@ impl World {
         let now = self.now();
         self.land(now);
         let trouble = self.trouble;
-        let cut = |(connection, until)| connection == by && now < until;
-        let down = now < trouble.outage || cut(trouble.cut_off) || cut(trouble.silent);
+        let (cut_off, silent) = (trouble.cut_off, trouble.silent);
+        let cut_off = cut_off.0 == by && now < cut_off.1;
+        // A silence ends with a connection that turns out to be lost.
+        let silent = silent.0 == by && now <= silent.1;
+        let down = now < trouble.outage || cut_off || silent;
         let fails = self.weather.reads_fail;
         let failed = reading && (now < trouble.reads_fail || self.chance.happens(fails));
         if down || failed {

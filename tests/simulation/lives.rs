@@ -142,7 +142,7 @@ async fn disturb(world: Shared, nodes: Nodes) {
             let mut world = world.lock();
             let calm_for = world.weather.calm_for;
             let disturbances = world.weather.disturbances.clone();
-            let longest = 2 * world.weather.commit_timeout;
+            let longest = world.weather.disturbed_max();
             let lasts = world.chance.between((1, longest));
             (world.chance.between(calm_for), world.chance.pick(&disturbances), lasts)
         };
@@ -160,12 +160,14 @@ async fn disturb(world: Shared, nodes: Nodes) {
                 Disturbance::ReadsFail => world.trouble.reads_fail = until,
                 Disturbance::Outage => world.trouble.outage = until,
                 Disturbance::CutOff => world.trouble.cut_off = (newest.number, until),
-                Disturbance::Silence => world.trouble.silent = (newest.number, until),
+                Disturbance::Silence | Disturbance::SplitInTwo => {
+                    world.trouble.silent = (newest.number, until);
+                }
                 Disturbance::None | Disturbance::TakeOver | Disturbance::Restart => {}
             }
         }
         match disturbance {
-            Disturbance::TakeOver => {
+            Disturbance::TakeOver | Disturbance::SplitInTwo => {
                 if let Ok(node) = nodes::start(&world).await {
                     nodes.push(node);
                 }
@@ -197,19 +199,26 @@ async fn come_to_rest(world: &Shared, nodes: &Nodes) {
     let longest = {
         let mut world = world.lock();
         world.note("---- rest");
-        world.weather.answer_within()
+        world.weather.answer_within() + 2 * world.weather.lease
     };
     check_ends(world, nodes);
     for _ in 0..20 {
         pause(longest).await;
         if nodes.all().iter().all(|node| node.engine.in_flight() == 0) {
-            return;
+            break;
         }
     }
     for node in nodes.all() {
         let left = node.engine.in_flight();
+        let state = node.engine.journal().state();
+        let mut world = world.lock();
         if left > 0 {
-            world.lock().fail(format_args!("node {} still counts {left} in flight", node.number));
+            world.fail(format_args!("node {} still counts {left} in flight", node.number));
+        }
+        // Whoever owns it no longer has renewed the lease by now, and has been told.
+        let owns = !world.weather.leased || world.disk.owner() == Some(node.number);
+        if state == JournalState::Ready && !owns {
+            world.fail(format_args!("node {} does not know that it owns nothing", node.number));
         }
     }
 }

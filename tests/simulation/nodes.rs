@@ -55,7 +55,7 @@ impl Nodes {
     pub fn any(&self, world: &Shared) -> Option<Rc<Node>> {
         let started = self.started.borrow();
         let mut world = world.lock();
-        let older = started.len() > 1 && world.chance.happens(300);
+        let older = started.len() > 1 && world.chance.happens(400);
         let index = if older { world.chance.below(started.len() as u64) } else { u64::MAX };
         let picked = usize::try_from(index).ok().and_then(|index| started.get(index));
         picked.or_else(|| started.last()).cloned()

@@ -22,6 +22,8 @@ pub struct Wish {
 #[derive(Debug, Clone)]
 pub enum Step {
     Ask(Wish),
+    /// Very many ask for the same at the same time.
+    Rush(Vec<Wish>),
     View(ProductId),
     Create { units: u64 },
 }
@@ -80,6 +82,11 @@ impl World {
         let step = match self.chance.below(100) {
             0 => Step::Create { units: self.chance.below(20) },
             1..14 => Step::View(self.chance.pick(&self.shop.products)),
+            _ if self.chance.happens(self.weather.rushes) => {
+                let (product, action) = self.draw_action();
+                let crowd = self.chance.between((500, 800));
+                Step::Rush((0..crowd).map(|_| self.wish(product, action.clone())).collect())
+            }
             14..20 if !self.shop.open.is_empty() => Step::Ask(self.open_wish()),
             _ => {
                 let (product, action) = self.draw_action();

@@ -35,6 +35,10 @@ pub async fn shop(world: Shared, nodes: Nodes) {
         let Some(step) = world.lock().next_step() else { return };
         match step {
             Step::Ask(wish) => persist(&world, &nodes, wish).await,
+            Step::Rush(wishes) => {
+                let rush = wishes.iter().map(|wish| attempt(&world, &node, wish, true));
+                futures::future::join_all(rush).await;
+            }
             Step::View(product) => view(&world, &node, product).await,
             Step::Create { units } => {
                 let offer = draw_offer(&world);
