@@ -9,7 +9,9 @@ use crate::engine::Engine;
 const SALE_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// Name, SKU, category, price in cents, units, limit per customer (only in the sale).
-const PRODUCTS: [(&str, &str, &str, u64, u64, Option<u32>); 5] = [
+type Sample = (&'static str, &'static str, &'static str, u64, u64, Option<u32>);
+
+const PRODUCTS: [Sample; 5] = [
     ("Phone X, midnight blue", "PHONE-X-BLUE", "phones", 99_999, 100, Some(1)),
     ("Turntable, walnut", "TURNTABLE-WALNUT", "audio", 34_900, 250, Some(2)),
     ("Concert ticket, standing", "TICKET-STANDING", "tickets", 6_500, 1_000, Some(4)),

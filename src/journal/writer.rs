@@ -368,7 +368,7 @@ impl Writer {
                     turn.snapshots.push(stored);
                 }
                 Work::Checkpoint { partition, seq } => {
-                    turn.group.checkpoints.push((partition, seq))
+                    turn.group.checkpoints.push((partition, seq));
                 }
                 Work::NextProductId { drawn } => turn.waiting.ids.push(drawn),
                 Work::Close { closed } => turn.close = Some(closed),

@@ -76,7 +76,7 @@ async fn start(folder: &std::path::Path) -> Result<(Engine, ProductId)> {
     let options = EngineOptions {
         in_flight_max: 100_000,
         in_flight_per_product_max: 50_000,
-        idle_after: Duration::from_secs(300),
+        idle_after: Duration::from_mins(5),
         grace_ms: 30_000,
         checkpoint_facts: 100_000,
     };
