@@ -11,7 +11,7 @@ pub fn seed() -> u64 {
     seed
 }
 
-/// A small generator (SplitMix64: Steele, Lea and Flood, 2014).
+/// A small generator (`SplitMix64`: Steele, Lea and Flood, 2014).
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
 

@@ -48,16 +48,22 @@ async fn servers_take_over_from_each_other_under_load() {
     let stands: Vec<Stand> = (0..4).map(|_| on_postgres(&postgres)).collect();
     let mut servers = vec![stands[0].start()];
     let shop = Shop::open(&servers[0], seed).await;
-    let crowd = shop.crowd(32, Duration::from_millis(4));
+    let mut crowds = vec![shop.crowd(32, Duration::from_millis(4))];
     for (number, stand) in stands.iter().enumerate().skip(1) {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        // The second time the owner is paused in the middle of its work and wakes up too late.
+        // The second time the owner is paused in the middle of its work and wakes up too late. Its
+        // customers wait for it, so others come.
         let paused = number == 2;
         if paused {
             servers[number - 1].signal(Signal::STOP);
         }
         servers.push(block_in_place(|| stand.start()));
-        shop.serve_at(&[&servers[number - 1], &servers[number]]);
+        if paused {
+            shop.serve_at(&[&servers[number]]);
+            crowds.push(shop.crowd(8, Duration::from_millis(4)));
+        } else {
+            shop.serve_at(&[&servers[number - 1], &servers[number]]);
+        }
         let done = shop.done();
         until("the new owner sells", async || shop.done() > done + 20).await;
         if paused {
@@ -67,7 +73,9 @@ async fn servers_take_over_from_each_other_under_load() {
         assert!(reason.contains("another server"), "{reason}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    crowd.leave().await;
+    for crowd in crowds {
+        crowd.leave().await;
+    }
     let newest = servers.pop().expect("four servers");
     shop.serve_at(&[&newest]);
     for fenced in &servers {

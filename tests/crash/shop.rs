@@ -105,10 +105,9 @@ impl Shop {
         let mut ledger = self.ledger.lock();
         match answer.map_or(Meaning::Unknown, |answer| ledger.hear(&request, &answer)) {
             Meaning::Done | Meaning::Refused | Meaning::Wrong => return true,
-            Meaning::Unknown => ledger.silent(request),
             // "Nothing happened" is taken at its word, or the request sent once more.
             Meaning::Nothing if trusts => ledger.give_up(&request),
-            Meaning::Nothing => ledger.silent(request),
+            Meaning::Nothing | Meaning::Unknown => ledger.silent(request),
         }
         false
     }
