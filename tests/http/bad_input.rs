@@ -89,7 +89,7 @@ impl Shop {
         let output = cat.output().expect("the binary runs");
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{complaint}");
-        (stock.text, output.stdout.iter().filter(|byte| **byte == b'\n').count())
+        (stock.text, String::from_utf8_lossy(&output.stdout).lines().count())
     }
 
     /// Sends requests one by one; each must be refused as told and change nothing.

@@ -200,7 +200,7 @@ async fn nobody_gets_more_than_the_limit() {
     let product = server.create(json!({ "stock": 1_000, "limitPerCustomer": 3 })).await;
     let request = |number: usize| {
         // Purchases and holds count alike.
-        let path = if number % 3 == 0 { RESERVATIONS } else { PURCHASES };
+        let path = if number.is_multiple_of(3) { RESERVATIONS } else { PURCHASES };
         wire::request("POST", path, "", &order(product, 1, &format!("customer-{}", number % 20)))
     };
     let replies = at_once(&server, (0..400).map(request).collect()).await;

@@ -124,8 +124,7 @@ async fn a_head_has_bounds() {
         .setting("SERVER__HEADER_BYTES_MAX", 4_096);
     let server = stand.start();
     let head = |fields: usize, bytes: usize| {
-        let fields: String =
-            (0..fields).map(|field| format!("x-{field}: {}\r\n", "v".repeat(bytes))).collect();
+        let fields = wire::header_fields(fields, bytes);
         format!("GET /health/live HTTP/1.1\r\nhost: shop\r\n{fields}\r\n")
     };
     for (bytes, status) in [

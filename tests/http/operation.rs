@@ -187,10 +187,14 @@ fn collect_references(value: &Value, references: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
             references.extend(object.get("$ref").and_then(Value::as_str).map(str::to_owned));
-            object.values().for_each(|value| collect_references(value, references));
+            for value in object.values() {
+                collect_references(value, references);
+            }
         }
         Value::Array(values) => {
-            values.iter().for_each(|value| collect_references(value, references))
+            for value in values {
+                collect_references(value, references);
+            }
         }
         _ => {}
     }

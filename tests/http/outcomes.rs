@@ -177,6 +177,25 @@ async fn a_sale_opens_and_ends_in_time() {
 }
 
 #[tokio::test]
+async fn a_full_product_leaves_room_for_others() {
+    let stand = Stand::embedded().setting("ENGINE__INFLIGHT_PER_PRODUCT_MAX", 1);
+    let server = std::sync::Arc::new(stand.start());
+    let products = [server.create_product(100).await, server.create_product(100).await];
+    let mut buyers = tokio::task::JoinSet::new();
+    for number in 0..60 {
+        let server = server.clone();
+        buyers.spawn(async move { insist(&server, products[0], number).await });
+    }
+    // One caller at a time at the other product: never full.
+    for number in 0..20 {
+        assert_eq!(insist(&server, products[1], number).await, 0);
+    }
+    assert!(buyers.join_all().await.into_iter().sum::<usize>() > 0, "nobody was refused");
+    assert_eq!(server.stock(products[0]).await, (40, 0, 60, 100));
+    assert_eq!(server.stock(products[1]).await, (80, 0, 20, 100));
+}
+
+#[tokio::test]
 async fn a_full_engine_says_overloaded_and_nothing_is_lost() {
     let stand = Stand::embedded()
         .setting("ENGINE__INFLIGHT_MAX", 1)

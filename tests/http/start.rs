@@ -41,6 +41,16 @@ fn run(mut command: Command) -> Ended {
     }
 }
 
+/// The binary without any setting.
+fn lastunit() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lastunit"));
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| name.to_string_lossy().starts_with("LASTUNIT_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// The command must be refused with exit status 1, and its only line says all of these.
 #[track_caller]
 fn assert_refused(command: Command, said: &[&str]) {
@@ -107,7 +117,7 @@ fn settings_that_are_none() {
         ("DATA_DIR", "", "data_dir must not be empty"),
     ] {
         let stand = Stand::embedded();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lastunit"));
+        let mut command = lastunit();
         command.current_dir(stand.folder.path()).env(format!("LASTUNIT_{name}"), value);
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         assert_refused(command, &[said]);
@@ -168,7 +178,7 @@ fn folders_that_cannot_be_written() {
     fs::write(&file, "not a folder").expect("room");
     // Below a file nobody can create anything, not even root.
     for data_dir in [file.clone(), file.join("data"), file.join("a/b/c")] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lastunit"));
+        let mut command = lastunit();
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&data_dir);
         assert_refused(command, &["cannot create the folder", "--data-dir"]);
     }
@@ -271,8 +281,8 @@ fn commands_on_nothing() {
 
 #[test]
 fn help_and_wrong_usage() {
-    let lastunit = |words: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lastunit"));
+    let told = |words: &[&str]| {
+        let mut command = lastunit();
         command.args(words);
         run(command)
     };
@@ -283,11 +293,11 @@ fn help_and_wrong_usage() {
         &["help", "audit"],
         &["journal", "cat", "-h"],
     ] {
-        let help = lastunit(words);
+        let help = told(words);
         assert_eq!((help.code, help.complaint.as_str()), (Some(0), ""), "{words:?}");
         assert!(help.output.contains("Usage: lastunit"), "{}", help.output);
     }
-    let help = lastunit(&["--help"]).output;
+    let help = told(&["--help"]).output;
     for word in [
         "serve",
         "audit",
@@ -305,11 +315,11 @@ fn help_and_wrong_usage() {
     ] {
         assert!(help.contains(word), "{word} is not in {help}");
     }
-    let version = lastunit(&["--version"]);
+    let version = told(&["--version"]);
     assert_eq!(version.output.trim(), format!("lastunit {}", env!("CARGO_PKG_VERSION")));
     for words in [&["--nonsense"][..], &["nonsense"], &["audit", "--demo"], &["serve", "--listen"]]
     {
-        let wrong = lastunit(words);
+        let wrong = told(words);
         assert_eq!((wrong.code, wrong.output.as_str()), (Some(2), ""), "{words:?}");
         assert!(wrong.complaint.contains("error: "), "{}", wrong.complaint);
     }

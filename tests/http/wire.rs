@@ -12,6 +12,13 @@ use tokio::net::TcpStream;
 /// Longest wait for anything the server owes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// So many header fields with values of so many bytes.
+pub fn header_fields(count: usize, bytes: usize) -> String {
+    let value = "v".repeat(bytes);
+    let fields: Vec<_> = (0..count).map(|field| format!("x-{field}: {value}\r\n")).collect();
+    fields.concat()
+}
+
 /// One connection.
 pub struct Wire {
     stream: TcpStream,
@@ -45,15 +52,14 @@ impl Reply {
 /// A whole request with a JSON body, or without one for `Null`.
 pub fn request(method: &str, path: &str, key: &str, body: &Value) -> Vec<u8> {
     let body = if body.is_null() { String::new() } else { body.to_string() };
-    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: shop\r\n");
-    if !key.is_empty() {
-        head.push_str(&format!("idempotency-key: {key}\r\n"));
+    let key = if key.is_empty() { String::new() } else { format!("idempotency-key: {key}\r\n") };
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: shop\r\n{key}");
+    if body.is_empty() {
+        return format!("{head}\r\n").into_bytes();
     }
-    if !body.is_empty() {
-        head.push_str("content-type: application/json\r\n");
-        head.push_str(&format!("content-length: {}\r\n", body.len()));
-    }
-    format!("{head}\r\n{body}").into_bytes()
+    let length = body.len();
+    format!("{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
+        .into_bytes()
 }
 
 impl Wire {
@@ -119,7 +125,7 @@ impl Wire {
 
     /// Reads once; false at the end of the connection, also when it was reset.
     async fn receive(&mut self) -> bool {
-        let mut scratch = [0; 16 * 1024];
+        let mut scratch = [0; 4 * 1024];
         loop {
             let readable = tokio::time::timeout(PATIENCE, self.stream.readable()).await;
             readable.expect("the server answers or closes").expect("a socket");

@@ -122,11 +122,11 @@ impl Server {
         let started = Instant::now();
         while server.base.is_empty() {
             let said = server.log();
-            if let Some((_, rest)) = said.split_once("listening on ") {
-                if rest.contains('\n') {
-                    server.base = rest.split_whitespace().next().unwrap_or_default().to_owned();
-                    break;
-                }
+            if let Some((_, rest)) = said.split_once("listening on ")
+                && rest.contains('\n')
+            {
+                rest.split_whitespace().next().unwrap_or_default().clone_into(&mut server.base);
+                break;
             }
             if let Some(status) = server.process.ended().expect("the process can be asked") {
                 return Err(format!("{status}: {}", server.log()));
@@ -232,7 +232,7 @@ pub fn client() -> reqwest::Client {
     // A client belongs to the runtime that made it, and each test has its own.
     thread_local! {
         static CLIENT: reqwest::Client = reqwest::Client::builder()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()
             .expect("a client");
     }

@@ -175,7 +175,7 @@ async fn requests_about_a_reservation() {
     let (confirm, hold) = ("/api/v1/reservations/$R/confirm", "/api/v1/reservations/$R");
     for (method, path) in [("POST", confirm), ("DELETE", hold)] {
         let long = "k".repeat(256);
-        let large = post(path, &[b' '; 16_385]);
+        let large = post(path, " ".repeat(16_385).as_bytes());
         let large = Request { method: method.parse().expect("a method"), ..large };
         shop.refuses([
             (without_body(method, path, &long), OutOfRange(&["Idempotency-Key"])),
