@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 pub(super) type Reply = Result<Outcome, EngineError>;
 
 /// An inbox of this many commands is decided while the commit before still runs.
-const RING_AT: usize = 512;
+const RING_AT: usize = 32;
 
 /// A command and who waits for its answer.
 pub(super) struct Pending {

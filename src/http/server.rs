@@ -115,11 +115,13 @@ impl Server {
                 open.closed.notified().await;
             }
         };
+        // The stage first: connections see it too, and may be gone before this task looks.
         tokio::select! {
-            () = left => {}
+            biased;
             _ = stage.wait_for(|stage| *stage == Stage::Ended) => {
-                tracing::warn!(connections = open.count(), "connections were dropped at the deadline");
+                tracing::warn!("the connections that were left are dropped");
             }
+            () = left => {}
         }
     }
 

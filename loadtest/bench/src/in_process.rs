@@ -4,6 +4,7 @@
 //! answer is awaited and is durable. Only the customers' names are made before the clock starts.
 
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -30,20 +31,24 @@ const CUSTOMERS: usize = 1 << 20;
 
 const STOCK: u64 = 1_000_000_000;
 
-/// Measures for so long and says what came of it.
-pub fn measure(seconds: u64) -> Result<EngineRun> {
+/// Measures for so long and says what came of it. The journal is left in `keep`, or deleted.
+pub fn measure(seconds: u64, keep: Option<&Path>) -> Result<EngineRun> {
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .enable_all()
         .build()
         .context("cannot start tokio")?;
-    runtime.block_on(run(seconds))
+    if let Some(folder) = keep {
+        std::fs::create_dir_all(folder).context("cannot create the folder to keep")?;
+        return runtime.block_on(run(seconds, folder));
+    }
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    runtime.block_on(run(seconds, folder.path()))
 }
 
-async fn run(seconds: u64) -> Result<EngineRun> {
-    let folder = tempfile::tempdir().context("no temporary folder")?;
-    let (engine, product) = start(folder.path()).await?;
+async fn run(seconds: u64, folder: &Path) -> Result<EngineRun> {
+    let (engine, product) = start(folder).await?;
     let customers: Arc<[CustomerId]> = (0..CUSTOMERS)
         .map(|number| CustomerId::new(&format!("c{number}")))
         .collect::<Result<_, _>>()?;
@@ -61,11 +66,10 @@ async fn run(seconds: u64) -> Result<EngineRun> {
     let seconds = started.elapsed().as_secs_f64();
     let sold = engine.view(product).await?.view.stock.sold;
     anyhow::ensure!(sold == sales, "{sales} sales were answered, {sold} units are sold");
-    engine.shut_down(Duration::ZERO).await;
     Ok(EngineRun { store: "SQLite".into(), in_flight: IN_FLIGHT as u64, sales, seconds })
 }
 
-async fn start(folder: &std::path::Path) -> Result<(Engine, ProductId)> {
+async fn start(folder: &Path) -> Result<(Engine, ProductId)> {
     let clock = Clock::system();
     let location = Location::Sqlite(folder.join("journal.sqlite"));
     let partitions = Partitions::new(16).context("16 partitions")?;

@@ -92,5 +92,9 @@ pub enum Part {
     Engine {
         #[arg(long, default_value_t = 5)]
         seconds: u64,
+        /// Leave the journal here, as a crash would: `lastunit serve --data-dir DIR` then shows how
+        /// long a restart takes
+        #[arg(long, value_name = "DIR")]
+        keep: Option<PathBuf>,
     },
 }

@@ -24,8 +24,8 @@ const STOCK: i64 = 1_000_000_000;
 
 /// Runs a baseline until it is killed.
 pub fn run(part: Part) -> Result<()> {
-    if let Part::Engine { seconds } = part {
-        let run = crate::in_process::measure(seconds)?;
+    if let Part::Engine { seconds, keep } = part {
+        let run = crate::in_process::measure(seconds, keep.as_deref())?;
         println!("{}", serde_json::to_string(&run)?);
         return Ok(());
     }
