@@ -12,6 +12,7 @@
 //!
 //! `chance` draws what a seed is like, `disk` is the store, `nodes` are the servers, `shopper` and
 //! `shop` the customers, `truth` and `witness` the checks, `lives` the course of a run.
+#![allow(clippy::expect_used)]
 
 mod simulation {
     pub mod chance;
