@@ -143,6 +143,9 @@ impl Database {
             // Each changed page is two writes to the log, however large.
             .page_size(8192)
             .disable_statement_logging();
+        // One connection alone creates the file, switches it to its log or recovers the log of a
+        // killed process. SQLite refuses two that do so at once, without waiting for either.
+        let first = options.connect().await.map_err(|error| unwritable(error.to_string()))?;
         let readers = PoolOptions::new()
             .max_connections(config.connections_max)
             .acquire_timeout(config.acquire_timeout)
@@ -153,6 +156,8 @@ impl Database {
             .connect_with(options.clone().pragma("query_only", "ON"))
             .await
             .map_err(|error| unwritable(error.to_string()))?;
+        // It has nothing to write back: how closing goes does not matter.
+        let _ = first.close().await;
         Ok(Self { kind: Kind::Sqlite { options, readers } })
     }
 
