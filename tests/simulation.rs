@@ -31,7 +31,7 @@ use std::panic;
 use std::sync::Once;
 
 /// Seeds of one test run.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 2_000;
 
 /// Lines of the log that a failure shows.
 const SHOWN: usize = 60;

@@ -135,7 +135,7 @@ impl Weather {
             downtime: chance.pick(&[(0, 50), (0, 3_000), (1_000, 20_000)]),
             skew_max,
             commit_timeout,
-            lease: chance.between((150, 1_500)),
+            lease: chance.pick(&[150, 200, 300, 700, 1_500]),
             idle_after: chance.pick(&[10, 50, 300, 5_000]),
             grace: chance.pick(&[0, 300, 2_000]),
             checkpoint_facts: chance.pick(&[1, 5, 30, 1_000]),

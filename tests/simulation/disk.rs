@@ -29,8 +29,8 @@ pub struct Disk {
     pub rows: Vec<Vec<Batch>>,
     epochs: Vec<Epoch>,
     owner: Option<Connection>,
-    /// Owners that gave it up of their own accord.
-    pub given_up: Vec<Connection>,
+    /// The epoch each owner was given; none any more once it gave the journal up.
+    owned: BTreeMap<Connection, Epoch>,
     checkpoints: Vec<Seq>,
     snapshots: BTreeMap<ProductId, SnapshotRow>,
     last_product_id: u64,
@@ -57,7 +57,7 @@ impl Disk {
             rows: partitions.all().map(|_| Vec::new()).collect(),
             epochs: partitions.all().map(|_| Epoch::default()).collect(),
             owner: None,
-            given_up: Vec::new(),
+            owned: BTreeMap::new(),
             checkpoints: partitions.all().map(|_| Seq::default()).collect(),
             snapshots: BTreeMap::new(),
             last_product_id: 0,
@@ -68,6 +68,12 @@ impl Disk {
     pub fn row(&self, partition: PartitionId, seq: Seq) -> Option<&Batch> {
         let index = usize::try_from(seq.0.checked_sub(1)?).ok()?;
         self.rows[usize::from(partition.0)].get(index)
+    }
+
+    /// Whether another one may be selling: this one gave the journal up, or a later one opened it.
+    pub fn is_fenced(&self, connection: Connection, partition: PartitionId) -> bool {
+        let head = self.rows[usize::from(partition.0)].last().map(|row| row.epoch);
+        self.owned.get(&connection).is_none_or(|epoch| head > Some(*epoch))
     }
 
     pub const fn owner(&self) -> Option<Connection> {
@@ -236,6 +242,7 @@ impl World {
             *epoch = epoch.next();
         }
         let epochs = self.disk.epochs.clone();
+        self.disk.owned.extend(epochs.first().map(|epoch| (by, *epoch)));
         self.note(format_args!("disk: {by} takes it over from {before:?}: {epochs:?}"));
         let duration = Duration::from_millis(self.weather.lease);
         let wait = if before.is_some() { duration } else { Duration::ZERO };
@@ -310,7 +317,7 @@ impl JournalStore for MemoryJournal {
                 world.note(format_args!("disk: {by} gives it up"));
                 world.disk.owner = None;
                 if world.weather.leased {
-                    world.disk.given_up.push(by);
+                    world.disk.owned.remove(&by);
                 }
             }
         })
