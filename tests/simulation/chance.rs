@@ -1,11 +1,11 @@
 //! Chance and weather: everything that differs from seed to seed.
 //!
 //! All randomness of a run comes from one [`Chance`], so a seed is a run. [`Weather`] is drawn first:
-//! each seed has its own kind of store (exclusive like SQLite or leased like Postgres), its own
+//! each seed has its own kind of store (exclusive like `SQLite` or leased like Postgres), its own
 //! numbers and its own rate of every fault; about half of the faults are absent in any one seed, so
 //! that the others are seen alone as well.
 
-/// A small generator (SplitMix64: Steele, Lea and Flood, 2014); the same numbers on every machine.
+/// A small generator (`SplitMix64`: Steele, Lea and Flood, 2014); the same numbers on every machine.
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
 
@@ -52,7 +52,7 @@ pub type Span = (u64, u64);
 /// What one seed is like. Rates are per mille.
 #[derive(Debug, Clone)]
 pub struct Weather {
-    /// The store is shared and ownership is a lease (Postgres); else it is exclusive (SQLite).
+    /// The store is shared and ownership is a lease (Postgres); else it is exclusive (`SQLite`).
     pub leased: bool,
     pub partitions: u16,
     pub lives: u64,

@@ -10,14 +10,15 @@
 //!   outage, cut off, silent: no call works, or none returns, for a while; broken: the disk is dead
 //! ```
 //!
-//! Ownership works as in Postgres where the seed is leased, as in SQLite where it is not.
+//! Ownership works as in Postgres where the seed is leased, as in `SQLite` where it is not.
 
 use super::world::{Connection, Shared, World};
 use async_trait::async_trait;
 use lastunit::domain::promises;
 use lastunit::domain::{ProductId, Timestamp};
 use lastunit::journal::store::{
-    CommitError, Group, Head, JournalReader, JournalStore, Lease, Ownership, SnapshotRow, StoreError,
+    CommitError, Group, Head, JournalReader, JournalStore, Lease, Ownership, SnapshotRow,
+    StoreError,
 };
 use lastunit::journal::{Batch, Digest, Epoch, PartitionId, Partitions, Seq};
 use std::collections::BTreeMap;
@@ -231,7 +232,9 @@ impl World {
                 self.disk.late.push((due, by, group.clone()));
                 Err(CommitError::Unknown("cut off in the middle".into()))
             }
-            Fate::NotWritten => Err(CommitError::NotWritten(StoreError::Unavailable("busy".into()))),
+            Fate::NotWritten => {
+                Err(CommitError::NotWritten(StoreError::Unavailable("busy".into())))
+            }
             Fate::Broken => Err(CommitError::Broken("sync failed".into())),
         }
     }
@@ -293,8 +296,10 @@ fn described(group: &Group) -> String {
         let Batch { partition, seq, epoch, digest, .. } = batch;
         format!("{partition}:{seq} of {epoch} {}", &digest.to_string()[..8])
     });
-    let snapshots = group.snapshots.iter().map(|row| format!("snapshot {}@{}", row.product, row.revision));
-    let checkpoints = group.checkpoints.iter().map(|(partition, seq)| format!("checkpoint {partition}:{seq}"));
+    let snapshots =
+        group.snapshots.iter().map(|row| format!("snapshot {}@{}", row.product, row.revision));
+    let checkpoints =
+        group.checkpoints.iter().map(|(partition, seq)| format!("checkpoint {partition}:{seq}"));
     batches.chain(snapshots).chain(checkpoints).collect::<Vec<_>>().join(", ")
 }
 

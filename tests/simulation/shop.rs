@@ -25,7 +25,9 @@ pub enum Step {
     /// Very many ask for the same at the same time.
     Rush(Vec<Wish>),
     View(ProductId),
-    Create { units: u64 },
+    Create {
+        units: u64,
+    },
 }
 
 /// Everything the customers remember.

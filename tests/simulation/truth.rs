@@ -96,7 +96,9 @@ impl Truth {
             let behind = told.moments.iter().rposition(|moment| moment.seq <= seq).unwrap_or(0);
             let kept = snapshots.get(product).map_or(0, |row| row.revision);
             if kept < behind as u64 {
-                let detail = format!("checkpoint {partition}:{seq} hides revisions {kept}..{behind} of product {product}");
+                let detail = format!(
+                    "checkpoint {partition}:{seq} hides revisions {kept}..{behind} of product {product}"
+                );
                 return Err(broken("nothing lost", detail));
             }
         }

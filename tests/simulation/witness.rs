@@ -12,7 +12,8 @@ use super::shop::new_order;
 use super::truth::Moment;
 use super::world::World;
 use lastunit::domain::{
-    Action, Answer, Command, Grace, OrderId, Outcome, Product, ProductId, Refusal, Timestamp, Verdict,
+    Action, Answer, Command, Grace, OrderId, Outcome, Product, ProductId, Refusal, Timestamp,
+    Verdict,
 };
 use lastunit::engine::{EngineError, Shown, Version};
 
@@ -190,7 +191,8 @@ impl World {
 
     /// Judges what a product was shown as.
     pub fn judge_view(&mut self, asked: &Asked, node: &Node, reply: &Result<Shown, EngineError>) {
-        let told = reply.as_ref().map(|shown| (shown.view.revision, shown.version, shown.view.stock));
+        let told =
+            reply.as_ref().map(|shown| (shown.view.revision, shown.version, shown.view.stock));
         self.note(format_args!("#{} {told:?}", asked.number));
         self.judge_owner(asked, reply.is_ok());
         let verdict = match reply {
