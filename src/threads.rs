@@ -16,7 +16,10 @@ pub struct EndOnPanic(pub &'static str);
 impl Drop for EndOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            tracing::error!(thread = self.0, "panicked: the process ends, a restart replays the journal");
+            tracing::error!(
+                thread = self.0,
+                "panicked: the process ends, a restart replays the journal"
+            );
             std::process::exit(EXIT_PANIC);
         }
     }

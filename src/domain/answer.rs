@@ -19,12 +19,28 @@ pub struct Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Created,
-    Purchased { order: OrderId, quantity: u32, unit_price: u64 },
-    Held { order: OrderId, quantity: u32, unit_price: u64, expires_at: Timestamp },
+    Purchased {
+        order: OrderId,
+        quantity: u32,
+        unit_price: u64,
+    },
+    Held {
+        order: OrderId,
+        quantity: u32,
+        unit_price: u64,
+        expires_at: Timestamp,
+    },
     Confirmed(Box<Confirmed>),
-    Released { order: OrderId },
-    Extended { order: OrderId, expires_at: Timestamp },
-    Expired { order: OrderId },
+    Released {
+        order: OrderId,
+    },
+    Extended {
+        order: OrderId,
+        expires_at: Timestamp,
+    },
+    Expired {
+        order: OrderId,
+    },
     Adjusted(Box<Stock>),
     /// An active hold, as asked for by a look-up.
     Shown(Box<Hold>),

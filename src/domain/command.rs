@@ -1,6 +1,8 @@
 //! Commands: what somebody asks of a product.
 
-use super::{CatalogEntry, CustomerId, Fingerprint, Offer, OrderId, Quantity, RequestKey, Timestamp};
+use super::{
+    CatalogEntry, CustomerId, Fingerprint, Offer, OrderId, Quantity, RequestKey, Timestamp,
+};
 
 /// One request to one product. Everything random or read from a clock (order ids, holding times)
 /// was drawn at the edge, so deciding stays pure.

@@ -1,11 +1,9 @@
 //! Customers: how much of one product each of them owns or holds.
 
 use super::CustomerId;
+use super::bounds::CUSTOMERS_MAX;
+use super::table::Table;
 use foldhash::quality::RandomState;
-use std::collections::HashMap;
-
-/// Most customers one product keeps count of.
-pub(super) const CUSTOMERS_MAX: usize = 16_000_000;
 
 /// Units of one customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,7 +24,7 @@ impl Owned {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Customers {
     /// Seeded anew in each process, so nobody can choose customer ids that collide.
-    totals: HashMap<CustomerId, Owned, RandomState>,
+    totals: Table<CustomerId, Owned, RandomState>,
 }
 
 impl Customers {
@@ -50,15 +48,15 @@ impl Customers {
     }
 
     pub(super) fn is_full_for(&self, customer: &CustomerId) -> bool {
-        self.totals.len() >= CUSTOMERS_MAX && !self.totals.contains_key(customer)
+        self.totals.len() >= CUSTOMERS_MAX && !self.totals.contains(customer)
     }
 
     pub(super) fn buys(&mut self, customer: &CustomerId, units: u32) {
-        self.totals.entry(customer.clone()).or_default().sold += units;
+        self.totals.get_or_default(customer).sold += units;
     }
 
     pub(super) fn holds(&mut self, customer: &CustomerId, units: u32) {
-        self.totals.entry(customer.clone()).or_default().held += units;
+        self.totals.get_or_default(customer).held += units;
     }
 
     /// A hold of `units` ended; `sold` says whether it became a sale.

@@ -14,8 +14,8 @@
 
 use super::command::{Action, Command, Retry};
 use super::{
-    Answer, CustomerId, Event, HoldEnd, Offer, OrderId, Outcome, Product, Quantity, Refusal,
-    Timestamp,
+    Answer, CustomerId, Event, Hold, HoldEnd, Offer, OrderId, Outcome, Product, Quantity, Refusal,
+    STOCKED_MAX, Stock, Timestamp,
 };
 
 /// What is to happen because of one command.
@@ -52,6 +52,19 @@ struct Demand<'a> {
     customer: &'a CustomerId,
     quantity: Quantity,
     keyed: bool,
+    /// For a hold, not for a purchase.
+    held: bool,
+}
+
+/// A hold whose time is past but whose expiry is not recorded yet.
+type Lapsed<'a> = (OrderId, &'a Hold);
+
+fn units_of<'a>(lapsed: impl IntoIterator<Item = &'a Lapsed<'a>>) -> u64 {
+    lapsed.into_iter().map(|(_, hold)| u64::from(hold.quantity)).sum()
+}
+
+fn orders_of(lapsed: &[Lapsed<'_>]) -> Vec<OrderId> {
+    lapsed.iter().map(|(order, _)| *order).collect()
 }
 
 impl Product {
@@ -65,7 +78,8 @@ impl Product {
         match &command.action {
             Action::Create { offer, units, entry } => self.decide_create(offer, *units, entry),
             Action::Purchase { order, customer, quantity } => {
-                let demand = Demand { customer, quantity: *quantity, keyed: retry.is_some() };
+                let demand =
+                    Demand { customer, quantity: *quantity, keyed: retry.is_some(), held: false };
                 self.decide_sale(&demand, now, |offer| Event::Purchased {
                     order: *order,
                     customer: customer.clone(),
@@ -75,10 +89,8 @@ impl Product {
                 })
             }
             Action::Hold { order, customer, quantity, hold_ms } => {
-                if self.holds.is_full() {
-                    return Refusal::Full { table: "holds" }.into();
-                }
-                let demand = Demand { customer, quantity: *quantity, keyed: retry.is_some() };
+                let demand =
+                    Demand { customer, quantity: *quantity, keyed: retry.is_some(), held: true };
                 self.decide_sale(&demand, now, |offer| Event::Held {
                     order: *order,
                     customer: customer.clone(),
@@ -90,11 +102,15 @@ impl Product {
             }
             Action::Confirm { order } => self.decide_end(*order, HoldEnd::Confirmed, now, retry),
             Action::Release { order } => self.decide_end(*order, HoldEnd::Released, now, retry),
-            Action::Extend { order, hold_ms, extensions_max } => {
-                self.decide_extend(*order, Action::deadline(now, *hold_ms), *extensions_max, now, retry)
-            }
+            Action::Extend { order, hold_ms, extensions_max } => self.decide_extend(
+                *order,
+                Action::deadline(now, *hold_ms),
+                *extensions_max,
+                now,
+                retry,
+            ),
             Action::Expire { order } => self.decide_expire(*order, now),
-            Action::Adjust { delta, reason } => self.decide_adjust(*delta, reason, retry),
+            Action::Adjust { delta, reason } => self.decide_adjust(*delta, reason, now, retry),
             Action::LookUp { order } => self.look_up(*order, now),
         }
     }
@@ -112,6 +128,9 @@ impl Product {
         if self.is_created() {
             return Refusal::AlreadyCreated.into();
         }
+        if units > STOCKED_MAX {
+            return Refusal::AboveMaximum { stocked: self.stock.stocked }.into();
+        }
         Event::Created { offer: *offer, units, entry: Box::new(entry.clone()) }.into()
     }
 
@@ -126,13 +145,11 @@ impl Product {
         if let Some(refusal) = view.closed_to_all(now) {
             return refusal.into();
         }
-        let lapsed = self.lapsed_needed(demand, &view.offer, now);
-        let freed: u64 = lapsed.iter().map(|(_, _, units)| u64::from(*units)).sum();
-        let own: u64 = lapsed
-            .iter()
-            .filter(|(_, customer, _)| *customer == demand.customer)
-            .map(|(_, _, units)| u64::from(*units))
-            .sum();
+        let short = u64::from(demand.quantity.get()).saturating_sub(self.stock.available);
+        let lapsed =
+            self.lapsed_needed(short, self.over_limit_with_holds(demand, &view.offer), now);
+        let freed = units_of(&lapsed);
+        let own = units_of(lapsed.iter().filter(|(_, hold)| hold.customer == *demand.customer));
         let available = self.stock.available + freed;
         let wanted = u64::from(demand.quantity.get());
         let over_limit = view.offer.limit_per_customer.and_then(|limit| {
@@ -140,60 +157,68 @@ impl Product {
             let over = owned + wanted > u64::from(limit);
             over.then_some(Refusal::CustomerLimit { limit, owned })
         });
+        // Something is available here: the view would have said "sold out".
         let verdict = match over_limit {
-            _ if available == 0 => Err(Refusal::SoldOut),
             Some(refusal) => Err(refusal),
             _ if available < wanted => Err(Refusal::Insufficient { available }),
-            _ if demand.keyed && self.memory.is_full() => Err(Refusal::Full { table: "keys" }),
+            _ if demand.held && self.holds.is_full() => Err(Refusal::Full { table: "holds" }),
+            _ if demand.keyed && self.memory.is_full_at(now) => {
+                Err(Refusal::Full { table: "keys" })
+            }
             _ if self.customers.is_full_for(demand.customer) => {
                 Err(Refusal::Full { table: "customers" })
             }
             _ => Ok(Verdict::Record(event(&view.offer))),
         };
-        Decision { lapsed: lapsed.into_iter().map(|(order, _, _)| order).collect(), verdict }
+        Decision { lapsed: orders_of(&lapsed), verdict }
     }
 
-    /// The lapsed holds a sale has to look behind: those whose units it needs and, where the limit
-    /// would refuse it, those up to the customer's own last one. Earliest first; each is then
-    /// recorded as expired, so no hold is walked twice.
+    /// The customer and the units of all their holds, where the limit would refuse the demand if
+    /// every one of these holds still ran.
+    fn over_limit_with_holds<'a>(
+        &self,
+        demand: &Demand<'a>,
+        offer: &Offer,
+    ) -> Option<(&'a CustomerId, u64)> {
+        let limit = offer.limit_per_customer?;
+        let owned = self.customers.owned(demand.customer);
+        let over = owned.total() + u64::from(demand.quantity.get()) > u64::from(limit);
+        over.then_some((demand.customer, u64::from(owned.held)))
+    }
+
+    /// The lapsed holds a decision has to look behind: those that make up the units it is `short`
+    /// of and those up to the customer's `own` last one. Earliest first; each is then recorded as
+    /// expired, so no hold is walked twice.
     fn lapsed_needed(
         &self,
-        demand: &Demand<'_>,
-        offer: &Offer,
+        mut short: u64,
+        own: Option<(&CustomerId, u64)>,
         now: Timestamp,
-    ) -> Vec<(OrderId, &CustomerId, u32)> {
-        let mut short = u64::from(demand.quantity.get()).saturating_sub(self.stock.available);
-        // The units of the customer's own holds, where the limit would refuse the demand.
-        let mut own_held = offer.limit_per_customer.map_or(0, |limit| {
-            let owned = self.customers.owned(demand.customer);
-            let wanted = owned.total() + u64::from(demand.quantity.get());
-            if wanted > u64::from(limit) { u64::from(owned.held) } else { 0 }
-        });
+    ) -> Vec<Lapsed<'_>> {
+        let mut own_held = own.map_or(0, |(_, held)| held);
         let mut needed = Vec::new();
-        if short == 0 && own_held == 0 {
-            return needed;
-        }
         for (order, hold) in self.holds.lapsed(now) {
             if short == 0 && own_held == 0 {
                 break;
             }
             let units = u64::from(hold.quantity);
             short = short.saturating_sub(units);
-            if hold.customer == *demand.customer {
+            if own.is_some_and(|(customer, _)| hold.customer == *customer) {
                 own_held = own_held.saturating_sub(units);
             }
-            needed.push((order, &hold.customer, hold.quantity));
+            needed.push((order, hold));
         }
         needed
     }
 
     /// What stands in the way of using this reservation; `Ok` for an active hold that still runs.
-    fn running_hold(&self, order: OrderId, now: Timestamp) -> Result<&super::Hold, Decision> {
+    fn running_hold(&self, order: OrderId, now: Timestamp) -> Result<&Hold, Decision> {
         if !self.is_created() {
             return Err(Refusal::UnknownProduct.into());
         }
         let Some(hold) = self.holds.get(&order) else {
-            let refusal = self.holds.end_of(&order).map_or(Refusal::UnknownReservation, Refusal::HoldOver);
+            let refusal =
+                self.holds.end_of(&order).map_or(Refusal::UnknownReservation, Refusal::HoldOver);
             return Err(refusal.into());
         };
         if self.holds.lapses_at(hold.expires_at) <= now {
@@ -212,7 +237,7 @@ impl Product {
     ) -> Decision {
         match self.running_hold(order, now) {
             Err(refused) => refused,
-            Ok(_) if retry.is_some() && self.memory.is_full() => {
+            Ok(_) if retry.is_some() && self.memory.is_full_at(now) => {
                 Refusal::Full { table: "keys" }.into()
             }
             Ok(_) => Event::Ended { order, end, retry }.into(),
@@ -232,12 +257,13 @@ impl Product {
             Ok(hold) if hold.extensions >= extensions_max => {
                 Refusal::ExtensionsUsedUp { extensions_max }.into()
             }
-            Ok(_) if retry.is_some() && self.memory.is_full() => {
+            Ok(_) if retry.is_some() && self.memory.is_full_at(now) => {
                 Refusal::Full { table: "keys" }.into()
             }
-            // An extension never shortens a hold.
+            // An extension never shortens a hold, also not one that lives on in its grace.
             Ok(hold) => {
-                Event::Extended { order, expires_at: expires_at.max(hold.expires_at), retry }.into()
+                let runs_until = self.holds.lapses_at(hold.expires_at);
+                Event::Extended { order, expires_at: expires_at.max(runs_until), retry }.into()
             }
         }
     }
@@ -253,22 +279,31 @@ impl Product {
         }
     }
 
-    fn decide_adjust(&self, delta: i64, reason: &str, retry: Option<Retry>) -> Decision {
+    fn decide_adjust(
+        &self,
+        delta: i64,
+        reason: &str,
+        now: Timestamp,
+        retry: Option<Retry>,
+    ) -> Decision {
         if !self.is_created() {
             return Refusal::UnknownProduct.into();
         }
-        if self.stock.adjusted(delta).is_none() {
-            let refusal = if delta < 0 {
-                Refusal::Insufficient { available: self.stock.available }
-            } else {
-                Refusal::AboveMaximum { stocked: self.stock.stocked }
-            };
-            return refusal.into();
-        }
-        if retry.is_some() && self.memory.is_full() {
-            return Refusal::Full { table: "keys" }.into();
-        }
-        Event::Adjusted { delta, reason: reason.into(), retry }.into()
+        let Stock { available, stocked, .. } = self.stock;
+        let taken = delta.min(0).unsigned_abs();
+        let added = delta.max(0).unsigned_abs();
+        let lapsed = self.lapsed_needed(taken.saturating_sub(available), None, now);
+        let available = available + units_of(&lapsed);
+        let verdict = if taken > available {
+            Err(Refusal::Insufficient { available })
+        } else if added > 0 && stocked.saturating_add(added) > STOCKED_MAX {
+            Err(Refusal::AboveMaximum { stocked })
+        } else if retry.is_some() && self.memory.is_full_at(now) {
+            Err(Refusal::Full { table: "keys" })
+        } else {
+            Ok(Verdict::Record(Event::Adjusted { delta, reason: reason.into(), retry }))
+        };
+        Decision { lapsed: orders_of(&lapsed), verdict }
     }
 
     fn look_up(&self, order: OrderId, now: Timestamp) -> Decision {

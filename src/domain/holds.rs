@@ -7,17 +7,16 @@
 //!        └───────▶ Expired     (units available)
 //! ```
 //!
-//! A hold ends exactly once (promise 4). How it ended is remembered for a day, so that a late
-//! confirm is told the truth. A hold whose time is past is never counted or confirmed, even if the
+//! A hold ends exactly once (promise 4). How it ended is remembered for a day (of a great many holds
+//! in a day: how the newest ended), so that a late confirm is told the truth. A hold whose time is past is never counted or confirmed, even if the
 //! timer that journals its expiry has not come yet.
 
-use super::{CustomerId, OrderId, REMEMBERED_MS, Timestamp};
+use super::bounds::{ENDS_MAX, HOLDS_MAX};
+use super::memory::is_old;
+use super::table::Table;
+use super::{CustomerId, OrderId, Timestamp};
 use foldhash::fast::RandomState;
-use indexmap::IndexMap;
 use std::collections::{BTreeSet, HashMap, VecDeque};
-
-/// Most active holds of one product.
-pub(super) const HOLDS_MAX: usize = 4_000_000;
 
 /// An active hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +48,7 @@ pub struct Grace {
 /// The holds of one product, by order and by time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holds {
-    active: IndexMap<OrderId, Hold, RandomState>,
+    active: Table<OrderId, Hold, RandomState>,
     by_time: BTreeSet<(Timestamp, OrderId)>,
     ended: HashMap<OrderId, HoldEnd, RandomState>,
     ended_order: VecDeque<(Timestamp, OrderId)>,
@@ -62,7 +61,7 @@ impl Holds {
         self.active.get(order)
     }
 
-    /// How a hold ended, if that was within the last day.
+    /// How a hold ended, if that is still remembered.
     #[must_use]
     pub fn end_of(&self, order: &OrderId) -> Option<HoldEnd> {
         self.ended.get(order).copied()
@@ -140,26 +139,24 @@ impl Holds {
 
     /// Takes an active hold out and remembers how it went.
     pub(super) fn end(&mut self, order: &OrderId, end: HoldEnd, at: Timestamp) -> Option<Hold> {
-        let hold = self.active.swap_remove(order)?;
+        let hold = self.active.remove(order)?;
         self.by_time.remove(&(hold.expires_at, *order));
         self.restore_end(*order, end, at);
-        // A burst of holds leaves room behind that nothing would ever use again.
-        if self.active.capacity() > 1024 && self.active.len() < self.active.capacity() / 4 {
-            self.active.shrink_to(self.active.len() * 2);
-        }
         Some(hold)
     }
 
     /// Forgets ends older than a day; at most two a call, which is faster than they can be added.
     pub(super) fn forget(&mut self, now: Timestamp) {
         for _ in 0..2 {
-            match self.ended_order.front() {
-                Some((at, order)) if now.millis_since(*at) > REMEMBERED_MS => {
-                    self.ended.remove(order);
-                    self.ended_order.pop_front();
-                }
-                _ => break,
+            if self.ended_order.front().is_some_and(|(at, _)| is_old(*at, now)) {
+                self.forget_oldest_end();
             }
+        }
+    }
+
+    fn forget_oldest_end(&mut self) {
+        if let Some((_, order)) = self.ended_order.pop_front() {
+            self.ended.remove(&order);
         }
     }
 
@@ -174,6 +171,9 @@ impl Holds {
     }
 
     pub(crate) fn restore_end(&mut self, order: OrderId, end: HoldEnd, at: Timestamp) {
+        if self.ended_order.len() >= ENDS_MAX {
+            self.forget_oldest_end();
+        }
         self.ended.insert(order, end);
         self.ended_order.push_back((at, order));
     }
@@ -181,9 +181,12 @@ impl Holds {
     /// The sum over all holds, and whether the index by time holds exactly the active ones. Walks
     /// everything: for audits and tests.
     pub(super) fn count(&self) -> (u64, bool) {
-        let units = self.active.values().map(|hold| u64::from(hold.quantity)).sum();
+        let units = self.active.iter().map(|(_, hold)| u64::from(hold.quantity)).sum();
         let indexed = self.by_time.len() == self.active.len()
-            && self.active.iter().all(|(order, hold)| self.by_time.contains(&(hold.expires_at, *order)));
+            && self
+                .active
+                .iter()
+                .all(|(order, hold)| self.by_time.contains(&(hold.expires_at, *order)));
         (units, indexed)
     }
 }

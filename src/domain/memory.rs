@@ -4,21 +4,25 @@
 //! the memory of it can never come apart (promise 3). An answer is kept for at least 24 hours
 //! counted in the product's own time, that is from event to event. Refusals are not remembered.
 
+use super::bounds::KEYS_MAX;
+use super::table::Table;
 use super::{Answer, Fingerprint, RequestKey, Timestamp};
 use foldhash::fast::RandomState;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 /// How long answers and ends of holds are remembered, in milliseconds: 24 hours.
 pub const REMEMBERED_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// Most keys one product remembers at a time.
-pub(super) const KEYS_MAX: usize = 8_000_000;
+/// Whether what happened `at` may be forgotten.
+pub(super) const fn is_old(at: Timestamp, now: Timestamp) -> bool {
+    now.millis_since(at) > REMEMBERED_MS
+}
 
 /// Keys of one product with their first answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
     /// Keys are hashes already; a fast second hash is enough.
-    entries: HashMap<RequestKey, (Fingerprint, Timestamp, Answer), RandomState>,
+    entries: Table<RequestKey, (Fingerprint, Timestamp, Answer), RandomState>,
     order: VecDeque<(Timestamp, RequestKey)>,
 }
 
@@ -38,8 +42,10 @@ impl Memory {
         self.entries.is_empty()
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.entries.len() >= KEYS_MAX
+    /// No room for one more key at `now`, not even in place of one that is old enough to forget.
+    pub(super) fn is_full_at(&self, now: Timestamp) -> bool {
+        let old = self.order.front().is_some_and(|(at, _)| is_old(*at, now));
+        self.entries.len() >= KEYS_MAX && !old
     }
 
     /// Remembers an answer given at `at`.
@@ -58,7 +64,7 @@ impl Memory {
     pub(super) fn forget(&mut self, now: Timestamp) {
         for _ in 0..2 {
             match self.order.front() {
-                Some((at, key)) if now.millis_since(*at) > REMEMBERED_MS => {
+                Some((at, key)) if is_old(*at, now) => {
                     self.entries.remove(key);
                     self.order.pop_front();
                 }
@@ -68,9 +74,7 @@ impl Memory {
     }
 
     /// Oldest first.
-    pub fn iter(
-        &self,
-    ) -> impl Iterator<Item = (RequestKey, Fingerprint, Timestamp, &Answer)> {
+    pub fn iter(&self) -> impl Iterator<Item = (RequestKey, Fingerprint, Timestamp, &Answer)> {
         self.order.iter().filter_map(|(_, key)| {
             let (fingerprint, at, answer) = self.entries.get(key)?;
             Some((*key, *fingerprint, *at, answer))

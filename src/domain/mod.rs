@@ -16,6 +16,7 @@
 //! journal (audit, recovery) own private copies that they build by `apply` alone.
 
 mod answer;
+mod bounds;
 mod command;
 mod customers;
 mod decide;
@@ -28,11 +29,13 @@ mod product;
 pub mod promises;
 mod refusal;
 mod stock;
+mod table;
 mod view;
 
 pub use answer::{Answer, Confirmed, Outcome};
 pub use command::{Action, Command, Retry};
 pub use customers::{Customers, Owned};
+pub use decide::{Decision, Verdict};
 pub use event::{CatalogEntry, Event};
 pub use holds::{Grace, Hold, HoldEnd, Holds};
 pub use ids::{
@@ -41,7 +44,6 @@ pub use ids::{
 };
 pub use memory::{Memory, REMEMBERED_MS};
 pub use offer::{AMOUNT_MAX, Currency, Money, Offer};
-pub use decide::{Decision, Verdict};
 pub use product::Product;
 pub use refusal::Refusal;
 pub use stock::{STOCKED_MAX, Stock};

@@ -8,8 +8,8 @@
 
 use super::answer::Confirmed;
 use super::{
-    Answer, Currency, Customers, Event, Grace, Hold, HoldEnd, Holds, Memory, Offer, Outcome, Stock, Timestamp,
-    View, promises,
+    Answer, Currency, Customers, Event, Grace, Hold, HoldEnd, Holds, Memory, Offer, Outcome, Stock,
+    Timestamp, View, promises,
 };
 
 /// One product's state: built by [`Product::apply`] alone, or restored from a snapshot.

@@ -6,6 +6,7 @@
 
 use super::{Event, HoldEnd, OrderId, Product, RequestKey, Timestamp};
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 
 /// A promise that does not hold, and how.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,9 +92,9 @@ pub fn sold_what_there_was(stocked: u64, demand: u64, sold: u64) -> Result<(), B
 ///
 /// # Errors
 /// Counts the missing orders and names one.
-pub fn nothing_lost<'a>(
+pub fn nothing_lost<'a, S: BuildHasher>(
     acknowledged: impl IntoIterator<Item = &'a OrderId>,
-    journaled: &HashSet<OrderId>,
+    journaled: &HashSet<OrderId, S>,
 ) -> Result<(), Broken> {
     let missing: Vec<_> =
         acknowledged.into_iter().filter(|order| !journaled.contains(*order)).collect();
@@ -121,9 +122,9 @@ pub fn one_owner(epoch_before: u64, epoch: u64) -> Result<(), Broken> {
 pub struct History {
     revision: u64,
     orders: HashSet<OrderId>,
+    running: HashSet<OrderId>,
     ended: HashMap<OrderId, HoldEnd>,
     keys: HashMap<RequestKey, Timestamp>,
-    last_at: Timestamp,
 }
 
 impl History {
@@ -131,15 +132,14 @@ impl History {
     ///
     /// # Errors
     /// The first promise this fact breaks: a gap in the revisions (nothing lost), an order decided
-    /// twice or a key answered twice within a day (exactly once), a hold that ends twice or was
-    /// never there (one way out).
+    /// twice or a key answered twice within a day (exactly once), a hold that ends twice, ends
+    /// without a beginning or goes on after its end (one way out).
     pub fn push(&mut self, revision: u64, event: &Event, at: Timestamp) -> Result<(), Broken> {
         if revision != self.revision + 1 {
             let detail = format!("revision {revision} follows {}", self.revision);
             return broken("nothing lost", detail);
         }
         self.revision = revision;
-        self.last_at = self.last_at.max(at);
         if let Some(retry) = event.retry() {
             let again = self.keys.insert(retry.key, at);
             if again.is_some_and(|before| at.millis_since(before) <= super::REMEMBERED_MS) {
@@ -151,19 +151,30 @@ impl History {
                 if !self.orders.insert(*order) {
                     return broken("exactly once", format!("order {order:?} decided twice"));
                 }
-            }
-            Event::Ended { order, end, .. } => {
-                if !self.orders.contains(order) {
-                    return broken("one way out", format!("{order:?} ended but never began"));
-                }
-                if let Some(before) = self.ended.insert(*order, *end) {
-                    let detail = format!("{order:?} ended as {before:?} and as {end:?}");
-                    return broken("one way out", detail);
+                if matches!(event, Event::Held { .. }) {
+                    self.running.insert(*order);
                 }
             }
+            Event::Extended { order, .. } if !self.running.contains(order) => {
+                return broken("one way out", format!("{order:?} extended but not held"));
+            }
+            Event::Ended { order, end, .. } => return self.end(*order, *end),
             Event::Created { .. } | Event::Extended { .. } | Event::Adjusted { .. } => {}
         }
         Ok(())
+    }
+
+    fn end(&mut self, order: OrderId, end: HoldEnd) -> Result<(), Broken> {
+        if self.running.remove(&order) {
+            self.ended.insert(order, end);
+            return Ok(());
+        }
+        match self.ended.get(&order) {
+            None => broken("one way out", format!("{order:?} ended but was never held")),
+            Some(before) => {
+                broken("one way out", format!("{order:?} ended as {before:?} and as {end:?}"))
+            }
+        }
     }
 
     /// Every order this product ever decided.

@@ -47,15 +47,12 @@ impl Stock {
         self.available += units as u64;
     }
 
-    /// What the stock would be after an adjustment, or `None` where `available` would fall below
-    /// zero or `stocked` rise above [`STOCKED_MAX`].
+    /// The stock after an adjustment, or `None` where a count would fall below zero. Whether the
+    /// adjustment is allowed is decided before (see [`super::Product::decide`]): arithmetic only.
     #[must_use]
     pub const fn adjusted(self, delta: i64) -> Option<Self> {
         let Some(available) = self.available.checked_add_signed(delta) else { return None };
         let Some(stocked) = self.stocked.checked_add_signed(delta) else { return None };
-        if stocked > STOCKED_MAX {
-            return None;
-        }
         Some(Self { available, stocked, held: self.held, sold: self.sold })
     }
 }

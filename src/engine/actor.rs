@@ -12,7 +12,7 @@
 //! A panic here ends the process (`threads::EndOnPanic` on the engine's threads): the state in
 //! memory could be half changed, the journal cannot.
 
-use super::desk::Desk;
+use super::desk::{Bounds, Desk};
 use super::registry::Registry;
 use super::turn::{Parked, Turn};
 use crate::clock::Clock;
@@ -20,7 +20,12 @@ use crate::domain::{Product, Timestamp};
 use crate::journal::store::SnapshotRow;
 use crate::journal::writer::{JournalHandle, Work};
 use crate::journal::{snapshot, stored};
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle,
+    WrapFuture,
+};
+use metrics::Counter;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -55,6 +60,10 @@ pub(super) struct ProductActor {
     clock: Clock,
     registry: Weak<Registry>,
     idle_after: Duration,
+    bounds: Arc<Bounds>,
+    expired: Counter,
+    /// Holds of this product that are counted in `bounds`.
+    holds_counted: usize,
     /// The state that is known to be in the snapshot table.
     stored_revision: u64,
     alarm: Option<(Timestamp, SpawnHandle)>,
@@ -71,19 +80,23 @@ pub(super) struct Start {
     pub(super) clock: Clock,
     pub(super) registry: Weak<Registry>,
     pub(super) idle_after: Duration,
+    pub(super) bounds: Arc<Bounds>,
+    pub(super) expired: Counter,
 }
 
 impl ProductActor {
     pub(super) fn new(start: Start) -> Self {
-        let Start { desk, state, stored_revision, journal, clock, registry, idle_after } = start;
         Self {
-            desk,
-            state,
-            journal,
-            clock,
-            registry,
-            idle_after,
-            stored_revision,
+            desk: start.desk,
+            state: start.state,
+            journal: start.journal,
+            clock: start.clock,
+            registry: start.registry,
+            idle_after: start.idle_after,
+            bounds: start.bounds,
+            expired: start.expired,
+            holds_counted: 0,
+            stored_revision: start.stored_revision,
             alarm: None,
             was_idle: false,
             retiring: false,
@@ -95,10 +108,19 @@ impl ProductActor {
         self.clock.now().max(self.state.changed_at())
     }
 
+    /// Tells the others what this state has become.
+    fn count_state(&mut self) {
+        self.desk.set_entries(self.state.entries());
+        let holds = self.state.holds().len();
+        self.bounds.holds.fetch_add(holds, Ordering::Relaxed);
+        self.bounds.holds.fetch_sub(self.holds_counted, Ordering::Relaxed);
+        self.holds_counted = holds;
+    }
+
     /// Hands a turn on: to the journal if anything depends on a commit, else straight back.
     fn finish(&mut self, turn: Turn, now: Timestamp) {
         let Turn { events, answers } = turn;
-        self.desk.set_entries(self.state.entries());
+        self.count_state();
         let undurable = self.state.revision() > self.desk.durable_revision();
         if events.is_empty() && !undurable && self.journal.may_answer_from_memory() {
             self.desk.answered(answers.len());
@@ -147,9 +169,15 @@ impl ProductActor {
             self.alarm = Some((now, timer));
             return;
         }
-        let lapsed: Vec<_> =
-            self.state.holds().lapsed(now).take(EXPIRIES_PER_TICK).map(|(order, _)| order).collect();
+        let lapsed: Vec<_> = self
+            .state
+            .holds()
+            .lapsed(now)
+            .take(EXPIRIES_PER_TICK)
+            .map(|(order, _)| order)
+            .collect();
         if !lapsed.is_empty() {
+            self.expired.increment(lapsed.len() as u64);
             let mut turn = Turn::default();
             for order in lapsed {
                 turn.expire(&mut self.state, order, now);
@@ -217,7 +245,7 @@ impl Actor for ProductActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.desk.set_entries(self.state.entries());
+        self.count_state();
         self.set_alarm(ctx);
         ctx.run_interval(self.idle_after / 2, Self::look_idle);
         // Commands may have come before the address was known to the desk.

@@ -1,9 +1,10 @@
 //! Checkpoints keep recovery short: when enough facts have gathered in a partition, every product
 //! with facts behind the last checkpoint stores a snapshot, and then the checkpoint moves up.
 //!
-//! A round costs what its snapshots cost, so it also waits until there are at least as many new
-//! facts as there are table entries to write: then snapshots cost each fact a constant, however
-//! large a product grows.
+//! A round costs what its snapshots cost, so it also waits until there are new facts in proportion to
+//! the table entries to write: then snapshots cost each fact a constant, however large a product
+//! grows. A fact can add several entries (a purchase: its customer and its key), so the proportion
+//! must leave room for that, or a growing product would never come to its next round.
 
 use super::actor::TakeSnapshot;
 use super::api::EngineError;
@@ -17,6 +18,9 @@ use tokio::sync::oneshot;
 /// How often the partitions are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Most entries that a round writes for each new fact.
+const ENTRIES_PER_FACT: u64 = 4;
+
 /// Runs until the engine is gone.
 pub(super) async fn run(registry: Weak<Registry>, facts_min: u64) {
     loop {
@@ -24,7 +28,7 @@ pub(super) async fn run(registry: Weak<Registry>, facts_min: u64) {
         let Some(registry) = registry.upgrade() else { return };
         for partition in registry.partitions.all() {
             let facts = registry.journal.facts_since_checkpoint(partition);
-            if facts >= facts_min && facts >= registry.entries(partition) {
+            if facts >= facts_min && facts * ENTRIES_PER_FACT >= registry.entries(partition) {
                 round(&registry, partition).await;
             }
         }

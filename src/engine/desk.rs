@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 pub(super) type Reply = Result<Outcome, EngineError>;
 
 /// An inbox of this many commands is decided while the commit before still runs.
-const RING_AT: usize = 512;
+const RING_AT: usize = 32;
 
 /// A command and who waits for its answer.
 pub(super) struct Pending {
@@ -42,6 +42,8 @@ struct Inbox {
 /// The bounds on commands that have no answer yet.
 #[derive(Debug)]
 pub(super) struct Bounds {
+    /// Active holds of all products in memory: counted, not bounded here.
+    pub(super) holds: AtomicUsize,
     pub(super) in_flight: AtomicUsize,
     pub(super) in_flight_max: usize,
     pub(super) per_product_max: usize,
@@ -102,14 +104,20 @@ impl Desk {
         self.shown.load()
     }
 
+    /// The same for statistics: does not count as somebody's interest.
+    pub(super) fn peek(&self) -> Option<Shown> {
+        self.shown.load()
+    }
+
     /// The refusal everybody would get for such a command now, from durable state alone.
     pub(super) fn refusal_at_once(&self, command: &Command, now: Timestamp) -> Option<Refusal> {
         if !matches!(command.action, Action::Purchase { .. } | Action::Hold { .. }) {
             return None;
         }
         let view = self.shown()?.view;
-        // With a key that may be known already, only the actor can tell a retry from a new request.
-        if command.retry.is_some() && view.keys > 0 {
+        // With a key that may be known already, or be in a turn that is not durable yet, only the actor
+        // can tell a retry from a new request.
+        if command.retry.is_some() && (view.keys > 0 || self.unsettled() > 0) {
             return None;
         }
         view.closed_to_all(now)

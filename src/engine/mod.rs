@@ -25,13 +25,15 @@ pub use api::{EngineError, EngineOptions, Shown, Version};
 pub use threads::Placement;
 
 use crate::clock::Clock;
-use crate::domain::{Action, CatalogEntry, Command, Grace, Offer, Outcome, ProductId};
+use crate::domain::{Action, CatalogEntry, Command, Grace, Offer, Outcome, ProductId, Timestamp};
 use crate::journal::recovery::Tail;
 use crate::journal::store::StoreError;
 use crate::journal::writer::{JournalHandle, JournalState, Position, Settle, Work};
 use crate::journal::{Opened, PartitionId, Seq};
+use crate::telemetry::metrics::EngineMetrics;
 use desk::{Bounds, Closed};
 use registry::{Parts, Registry};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -54,6 +56,7 @@ impl Engine {
         clock: Clock,
         options: EngineOptions,
         placement: Placement,
+        metrics: EngineMetrics,
     ) -> Result<Self, StoreError> {
         let Opened { handle, reader, heads } = opened;
         let mut tail = Tail::read(reader.as_ref(), &heads).await?;
@@ -73,6 +76,7 @@ impl Engine {
             clock,
             bounds: Arc::new(Bounds {
                 in_flight: AtomicUsize::new(0),
+                holds: AtomicUsize::new(0),
                 in_flight_max: options.in_flight_max,
                 per_product_max: options.in_flight_per_product_max,
             }),
@@ -80,6 +84,7 @@ impl Engine {
             arbiters,
             grace: Grace { from: now, until: now.plus_millis(options.grace_ms) },
             idle_after: options.idle_after,
+            metrics,
             last_product_id,
         });
         tokio::spawn(checkpoint::run(Arc::downgrade(&registry), options.checkpoint_facts));
@@ -170,6 +175,13 @@ impl Engine {
         self.registry.journal.durable()
     }
 
+    /// Whether [`Self::durable`] is the newest there is. Not so when another server may have taken the journal
+    /// over and written to it.
+    #[must_use]
+    pub fn knows_what_is_durable(&self) -> bool {
+        self.registry.journal.may_answer_from_memory()
+    }
+
     /// Why nothing can be decided at the moment.
     ///
     /// # Errors
@@ -198,6 +210,27 @@ impl Engine {
         self.registry.awake_count()
     }
 
+    /// Whether any product was ever created.
+    #[must_use]
+    pub fn has_products(&self) -> bool {
+        self.registry.last_product_id() > 0
+    }
+
+    /// Copies what is counted anyway to the gauges. Stock is shown of products whose sale is open
+    /// now, as many as there is room for.
+    pub fn report(&self, metrics: &EngineMetrics, now: Timestamp) {
+        // Gauges take floating point numbers; these counts are far below 2^52.
+        #[allow(clippy::cast_precision_loss)]
+        let number = |count: u64| count as f64;
+        metrics.inflight.set(number(self.in_flight() as u64));
+        metrics.actors.set(number(self.awake() as u64));
+        metrics.holds.set(number(self.registry.bounds.holds.load(Ordering::Relaxed) as u64));
+        for (product, view) in self.registry.open_sales(now) {
+            let Some(gauge) = metrics.stock_available(product) else { break };
+            gauge.set(number(view.stock.available));
+        }
+    }
+
     /// The journal's writer: its state, and when it ended.
     #[must_use]
     pub fn journal(&self) -> &JournalHandle {
@@ -215,7 +248,9 @@ impl Engine {
             }
         };
         if tokio::time::timeout(snapshots_for, rounds).await.is_err() {
-            tracing::info!("not all snapshots were stored in time: the next start replays a little more");
+            tracing::info!(
+                "not all snapshots were stored in time: the next start replays a little more"
+            );
         }
         self.registry.journal.close().await;
     }
@@ -233,6 +268,12 @@ impl Engine {
         let settle = Box::new(Passed(Some(passed)));
         self.registry.journal.submit(Work::Barrier { partition, settle });
         wait.await.map_err(|_| EngineError::NotOwner)?
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Engine").field("awake", &self.awake()).finish_non_exhaustive()
     }
 }
 

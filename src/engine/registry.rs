@@ -10,11 +10,12 @@ use super::actor::{ProductActor, Start};
 use super::api::{EngineError, Shown, Version};
 use super::desk::{Bounds, Desk};
 use crate::clock::Clock;
-use crate::domain::{Grace, Product, ProductId, Refusal};
+use crate::domain::{Grace, Offer, Product, ProductId, Refusal, Timestamp, View};
 use crate::journal::recovery::Tail;
 use crate::journal::store::{JournalReader, StoreError};
 use crate::journal::writer::JournalHandle;
 use crate::journal::{Epoch, PartitionId, Partitions};
+use crate::telemetry::metrics::EngineMetrics;
 use actix::{Actor, ArbiterHandle};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -38,6 +39,7 @@ pub(super) struct Registry {
     arbiters: Vec<ArbiterHandle>,
     grace: Grace,
     idle_after: Duration,
+    metrics: EngineMetrics,
     last_product_id: AtomicU64,
 }
 
@@ -52,6 +54,7 @@ pub(super) struct Parts {
     pub(super) arbiters: Vec<ArbiterHandle>,
     pub(super) grace: Grace,
     pub(super) idle_after: Duration,
+    pub(super) metrics: EngineMetrics,
     pub(super) last_product_id: u64,
 }
 
@@ -70,6 +73,7 @@ impl Registry {
             arbiters: parts.arbiters,
             grace: parts.grace,
             idle_after: parts.idle_after,
+            metrics: parts.metrics,
             last_product_id: AtomicU64::new(parts.last_product_id),
         })
     }
@@ -84,7 +88,10 @@ impl Registry {
     }
 
     /// The desk of a product; wakes it first if it sleeps.
-    pub(super) async fn desk(self: &Arc<Self>, product: ProductId) -> Result<Arc<Desk>, EngineError> {
+    pub(super) async fn desk(
+        self: &Arc<Self>,
+        product: ProductId,
+    ) -> Result<Arc<Desk>, EngineError> {
         if let Some(desk) = self.awake(product) {
             return Ok(desk);
         }
@@ -134,19 +141,19 @@ impl Registry {
         self.last_product_id.fetch_max(product.get(), Ordering::AcqRel);
     }
 
-    fn start(self: &Arc<Self>, product: ProductId, state: Product, stored_revision: u64) -> Arc<Desk> {
+    fn start(
+        self: &Arc<Self>,
+        product: ProductId,
+        state: Product,
+        stored_revision: u64,
+    ) -> Arc<Desk> {
         let partition = self.partitions.of(product);
         let index = usize::from(partition.0);
         let seq = self.journal.durable().borrow()[index];
         let version = Version { epoch: self.epochs[index], seq };
         let shown = state.view().map(|view| Shown { view, version });
-        let desk = Arc::new(Desk::new(
-            product,
-            partition,
-            shown,
-            state.revision(),
-            self.bounds.clone(),
-        ));
+        let desk =
+            Arc::new(Desk::new(product, partition, shown, state.revision(), self.bounds.clone()));
         let actor = ProductActor::new(Start {
             desk: desk.clone(),
             state,
@@ -155,6 +162,8 @@ impl Registry {
             clock: self.clock.clone(),
             registry: Arc::downgrade(self),
             idle_after: self.idle_after,
+            bounds: self.bounds.clone(),
+            expired: self.metrics.holds_expired.clone(),
         });
         let arbiter = &self.arbiters[index % self.arbiters.len()];
         desk.set_actor(ProductActor::start_in_arbiter(arbiter, |_| actor));
@@ -163,9 +172,10 @@ impl Registry {
 
     /// Lets go of a product whose actor has ended.
     pub(super) fn forget(&self, desk: &Arc<Desk>) {
-        self.remove(desk.product, |slot| {
-            matches!(slot.get(), Some(Ok(found)) if Arc::ptr_eq(found, desk))
-        });
+        self.remove(
+            desk.product,
+            |slot| matches!(slot.get(), Some(Ok(found)) if Arc::ptr_eq(found, desk)),
+        );
     }
 
     /// Takes a slot out, unless another one has taken its place.
@@ -179,6 +189,27 @@ impl Registry {
     /// Products of a partition that are awake or being woken.
     pub(super) fn products(&self, partition: PartitionId) -> Vec<ProductId> {
         self.shards[usize::from(partition.0)].read().keys().copied().collect()
+    }
+
+    /// Products in memory whose offer has a time window that is open, with their durable state.
+    pub(super) fn open_sales(&self, now: Timestamp) -> Vec<(ProductId, View)> {
+        let awake = self.shards.iter().flat_map(|shard| {
+            let desks = shard.read();
+            desks.values().filter_map(|slot| slot.get()?.clone().ok()).collect::<Vec<_>>()
+        });
+        awake
+            .filter_map(|desk| Some((desk.product, desk.peek()?.view)))
+            .filter(|(_, view)| {
+                let Offer { opens_at, closes_at, .. } = view.offer;
+                (opens_at.is_some() || closes_at.is_some())
+                    && opens_at.is_none_or(|at| at <= now)
+                    && closes_at.is_none_or(|at| now < at)
+            })
+            .collect()
+    }
+
+    pub(super) fn last_product_id(&self) -> u64 {
+        self.last_product_id.load(Ordering::Acquire)
     }
 
     /// How many products are awake.

@@ -18,7 +18,8 @@ pub(super) async fn run(registry: Weak<Registry>, expiries: Vec<(ProductId, Time
         let known = first.entry(product).or_insert(at);
         *known = at.min(*known);
     }
-    let mut queue: BinaryHeap<_> = first.into_iter().map(|(product, at)| Reverse((at, product))).collect();
+    let mut queue: BinaryHeap<_> =
+        first.into_iter().map(|(product, at)| Reverse((at, product))).collect();
     while let Some(Reverse((at, product))) = queue.pop() {
         let Some(now) = registry.upgrade().map(|registry| registry.clock.now()) else { return };
         if at > now {

@@ -2,10 +2,11 @@
 //!
 //! It reads every batch of every partition from the first, recomputes the chain of digests, decodes
 //! every fact, replays every product by `apply` alone and checks every promise; and it compares each
-//! snapshot with the replay at the same revision. It decides nothing and writes nothing, so it may
-//! run beside a live server: it then covers what was durable when it began.
+//! snapshot with the replay at the same revision, and makes sure that recovery, which begins at the
+//! checkpoint, would miss nothing. It decides nothing and writes nothing, so it may run beside a live
+//! server: it then covers what was durable when it began.
 
-use super::store::{Head, JournalReader, StoreError};
+use super::store::{Head, JournalReader, SnapshotRow, StoreError};
 use super::{Batch, Digest, Epoch, PartitionId, Section, Seq, snapshot, stored};
 use crate::domain::promises::{self, Broken, History};
 use crate::domain::{Event, HoldEnd, Product, ProductId, Stock};
@@ -94,7 +95,11 @@ struct Replayed {
     history: History,
     orders: u64,
     /// Its stored snapshot, until the replay has reached it.
-    snapshot: Option<(u64, Vec<u8>)>,
+    snapshot: Option<SnapshotRow>,
+    /// The revision of its snapshot; 0 without one.
+    stored_revision: u64,
+    /// The revision that its snapshot must have at least: what is up to here, recovery does not read.
+    checkpoint_revision: u64,
     broken: bool,
 }
 
@@ -118,6 +123,11 @@ impl<'a> PartitionAudit<'a> {
         report: &mut Report,
         progress: &mut impl FnMut(u64),
     ) -> Result<(), StoreError> {
+        let checkpoint = self.head.checkpoint;
+        if checkpoint > self.head.seq {
+            let problem = format!("the checkpoint is at batch {checkpoint}, behind the end");
+            self.find(report, Some(checkpoint), None, problem);
+        }
         let mut expected = Seq(1);
         while expected <= self.head.seq {
             let after = Seq(expected.0 - 1);
@@ -140,9 +150,9 @@ impl<'a> PartitionAudit<'a> {
         }
         // A live server goes on writing, and may store snapshots of what this audit has not read.
         let heads = self.reader.heads().await?;
-        let grew = heads.iter().any(|head| {
-            head.partition == self.head.partition && head.seq != self.head.seq
-        });
+        let grew = heads
+            .iter()
+            .any(|head| head.partition == self.head.partition && head.seq != self.head.seq);
         self.finish(report, grew);
         Ok(())
     }
@@ -174,8 +184,14 @@ impl<'a> PartitionAudit<'a> {
                 }
             }
         }
+        if batch.seq == self.head.checkpoint {
+            for replayed in self.products.values_mut() {
+                replayed.checkpoint_revision = replayed.state.revision();
+            }
+        }
         if batch.seq == self.compare_at {
-            let summaries = self.products.iter().map(|(product, replayed)| (*product, replayed.summary()));
+            let summaries =
+                self.products.iter().map(|(product, replayed)| (*product, replayed.summary()));
             report.summaries.extend(summaries);
         }
         Ok(())
@@ -194,8 +210,9 @@ impl<'a> PartitionAudit<'a> {
         }
         if !self.products.contains_key(&product) {
             let snapshot = self.reader.snapshot(product).await?;
-            let snapshot = snapshot.map(|row| (row.revision, row.state));
-            self.products.insert(product, Replayed { snapshot, ..Replayed::default() });
+            let stored_revision = snapshot.as_ref().map_or(0, |row| row.revision);
+            let replayed = Replayed { snapshot, stored_revision, ..Replayed::default() };
+            self.products.insert(product, replayed);
         }
         let Some(replayed) = self.products.get_mut(&product) else { return Ok(()) };
         let mut problems = Vec::new();
@@ -232,19 +249,32 @@ impl<'a> PartitionAudit<'a> {
             };
             check(promises::exact_sale_in_full(&replayed.state));
             check(promises::limits_kept(&replayed.state));
-            if let Some((revision, _)) = replayed.snapshot {
-                let problem = format!(
-                    "a snapshot of revision {revision}, but the journal ends at revision {}",
+            let mut find = |problem: String| {
+                report.find(Finding { partition, seq: None, product: Some(product), problem });
+            };
+            let (stored, needed) = (replayed.stored_revision, replayed.checkpoint_revision);
+            if stored < needed {
+                find(format!(
+                    "recovery begins after batch {}, revision {needed}, but the snapshot is of revision {stored}",
+                    self.head.checkpoint
+                ));
+            }
+            if replayed.snapshot.is_some() && !grew && !replayed.broken {
+                find(format!(
+                    "a snapshot of revision {stored}, but the journal ends at revision {}",
                     replayed.state.revision()
-                );
-                if !grew && !replayed.broken {
-                    report.find(Finding { partition, seq: None, product: Some(product), problem });
-                }
+                ));
             }
         }
     }
 
-    fn find(&self, report: &mut Report, seq: Option<Seq>, product: Option<ProductId>, problem: String) {
+    fn find(
+        &self,
+        report: &mut Report,
+        seq: Option<Seq>,
+        product: Option<ProductId>,
+        problem: String,
+    ) {
         report.find(Finding { partition: self.head.partition, seq, product, problem });
     }
 }
@@ -261,14 +291,17 @@ impl Replayed {
         if self.broken {
             return Ok(());
         }
-        let checked = self.history.push(revision, event, at).and_then(|()| possible(&self.state, event));
+        let checked =
+            self.history.push(revision, event, at).and_then(|()| possible(&self.state, event));
         if let Err(broken) = checked {
             self.broken = true;
             return Err(broken);
         }
         self.state.apply(event, at);
         match event {
-            Event::Purchased { .. } | Event::Ended { end: HoldEnd::Confirmed, .. } => self.orders += 1,
+            Event::Purchased { .. } | Event::Ended { end: HoldEnd::Confirmed, .. } => {
+                self.orders += 1;
+            }
             _ => {}
         }
         promises::exact_sale(&self.state)
@@ -276,16 +309,21 @@ impl Replayed {
 
     /// When the replay has reached the stored snapshot: what is wrong with it, if anything.
     fn compare_snapshot(&mut self, report: &mut Report) -> Option<String> {
-        let revision = self.snapshot.as_ref()?.0;
-        if self.broken || revision != self.state.revision() {
+        let revision = self.stored_revision;
+        if self.broken || self.snapshot.is_none() || revision != self.state.revision() {
             return None;
         }
-        let (_, bytes) = self.snapshot.take()?;
+        let row = self.snapshot.take()?;
         report.snapshots += 1;
-        match snapshot::decode(&bytes) {
+        match snapshot::decode(&row.state) {
             Err(error) => Some(format!("the snapshot cannot be read: {error}")),
             Ok(state) if state != self.state => {
                 Some(format!("the snapshot of revision {revision} is not what the facts make"))
+            }
+            // When exactly depends on the grace of the server that wrote it.
+            Ok(state) if row.next_expiry.is_none() != state.holds().is_empty() => {
+                let (at, holds) = (row.next_expiry, state.holds().len());
+                Some(format!("the snapshot says {at:?} is its next expiry, and has {holds} holds"))
             }
             Ok(_) => None,
         }
@@ -308,10 +346,11 @@ fn possible(state: &Product, event: &Event) -> Result<(), Broken> {
         Event::Purchased { quantity, .. } | Event::Held { quantity, .. } => {
             stock.available >= u64::from(quantity.get())
         }
-        Event::Ended { order, .. } => state.holds().get(order).is_some(),
+        Event::Ended { order, .. } | Event::Extended { order, .. } => {
+            state.holds().get(order).is_some()
+        }
         Event::Adjusted { delta, .. } => stock.adjusted(*delta).is_some(),
         Event::Created { .. } => !state.is_created(),
-        Event::Extended { order, .. } => state.holds().get(order).is_some(),
     };
     if fits {
         return Ok(());

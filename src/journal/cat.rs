@@ -4,9 +4,10 @@
 //! RFC 3339 in UTC.
 
 use super::store::{JournalReader, StoreError};
-use super::{Batch, Entry, Seq, stored};
+use super::{Batch, Entry, PartitionId, Seq, stored};
 use crate::domain::{Event, HoldEnd, OrderId, ProductId, Timestamp};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Read in one go.
@@ -21,17 +22,26 @@ pub enum CatError {
     Output(#[from] io::Error),
 }
 
-/// Prints all facts, or those of one product.
+/// Which facts are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Only {
+    pub partition: Option<PartitionId>,
+    pub product: Option<ProductId>,
+}
+
+/// Prints all facts, or those of one partition or product.
 ///
 /// # Errors
 /// When the store cannot be read, a row cannot be decoded, or the output is closed.
 pub async fn print(
     reader: &dyn JournalReader,
-    only: Option<ProductId>,
+    only: Only,
     output: &mut (impl Write + Send),
 ) -> Result<(), CatError> {
     for head in reader.heads().await? {
-        if only.is_some_and(|product| reader.partitions().of(product) != head.partition) {
+        let elsewhere = |partition| partition != head.partition;
+        let home = only.product.map(|product| reader.partitions().of(product));
+        if only.partition.is_some_and(elsewhere) || home.is_some_and(elsewhere) {
             continue;
         }
         let mut after = Seq(0);
@@ -40,7 +50,7 @@ pub async fn print(
             let Some(last) = batches.last() else { break };
             after = last.seq;
             for batch in &batches {
-                print_batch(batch, only, output)?;
+                print_batch(batch, only.product, output)?;
             }
         }
     }
@@ -138,7 +148,11 @@ fn uuid(order: OrderId) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn time(at: Timestamp) -> String {

@@ -1,7 +1,7 @@
 //! The journal: the ordered batches of every partition. It is the truth; everything else follows it.
 //!
 //! One SQL row holds one whole group of decisions, so a database does one small insert for hundreds
-//! of sales. `store` is the trait that SQLite, Postgres and the simulation implement; `writer` is
+//! of sales. `store` is the trait that `SQLite`, Postgres and the simulation implement; `writer` is
 //! the one task that commits; `stored` turns facts into bytes and back; `chain` makes any change of
 //! a byte visible; `recovery` builds a product again; `audit` checks all of it from the outside.
 //!

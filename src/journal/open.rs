@@ -11,6 +11,7 @@ use super::store::{CommitError, Group, Head, JournalReader, JournalStore, StoreE
 use super::writer::{JournalHandle, Writer, WriterOptions};
 use super::{Batch, Epoch, Partitions, stored};
 use crate::clock::{self, Clock};
+use crate::telemetry::metrics::JournalMetrics;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -67,6 +68,7 @@ pub async fn take_over(
     reader: Arc<dyn JournalReader>,
     clock: Clock,
     options: WriterOptions,
+    metrics: JournalMetrics,
 ) -> Result<(Opened, Writer), StoreError> {
     let ownership = store.take_ownership().await?;
     if let Some(lease) = ownership.lease.filter(|lease| !lease.wait.is_zero()) {
@@ -74,7 +76,7 @@ pub async fn take_over(
         tokio::time::sleep(lease.wait).await;
     }
     let heads = write_opening(store.as_mut(), reader.as_ref(), &ownership.epochs, &clock).await?;
-    let (handle, writer) = Writer::new(store, &heads, ownership.lease, clock, options);
+    let (handle, writer) = Writer::new(store, &heads, ownership.lease, clock, options, metrics);
     Ok((Opened { handle, reader, heads }, writer))
 }
 
@@ -135,6 +137,7 @@ pub async fn open(
     partitions: Partitions,
     clock: Clock,
     options: WriterOptions,
+    metrics: JournalMetrics,
 ) -> Result<Opened, StoreError> {
     let (report, opened) = oneshot::channel();
     let read_from = location.clone();
@@ -142,7 +145,7 @@ pub async fn open(
         let result = async {
             let store = connect_store(&location, partitions).await?;
             let reader = connect_reader(&location).await?;
-            take_over(store, reader, clock, options).await
+            take_over(store, reader, clock, options, metrics).await
         };
         match result.await {
             Err(error) => drop(report.send(Err(error))),

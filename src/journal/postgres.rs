@@ -10,7 +10,8 @@
 //! and reads back what became of it.
 
 use super::store::{
-    CommitError, Group, Head, JournalReader, JournalStore, Lease, Ownership, SnapshotRow, StoreError,
+    CommitError, Group, Head, JournalReader, JournalStore, Lease, Ownership, SnapshotRow,
+    StoreError,
 };
 use super::{Batch, Digest, Epoch, PartitionId, Partitions, Seq};
 use crate::domain::{ProductId, Timestamp};
@@ -58,10 +59,7 @@ impl PostgresJournal {
         let connection = journal.connected().await?;
         let mut transaction = connection.begin().await.map_err(read_error)?;
         // Two servers that start at once would otherwise race to create the tables.
-        transaction
-            .execute("SELECT pg_advisory_xact_lock(7561737)")
-            .await
-            .map_err(read_error)?;
+        transaction.execute("SELECT pg_advisory_xact_lock(7561737)").await.map_err(read_error)?;
         transaction.execute(include_str!("schema_postgres.sql")).await.map_err(read_error)?;
         for (name, value) in [("format", FORMAT), ("partitions", i64::from(partitions.count()))] {
             sqlx::query("INSERT INTO journal_meta VALUES ($1, $2) ON CONFLICT DO NOTHING")
@@ -91,28 +89,28 @@ impl PostgresJournal {
     /// When the database does not answer.
     pub async fn durability(&mut self) -> Result<(String, String), StoreError> {
         let connection = self.connected().await?;
-        let commit = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut *connection).await;
+        let commit =
+            sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut *connection).await;
         let fsync = sqlx::query_scalar("SHOW fsync").fetch_one(&mut *connection).await;
         Ok((commit.map_err(read_error)?, fsync.map_err(read_error)?))
     }
 
     /// The connection, made anew if the last one was lost.
     async fn connected(&mut self) -> Result<&mut PgConnection, StoreError> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let mut connection = self.options.connect().await.map_err(read_error)?;
-                // The promise rests on these, whatever the role or the database has set.
-                connection
-                    .execute(
-                        "SET synchronous_commit = on; SET statement_timeout = 0; SET lock_timeout = 0;
-                         SET idle_session_timeout = 0; SET tcp_keepalives_idle = 5;
-                         SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3",
-                    )
-                    .await
-                    .map_err(read_error)?;
-                connection
-            }
+        let connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            let mut connection = self.options.connect().await.map_err(read_error)?;
+            // The promise rests on these, whatever the role or the database has set.
+            connection
+                .execute(
+                    "SET synchronous_commit = on; SET statement_timeout = 0; SET lock_timeout = 0;
+                     SET idle_session_timeout = 0; SET tcp_keepalives_idle = 5;
+                     SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3",
+                )
+                .await
+                .map_err(read_error)?;
+            connection
         };
         Ok(self.connection.insert(connection))
     }
@@ -152,7 +150,7 @@ async fn check_meta(
     let rows: Vec<(String, i64)> = sqlx::query_as("SELECT name, value FROM journal_meta")
         .fetch_all(connection)
         .await
-        .map_err(|error| match error.as_database_error().and_then(|error| error.code()).as_deref() {
+        .map_err(|error| match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
             // undefined_table
             Some("42P01") => StoreError::Unfit(
                 "there is no journal in this database: start `lastunit serve` once, or check journal.url".into(),
@@ -163,7 +161,7 @@ async fn check_meta(
 }
 
 fn read_error(error: sqlx::Error) -> StoreError {
-    match error.as_database_error().and_then(|error| error.code()).as_deref() {
+    match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
         Some("53100") => StoreError::Full(error.to_string()),
         // data_corrupted, index_corrupted
         Some("XX001" | "XX002") => StoreError::Damaged(error.to_string()),
@@ -176,7 +174,7 @@ fn read_error(error: sqlx::Error) -> StoreError {
 }
 
 fn commit_error(error: &sqlx::Error) -> CommitError {
-    match error.as_database_error().and_then(|error| error.code()).as_deref() {
+    match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
         Some("23505") => CommitError::Conflict,
         Some("53100") => CommitError::NotWritten(StoreError::Full(error.to_string())),
         // A disk that fails to sync makes Postgres itself stop (PANIC), which arrives here as a lost
@@ -185,7 +183,10 @@ fn commit_error(error: &sqlx::Error) -> CommitError {
     }
 }
 
-async fn insert_batches(connection: &mut PgConnection, batches: &[Batch]) -> Result<(), sqlx::Error> {
+async fn insert_batches(
+    connection: &mut PgConnection,
+    batches: &[Batch],
+) -> Result<(), sqlx::Error> {
     if let [batch] = batches {
         // The usual case by far: everything in the group is of one partition.
         return sqlx::query("INSERT INTO journal VALUES ($1, $2, $3, $4, $5, $6)")
@@ -199,8 +200,11 @@ async fn insert_batches(connection: &mut PgConnection, batches: &[Batch]) -> Res
             .await
             .map(|_| ());
     }
-    let column = |of: fn(&Batch) -> u64| batches.iter().map(|batch| of(batch).cast_signed()).collect::<Vec<i64>>();
-    let partitions: Vec<i16> = batches.iter().map(|batch| batch.partition.0.cast_signed()).collect();
+    let column = |of: fn(&Batch) -> u64| {
+        batches.iter().map(|batch| of(batch).cast_signed()).collect::<Vec<i64>>()
+    };
+    let partitions: Vec<i16> =
+        batches.iter().map(|batch| batch.partition.0.cast_signed()).collect();
     let events: Vec<&[u8]> = batches.iter().map(|batch| &batch.events[..]).collect();
     let digests: Vec<&[u8]> = batches.iter().map(|batch| &batch.digest.0[..]).collect();
     sqlx::query(
@@ -259,12 +263,11 @@ impl JournalStore for PostgresJournal {
         let owner = self.owner;
         let connection = self.connected().await?;
         let mut transaction = connection.begin().await.map_err(read_error)?;
-        let before: Vec<Option<Uuid>> = sqlx::query_scalar(
-            "SELECT owner FROM journal_partition ORDER BY partition FOR UPDATE",
-        )
-        .fetch_all(&mut *transaction)
-        .await
-        .map_err(read_error)?;
+        let before: Vec<Option<Uuid>> =
+            sqlx::query_scalar("SELECT owner FROM journal_partition ORDER BY partition FOR UPDATE")
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(read_error)?;
         let mut epochs: Vec<(i16, i64)> = sqlx::query_as(
             "UPDATE journal_partition SET epoch = epoch + 1, owner = $1 RETURNING partition, epoch",
         )

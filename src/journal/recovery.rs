@@ -50,15 +50,17 @@ impl Tail {
             let mut after = head.checkpoint;
             while after < head.seq {
                 let batches = reader.batches(head.partition, after, READ_BYTES).await?;
-                let Some(last) = batches.last() else {
+                if batches.is_empty() {
                     return Err(gap(head.partition, after, head.seq));
-                };
-                let next = last.seq;
+                }
                 for batch in batches {
+                    if batch.seq != after.next() {
+                        return Err(gap(head.partition, after, batch.seq));
+                    }
                     tail.take_row(batch.events.into())
                         .map_err(|error| damaged(head.partition, batch.seq, &error))?;
+                    after = batch.seq;
                 }
-                after = next;
             }
         }
         Ok(tail)
@@ -120,9 +122,10 @@ impl Tail {
             })?,
         };
         for piece in pieces.into_iter().flatten() {
-            let section = stored::decode_piece(&piece.row[piece.range.clone()]).map_err(|error| {
-                StoreError::Damaged(format!("a fact of product {product}: {error}"))
-            })?;
+            let section =
+                stored::decode_piece(&piece.row[piece.range.clone()]).map_err(|error| {
+                    StoreError::Damaged(format!("a fact of product {product}: {error}"))
+                })?;
             replay(&mut state, &section)?;
         }
         // Only now: a product that could not be built must not be built without them next time.
@@ -136,7 +139,7 @@ impl Tail {
 /// # Errors
 /// `Damaged` when the section does not follow the state without a gap.
 pub fn replay(state: &mut Product, section: &Section) -> Result<(), StoreError> {
-    if section.first_revision > state.revision() + 1 {
+    if section.first_revision > state.revision().saturating_add(1) {
         return Err(StoreError::Damaged(format!(
             "product {}: revision {} follows {}",
             section.product,
@@ -152,10 +155,90 @@ pub fn replay(state: &mut Product, section: &Section) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn gap(partition: PartitionId, after: Seq, head: Seq) -> StoreError {
-    StoreError::Damaged(format!("partition {partition}: batches {after} to {head} are missing"))
+fn gap(partition: PartitionId, after: Seq, found: Seq) -> StoreError {
+    StoreError::Damaged(format!(
+        "partition {partition}: batches after {after} and before {found} are missing"
+    ))
 }
 
 fn damaged(partition: PartitionId, seq: Seq, error: &DecodeError) -> StoreError {
     StoreError::Damaged(format!("partition {partition}, batch {seq}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::SnapshotRow;
+    use super::super::{Batch, Digest, Epoch};
+    use super::*;
+    use async_trait::async_trait;
+
+    /// A store of one partition in which rows can be missing.
+    struct Rows(Vec<Batch>);
+
+    #[async_trait]
+    impl JournalReader for Rows {
+        fn partitions(&self) -> Partitions {
+            Partitions::new(1).unwrap()
+        }
+
+        async fn heads(&self) -> Result<Vec<Head>, StoreError> {
+            let seq = self.0.last().map_or(Seq(0), |batch| batch.seq);
+            let (partition, epoch, digest) = (PartitionId(0), Epoch(1), Digest::GENESIS);
+            Ok(vec![Head { partition, seq, epoch, digest, checkpoint: Seq(0) }])
+        }
+
+        async fn batches(
+            &self,
+            _: PartitionId,
+            after: Seq,
+            _: usize,
+        ) -> Result<Vec<Batch>, StoreError> {
+            Ok(self.0.iter().filter(|batch| batch.seq > after).take(2).cloned().collect())
+        }
+
+        async fn snapshot(&self, _: ProductId) -> Result<Option<SnapshotRow>, StoreError> {
+            Ok(None)
+        }
+
+        async fn expiries(&self) -> Result<Vec<(ProductId, Timestamp)>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        async fn last_product_id(&self) -> Result<u64, StoreError> {
+            Ok(1)
+        }
+    }
+
+    /// One product for each row, so that no gap of a product's revisions gives a gap of rows away.
+    fn batch(seq: u64) -> Batch {
+        let product = ProductId::new(seq).unwrap();
+        let adjusted = Event::Adjusted { delta: 0, reason: "counted".into(), retry: None };
+        let mut events = vec![stored::ROW_VERSION];
+        stored::encode_section(&mut events, product, 1, Timestamp::default(), &[adjusted]);
+        Batch {
+            partition: PartitionId(0),
+            seq: Seq(seq),
+            epoch: Epoch(1),
+            recorded_at: Timestamp::default(),
+            events,
+            digest: Digest::GENESIS,
+        }
+    }
+
+    async fn products_of(seqs: &[u64]) -> Result<usize, String> {
+        let rows = Rows(seqs.iter().map(|seq| batch(*seq)).collect());
+        let heads = rows.heads().await.map_err(|error| error.to_string())?;
+        let tail = Tail::read(&rows, &heads).await.map_err(|error| error.to_string())?;
+        Ok(tail.products().count())
+    }
+
+    #[tokio::test]
+    async fn a_missing_row_is_noticed_wherever_it_was() {
+        assert_eq!(products_of(&[]).await, Ok(0));
+        assert_eq!(products_of(&[1, 2, 3, 4, 5]).await, Ok(5));
+        for missing in [&[2, 3][..], &[1, 3, 4], &[1, 2, 4], &[1, 2, 3, 5]] {
+            let error = products_of(missing).await.unwrap_err();
+            assert!(error.contains("missing"), "{missing:?}: {error}");
+        }
+    }
 }

@@ -11,7 +11,7 @@
 use super::stored::{DecodeError, StoredEnd, StoredOffer};
 use crate::domain::{
     Answer, Confirmed, CustomerId, Customers, Fingerprint, Hold, Holds, Memory, OrderId, Owned,
-    Product, RequestKey, Stock, Timestamp,
+    Product, RequestKey, Stock, Timestamp, promises,
 };
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +109,11 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
     let stored: StoredProduct<'_> = match bytes.split_first() {
         None => return Err(DecodeError::Empty),
         Some((&SNAPSHOT_VERSION, rest)) => {
-            postcard::from_bytes(rest).map_err(DecodeError::Section)?
+            let (stored, behind) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
+            if !behind.is_empty() {
+                return Err(DecodeError::Value("bytes behind the state"));
+            }
+            stored
         }
         Some((&version, _)) => return Err(DecodeError::Version(version)),
     };
@@ -134,13 +138,16 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
             answer_of(key.answer),
         );
     }
-    Ok(Product::restored(
+    let product = Product::restored(
         stored.offer.map(Into::into),
         stored.stock.into(),
         stored.revision,
         Timestamp::from_millis(stored.changed_at),
         (customers, holds, memory),
-    ))
+    );
+    // A snapshot has no digest of its own; what was damaged hardly ever still adds up.
+    promises::exact_sale_in_full(&product).map_err(|broken| DecodeError::Value(broken.promise))?;
+    Ok(product)
 }
 
 impl From<Stock> for StoredStock {
@@ -185,11 +192,9 @@ fn stored_key(
     (key, fingerprint, at, answer): (RequestKey, Fingerprint, Timestamp, &Answer),
 ) -> Option<StoredKey<'_>> {
     let answer = match answer {
-        Answer::Purchased { order, quantity, unit_price } => StoredAnswer::Purchased {
-            order: order.0,
-            quantity: *quantity,
-            unit_price: *unit_price,
-        },
+        Answer::Purchased { order, quantity, unit_price } => {
+            StoredAnswer::Purchased { order: order.0, quantity: *quantity, unit_price: *unit_price }
+        }
         Answer::Held { order, quantity, unit_price, expires_at } => StoredAnswer::Held {
             order: order.0,
             quantity: *quantity,

@@ -1,4 +1,4 @@
-//! The journal in SQLite: the embedded default.
+//! The journal in `SQLite`: the embedded default.
 //!
 //! One writer connection in WAL mode with `synchronous = FULL`: a commit returns when the log file
 //! is synced. The file belongs to one process at a time, by a lock on `<file>.lock` that the system
@@ -77,18 +77,20 @@ impl SqliteJournal {
                 .map_err(read_error)?;
         }
         for partition in partitions.all() {
-            sqlx::query("INSERT INTO journal_partition (partition) VALUES (?) ON CONFLICT DO NOTHING")
-                .bind(partition.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(read_error)?;
+            sqlx::query(
+                "INSERT INTO journal_partition (partition) VALUES (?) ON CONFLICT DO NOTHING",
+            )
+            .bind(partition.0)
+            .execute(&mut *transaction)
+            .await
+            .map_err(read_error)?;
         }
         check_meta(&mut transaction, Some(partitions)).await?;
         transaction.commit().await.map_err(read_error)?;
         Ok(Self { connection, _lock: lock })
     }
 
-    /// The settings that durability rests on, as SQLite reports them: journal mode, synchronous.
+    /// The settings that durability rests on, as `SQLite` reports them: journal mode, synchronous.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -158,7 +160,7 @@ fn cannot_open(path: &Path, error: &sqlx::Error) -> StoreError {
     StoreError::Unfit(format!("cannot open the journal {}: {error}", path.display()))
 }
 
-/// SQLite's extended result code, if the error came from SQLite.
+/// `SQLite`'s extended result code, if the error came from `SQLite`.
 fn code(error: &sqlx::Error) -> Option<i32> {
     error.as_database_error()?.code()?.parse().ok()
 }
@@ -224,12 +226,32 @@ async fn insert_batches(
     query.execute(connection).await.map(|_| ())
 }
 
-async fn write_group(connection: &mut SqliteConnection, group: &Group) -> Result<(), sqlx::Error> {
+/// Not with sqlx's transactions: a full disk makes `SQLite` roll back by itself, sqlx's own rollback
+/// then fails, and the connection would count as inside a transaction for ever.
+async fn write_group(connection: &mut SqliteConnection, group: &Group) -> Result<(), CommitError> {
     if group.snapshots.is_empty() && group.checkpoints.is_empty() {
-        return insert_batches(connection, &group.batches).await;
+        return insert_batches(connection, &group.batches).await.map_err(commit_error);
     }
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    insert_batches(&mut transaction, &group.batches).await?;
+    match write_transaction(connection, group).await {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            // Fails where there is nothing left to roll back.
+            drop(connection.execute("ROLLBACK").await);
+            match connection.execute("BEGIN; ROLLBACK").await {
+                Ok(_) => Err(commit_error(error)),
+                // Whatever is written into an open transaction is not durable when it is answered.
+                Err(open) => Err(CommitError::Broken(format!("{error}, and afterwards {open}"))),
+            }
+        }
+    }
+}
+
+async fn write_transaction(
+    connection: &mut SqliteConnection,
+    group: &Group,
+) -> Result<(), sqlx::Error> {
+    connection.execute("BEGIN IMMEDIATE").await?;
+    insert_batches(connection, &group.batches).await?;
     for row in &group.snapshots {
         sqlx::query(
             "INSERT INTO snapshot (product_id, partition, revision, next_expiry, state)
@@ -242,17 +264,19 @@ async fn write_group(connection: &mut SqliteConnection, group: &Group) -> Result
         .bind(row.revision.cast_signed())
         .bind(row.next_expiry.map(|at| at.as_millis().cast_signed()))
         .bind(&row.state[..])
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await?;
     }
     for (partition, seq) in &group.checkpoints {
-        sqlx::query("UPDATE journal_partition SET checkpoint = max(checkpoint, ?) WHERE partition = ?")
-            .bind(seq.0.cast_signed())
-            .bind(partition.0)
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "UPDATE journal_partition SET checkpoint = max(checkpoint, ?) WHERE partition = ?",
+        )
+        .bind(seq.0.cast_signed())
+        .bind(partition.0)
+        .execute(&mut *connection)
+        .await?;
     }
-    transaction.commit().await
+    connection.execute("COMMIT").await.map(|_| ())
 }
 
 #[async_trait]
@@ -278,7 +302,7 @@ impl JournalStore for SqliteJournal {
     }
 
     async fn commit(&mut self, group: &Group) -> Result<(), CommitError> {
-        write_group(&mut self.connection, group).await.map_err(commit_error)
+        write_group(&mut self.connection, group).await
     }
 
     async fn digest_at(

@@ -1,4 +1,4 @@
-//! What the journal asks of a database: two small traits, implemented by SQLite, by Postgres and by
+//! What the journal asks of a database: two small traits, implemented by `SQLite`, by Postgres and by
 //! the simulation's faulty memory.
 
 use super::{Batch, Digest, Epoch, PartitionId, Partitions, Seq};

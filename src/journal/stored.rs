@@ -177,6 +177,10 @@ pub fn decode_piece(bytes: &[u8]) -> Result<Section, DecodeError> {
 fn decode_section(bytes: &[u8]) -> Result<(Section, &[u8]), DecodeError> {
     let (header, mut rest) =
         postcard::take_from_bytes::<StoredHeader>(bytes).map_err(DecodeError::Section)?;
+    let last = header.first_revision.checked_add(u64::from(header.count));
+    if header.first_revision == 0 || last.is_none() {
+        return Err(DecodeError::Value("revision"));
+    }
     // A count can be damaged; room is made as facts are really read.
     let mut events = Vec::with_capacity(header.count.min(4096) as usize);
     for _ in 0..header.count {
@@ -330,11 +334,9 @@ impl TryFrom<StoredEvent<'_>> for Event {
                 expires_at: Timestamp::from_millis(expires_at),
                 retry: retry.map(Into::into),
             },
-            StoredEvent::Ended { order, end, retry } => Self::Ended {
-                order: OrderId(order),
-                end: end.into(),
-                retry: retry.map(Into::into),
-            },
+            StoredEvent::Ended { order, end, retry } => {
+                Self::Ended { order: OrderId(order), end: end.into(), retry: retry.map(Into::into) }
+            }
             StoredEvent::Adjusted { delta, reason, retry } => {
                 Self::Adjusted { delta, reason: reason.into(), retry: retry.map(Into::into) }
             }

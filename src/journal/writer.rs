@@ -25,7 +25,7 @@ use super::store::{CommitError, Group, Head, JournalStore, Lease, SnapshotRow, S
 use super::{Batch, Digest, Epoch, PartitionId, Seq, stored};
 use crate::clock::{self, Clock};
 use crate::domain::ProductId;
-use crate::telemetry::metrics::JournalMetrics;
+use crate::telemetry::metrics::{CommitFailure, JournalMetrics};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -251,6 +251,7 @@ impl Writer {
         lease: Option<Lease>,
         clock: Clock,
         options: WriterOptions,
+        metrics: JournalMetrics,
     ) -> (JournalHandle, Self) {
         let (queue, receiver) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
@@ -274,7 +275,7 @@ impl Writer {
             cursors,
             queue: Queue::new(receiver),
             shared: shared.clone(),
-            metrics: JournalMetrics::new(),
+            metrics,
         };
         (JournalHandle { queue, shared }, writer)
     }
@@ -284,9 +285,13 @@ impl Writer {
         let end = self.work().await;
         match end {
             Ok(()) => self.shared.set_state(JournalState::Closed, CLOSING),
-            Err(End::NotOwner) => self
-                .shared
-                .set_state(JournalState::NotOwner, "another server has taken this journal over"),
+            Err(End::NotOwner) => {
+                self.metrics.failed(CommitFailure::Fenced);
+                self.shared.set_state(
+                    JournalState::NotOwner,
+                    "another server has taken this journal over",
+                );
+            }
             Err(End::Broken(reason)) => self.shared.set_state(JournalState::Broken, &reason),
         }
         self.shared.ended.send_replace(true);
@@ -349,7 +354,9 @@ impl Writer {
                     turn.group.snapshots.push(row);
                     turn.snapshots.push(stored);
                 }
-                Work::Checkpoint { partition, seq } => turn.group.checkpoints.push((partition, seq)),
+                Work::Checkpoint { partition, seq } => {
+                    turn.group.checkpoints.push((partition, seq));
+                }
                 Work::NextProductId { drawn } => turn.waiting.ids.push(drawn),
                 Work::Close { closed } => turn.close = Some(closed),
             }
@@ -386,13 +393,21 @@ impl Writer {
             let commit = self.store.commit(group);
             match self.queue.patiently(commit, waiting, deadline, &self.shared).await {
                 Ok(()) => break,
-                Err(CommitError::Broken(reason)) => return Err(End::Broken(reason)),
+                Err(CommitError::Broken(reason)) => {
+                    self.metrics.failed(CommitFailure::Broken);
+                    return Err(End::Broken(reason));
+                }
                 Err(CommitError::NotWritten(error)) => {
+                    self.metrics.failed(match error {
+                        StoreError::Full(_) => CommitFailure::Full,
+                        _ => CommitFailure::Unavailable,
+                    });
                     self.shared.set_state(JournalState::Stuck, &error.to_string());
                     // Nothing of it is written, yet the group will be sent again when there is room.
                     self.queue.tell_uncertain(waiting);
                 }
                 Err(error @ (CommitError::Conflict | CommitError::Unknown(_))) => {
+                    self.metrics.failed(CommitFailure::Unknown);
                     self.shared.set_state(JournalState::Stuck, &error.to_string());
                     if self.is_written(group, waiting, deadline).await? {
                         break;
@@ -405,7 +420,7 @@ impl Writer {
             self.confirm_ownership(waiting).await?;
         }
         self.shared.set_state(JournalState::Ready, "");
-        self.metrics.commit_seconds(started.elapsed());
+        self.metrics.committed(turn.rows.iter().map(|row| row.2 as usize).sum(), started.elapsed());
         Ok(())
     }
 
@@ -472,7 +487,6 @@ impl Writer {
             cursor.seq = batch.seq;
             cursor.digest = batch.digest;
             self.shared.facts[index].fetch_add(u64::from(*count), Ordering::Relaxed);
-            self.metrics.batch_events(*count);
         }
         for (partition, _) in &turn.group.checkpoints {
             self.shared.facts[usize::from(partition.0)].store(0, Ordering::Relaxed);
@@ -509,7 +523,8 @@ impl Writer {
 
     fn lease_is_half_over(&self) -> bool {
         let Some(lease) = self.lease else { return false };
-        let left = self.shared.lease_until.load(Ordering::Acquire).saturating_sub(self.shared.millis());
+        let left =
+            self.shared.lease_until.load(Ordering::Acquire).saturating_sub(self.shared.millis());
         u128::from(left) < lease.duration.as_millis() / 2
     }
 
@@ -549,13 +564,12 @@ impl Writer {
 impl Turn {
     fn add_section(&mut self, partition: PartitionId, section: &[u8], count: u32) {
         // A group has few partitions: the hot one, mostly.
-        let row = match self.rows.iter().position(|row| row.0 == partition) {
-            Some(index) => &mut self.rows[index],
-            None => {
-                self.rows.push((partition, vec![stored::ROW_VERSION], 0));
-                let last = self.rows.len() - 1;
-                &mut self.rows[last]
-            }
+        let row = if let Some(index) = self.rows.iter().position(|row| row.0 == partition) {
+            &mut self.rows[index]
+        } else {
+            self.rows.push((partition, vec![stored::ROW_VERSION], 0));
+            let last = self.rows.len() - 1;
+            &mut self.rows[last]
         };
         row.1.extend_from_slice(section);
         row.2 += count;

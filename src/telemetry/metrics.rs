@@ -1,30 +1,440 @@
-//! Metrics.
+//! Handles: what the parts of the server call to count and to measure.
+//!
+//! Each part gets its own structure and clones it freely; all clones share the same numbers. The
+//! recorder belongs to [`Metrics`], not to the process, so that two servers in one process (tests)
+//! do not add up.
 
+use super::names::{self, Kind, Name};
+use crate::domain::ProductId;
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString,
+};
+use metrics_exporter_prometheus::{
+    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// What the journal's writer reports.
-pub struct JournalMetrics {
-    commit: metrics::Histogram,
-    events: metrics::Histogram,
+/// Most products whose stock is shown.
+const PRODUCTS_SHOWN_MAX: usize = 100;
+
+/// How often recorded samples are sorted into their buckets. At a hundred thousand requests a
+/// second, a longer pause would keep megabytes of samples and make each round a visible pause.
+const UPKEEP_PAUSE: Duration = Duration::from_secs(1);
+
+/// All numbers of one server.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    rendering: PrometheusHandle,
+    pub http: HttpMetrics,
+    pub engine: EngineMetrics,
+    pub journal: JournalMetrics,
+    pub projection: ProjectionMetrics,
 }
 
-impl JournalMetrics {
-    /// Handles of the metrics.
+impl Metrics {
+    /// Registers every metric.
+    ///
+    /// # Errors
+    /// When a metric has no buckets, which a test rules out.
+    pub fn new() -> Result<Self, BuildError> {
+        let mut builder = PrometheusBuilder::new();
+        for name in names::ALL {
+            if let Kind::Histogram(buckets) = name.kind {
+                builder =
+                    builder.set_buckets_for_metric(Matcher::Full(name.text.to_owned()), buckets)?;
+            }
+        }
+        let recorder = builder.build_recorder();
+        for name in names::ALL {
+            describe(&recorder, *name);
+        }
+        let rendering = recorder.handle();
+        let registry = Registry(Arc::new(recorder));
+        Ok(Self {
+            http: HttpMetrics::register(&registry),
+            engine: EngineMetrics::register(&registry),
+            journal: JournalMetrics::register(&registry),
+            projection: ProjectionMetrics::register(&registry),
+            registry,
+            rendering,
+        })
+    }
+
+    /// The text Prometheus reads.
     #[must_use]
-    pub fn new() -> Self {
-        Self {
-            commit: metrics::histogram!("lastunit_commit_seconds"),
-            events: metrics::histogram!("lastunit_batch_events"),
+    pub fn render(&self) -> String {
+        self.rendering.render()
+    }
+
+    /// Sorts samples into buckets for ever; run it as a task. Runs off the workers that serve.
+    pub async fn upkeep(self) {
+        let mut ticks = tokio::time::interval(UPKEEP_PAUSE);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let rendering = self.rendering.clone();
+            if tokio::task::spawn_blocking(move || rendering.run_upkeep()).await.is_err() {
+                return;
+            }
         }
     }
 
-    /// A group became durable after this long.
-    pub fn commit_seconds(&self, taken: Duration) {
-        self.commit.record(taken);
+    /// Numbers of one route; `route` is its method and template.
+    #[must_use]
+    pub fn route(&self, route: &'static str) -> Arc<RouteMetrics> {
+        Arc::new(RouteMetrics {
+            route,
+            registry: self.registry.clone(),
+            panics: self.http.panics.clone(),
+            by_status: [const { OnceLock::new() }; STATUSES.len() + 1],
+        })
     }
 
-    /// A batch held this many facts.
-    pub fn batch_events(&self, count: u32) {
-        self.events.record(f64::from(count));
+    /// `lastunit_purchases_total` with these results.
+    #[must_use]
+    pub fn purchases(&self, results: &[&'static str]) -> Results {
+        Results::register(&self.registry, names::PURCHASES, results)
+    }
+
+    /// `lastunit_reservations_total` with these results.
+    #[must_use]
+    pub fn reservations(&self, results: &[&'static str]) -> Results {
+        Results::register(&self.registry, names::RESERVATIONS, results)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Metrics")
+    }
+}
+
+fn describe(recorder: &PrometheusRecorder, name: Name) {
+    let (key, help) = (KeyName::from_const_str(name.text), SharedString::const_str(name.help));
+    match name.kind {
+        Kind::Counter => recorder.describe_counter(key, None, help),
+        Kind::Gauge => recorder.describe_gauge(key, None, help),
+        Kind::Histogram(_) => recorder.describe_histogram(key, None, help),
+    }
+}
+
+#[derive(Clone)]
+struct Registry(Arc<PrometheusRecorder>);
+
+impl Registry {
+    const METADATA: Metadata<'static> = Metadata::new("lastunit", Level::INFO, None);
+
+    fn counter(&self, name: Name, labels: Vec<Label>) -> Counter {
+        self.0.register_counter(&Key::from_parts(name.text, labels), &Self::METADATA)
+    }
+
+    fn gauge(&self, name: Name, labels: Vec<Label>) -> Gauge {
+        self.0.register_gauge(&Key::from_parts(name.text, labels), &Self::METADATA)
+    }
+
+    fn histogram(&self, name: Name, labels: Vec<Label>) -> Histogram {
+        self.0.register_histogram(&Key::from_parts(name.text, labels), &Self::METADATA)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Registry")
+    }
+}
+
+/// Every status this server answers; anything else would be shown as `other`.
+const STATUSES: [(u16, &str); 20] = [
+    (200, "200"),
+    (201, "201"),
+    (202, "202"),
+    (204, "204"),
+    (303, "303"),
+    (304, "304"),
+    (400, "400"),
+    (401, "401"),
+    (403, "403"),
+    (404, "404"),
+    (405, "405"),
+    (408, "408"),
+    (409, "409"),
+    (410, "410"),
+    (413, "413"),
+    (415, "415"),
+    (422, "422"),
+    (429, "429"),
+    (500, "500"),
+    (503, "503"),
+];
+
+/// Latency of one route by status. A status is registered when it is answered for the first time,
+/// so that `/metrics` shows no empty histograms.
+#[derive(Debug)]
+pub struct RouteMetrics {
+    route: &'static str,
+    registry: Registry,
+    panics: Counter,
+    by_status: [OnceLock<Histogram>; STATUSES.len() + 1],
+}
+
+impl RouteMetrics {
+    pub fn answered(&self, status: u16, took: Duration) {
+        let index = STATUSES.binary_search_by_key(&status, |(code, _)| *code);
+        let index = index.unwrap_or(STATUSES.len());
+        let histogram = self.by_status[index].get_or_init(|| {
+            let text = STATUSES.get(index).map_or("other", |(_, text)| *text);
+            let labels = [("route", self.route), ("status", text)];
+            let labels = labels.map(|(key, value)| Label::from_static_parts(key, value));
+            self.registry.histogram(names::REQUEST_SECONDS, labels.to_vec())
+        });
+        histogram.record(took.as_secs_f64());
+    }
+
+    /// A handler panicked.
+    pub fn panicked(&self) {
+        self.panics.increment(1);
+    }
+}
+
+/// One counter with a closed list of results.
+#[derive(Debug, Clone)]
+pub struct Results(Arc<[Counter]>);
+
+impl Results {
+    fn register(registry: &Registry, name: Name, results: &[&'static str]) -> Self {
+        let counter = |result: &&'static str| {
+            registry.counter(name, vec![Label::from_static_parts("result", result)])
+        };
+        Self(results.iter().map(counter).collect())
+    }
+
+    /// Counts the result at this place of the list.
+    pub fn count(&self, index: usize) {
+        if let Some(counter) = self.0.get(index) {
+            counter.increment(1);
+        }
+    }
+}
+
+/// Numbers of the HTTP server.
+#[derive(Debug, Clone)]
+pub struct HttpMetrics {
+    pub connections: Gauge,
+    pub accepted: Counter,
+    pub refused: Counter,
+    pub timed_out: Counter,
+    pub accept_errors: Counter,
+    panics: Counter,
+}
+
+impl HttpMetrics {
+    fn register(registry: &Registry) -> Self {
+        Self {
+            connections: registry.gauge(names::CONNECTIONS, vec![]),
+            accepted: registry.counter(names::CONNECTIONS_ACCEPTED, vec![]),
+            refused: registry.counter(names::CONNECTIONS_REFUSED, vec![]),
+            timed_out: registry.counter(names::CONNECTIONS_TIMED_OUT, vec![]),
+            accept_errors: registry.counter(names::ACCEPT_ERRORS, vec![]),
+            panics: registry.counter(names::HANDLER_PANICS, vec![]),
+        }
+    }
+}
+
+/// Numbers of the engine. The default ones go nowhere.
+#[derive(Debug, Clone)]
+pub struct EngineMetrics {
+    /// Set it from a count that is kept anyway; it need not be exact.
+    pub inflight: Gauge,
+    pub actors: Gauge,
+    pub holds: Gauge,
+    pub holds_expired: Counter,
+    stock: Option<StockMetrics>,
+}
+
+impl Default for EngineMetrics {
+    fn default() -> Self {
+        Self {
+            inflight: Gauge::noop(),
+            actors: Gauge::noop(),
+            holds: Gauge::noop(),
+            holds_expired: Counter::noop(),
+            stock: None,
+        }
+    }
+}
+
+impl EngineMetrics {
+    fn register(registry: &Registry) -> Self {
+        Self {
+            inflight: registry.gauge(names::INFLIGHT_COMMANDS, vec![]),
+            actors: registry.gauge(names::ACTORS_ACTIVE, vec![]),
+            holds: registry.gauge(names::HOLDS_ACTIVE, vec![]),
+            holds_expired: registry.counter(names::HOLDS_EXPIRED, vec![]),
+            stock: Some(StockMetrics { registry: registry.clone(), shown: Arc::default() }),
+        }
+    }
+
+    /// The gauge of a product's available units: ask once for each actor and keep it. `None` when
+    /// as many products as are shown have one already.
+    #[must_use]
+    pub fn stock_available(&self, product: ProductId) -> Option<Gauge> {
+        self.stock.as_ref()?.of(product)
+    }
+}
+
+#[derive(Debug, Clone)]
+struct StockMetrics {
+    registry: Registry,
+    shown: Arc<Mutex<HashMap<ProductId, Gauge>>>,
+}
+
+impl StockMetrics {
+    fn of(&self, product: ProductId) -> Option<Gauge> {
+        let mut shown = self.shown.lock();
+        if let Some(gauge) = shown.get(&product) {
+            return Some(gauge.clone());
+        }
+        if shown.len() >= PRODUCTS_SHOWN_MAX {
+            return None;
+        }
+        let label = Label::new("product", product.to_string());
+        let gauge = self.registry.gauge(names::STOCK_AVAILABLE, vec![label]);
+        shown.insert(product, gauge.clone());
+        Some(gauge)
+    }
+}
+
+/// Why a commit did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitFailure {
+    Unavailable,
+    Full,
+    Unknown,
+    Fenced,
+    Broken,
+}
+
+/// Numbers of the journal. The default ones go nowhere.
+#[derive(Debug, Clone)]
+pub struct JournalMetrics {
+    commit_seconds: Histogram,
+    batch_events: Histogram,
+    failures: Results,
+}
+
+impl Default for JournalMetrics {
+    fn default() -> Self {
+        Self {
+            commit_seconds: Histogram::noop(),
+            batch_events: Histogram::noop(),
+            failures: Results(Arc::new([])),
+        }
+    }
+}
+
+impl JournalMetrics {
+    fn register(registry: &Registry) -> Self {
+        let outcomes = ["unavailable", "full", "unknown", "fenced", "broken"];
+        let counter = |outcome: &'static str| {
+            let label = Label::from_static_parts("outcome", outcome);
+            registry.counter(names::COMMIT_FAILURES, vec![label])
+        };
+        Self {
+            commit_seconds: registry.histogram(names::COMMIT_SECONDS, vec![]),
+            batch_events: registry.histogram(names::BATCH_EVENTS, vec![]),
+            failures: Results(outcomes.into_iter().map(counter).collect()),
+        }
+    }
+
+    /// A commit of `events` events is durable.
+    pub fn committed(&self, events: usize, took: Duration) {
+        // A batch has far fewer events than a float has exact integers.
+        #[allow(clippy::cast_precision_loss)]
+        self.batch_events.record(events as f64);
+        self.commit_seconds.record(took.as_secs_f64());
+    }
+
+    pub fn failed(&self, failure: CommitFailure) {
+        self.failures.count(failure as usize);
+    }
+}
+
+/// Numbers of the projection. The default ones go nowhere.
+#[derive(Debug, Clone)]
+pub struct ProjectionMetrics {
+    pub lag_seconds: Gauge,
+    pub events: Counter,
+    pub failures: Counter,
+}
+
+impl Default for ProjectionMetrics {
+    fn default() -> Self {
+        Self { lag_seconds: Gauge::noop(), events: Counter::noop(), failures: Counter::noop() }
+    }
+}
+
+impl ProjectionMetrics {
+    fn register(registry: &Registry) -> Self {
+        Self {
+            lag_seconds: registry.gauge(names::PROJECTION_LAG_SECONDS, vec![]),
+            events: registry.counter(names::PROJECTION_EVENTS, vec![]),
+            failures: registry.counter(names::PROJECTION_FAILURES, vec![]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rules() {
+        for name in names::ALL {
+            let text = name.text;
+            assert!(text.starts_with("lastunit_"), "{text}");
+            assert_eq!(text.ends_with("_total"), name.kind == Kind::Counter, "{text}");
+            assert!(name.help.ends_with('.'), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_is_rendered() {
+        let metrics = Metrics::new().expect("buckets");
+        let route = metrics.route("POST /api/v1/purchases");
+        for status in [201, 409, 500, 599] {
+            route.answered(status, Duration::from_millis(2));
+        }
+        metrics.purchases(&["sold", "sold-out"]).count(1);
+        metrics.journal.committed(3, Duration::from_micros(150));
+        metrics.journal.failed(CommitFailure::Fenced);
+        let product = ProductId::new(7).expect("in range");
+        metrics.engine.stock_available(product).expect("room").set(12.0);
+        let text = metrics.render();
+        for line in [
+            r#"lastunit_request_seconds_count{route="POST /api/v1/purchases",status="201"} 1"#,
+            r#"lastunit_request_seconds_count{route="POST /api/v1/purchases",status="500"} 1"#,
+            r#"lastunit_purchases_total{result="sold-out"} 1"#,
+            r#"lastunit_batch_events_bucket{le="4"} 1"#,
+            r#"lastunit_commit_failures_total{outcome="fenced"} 1"#,
+            r#"lastunit_stock_available{product="7"} 12"#,
+            "# HELP lastunit_connections Open HTTP connections.",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_shown_products_is_bounded() {
+        let metrics = Metrics::new().expect("buckets");
+        let shown = (1..=200).filter(|id| {
+            let product = ProductId::new(*id).expect("in range");
+            metrics.engine.stock_available(product).is_some()
+        });
+        assert_eq!(shown.count(), PRODUCTS_SHOWN_MAX);
     }
 }

@@ -1,2 +1,12 @@
-//! Telemetry.
+//! Telemetry: what the server tells about itself, as log lines (`logs`) and as numbers (`metrics`).
+//!
+//! All names, help texts and buckets are in `names`; `metrics` makes typed handles of them, one
+//! structure for each part of the server, registered once at start. Using a handle is an atomic
+//! operation: nobody looks a name or a label up while a request is served. Neither part can fail
+//! once the server runs.
+
+pub mod logs;
 pub mod metrics;
+mod names;
+
+pub use metrics::Metrics;

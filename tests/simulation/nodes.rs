@@ -11,6 +11,7 @@ use lastunit::engine::{Engine, EngineOptions, Placement};
 use lastunit::journal::store::StoreError;
 use lastunit::journal::take_over;
 use lastunit::journal::writer::{JournalState, WriterOptions};
+use lastunit::telemetry::metrics::{EngineMetrics, JournalMetrics};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -87,10 +88,23 @@ pub async fn start(world: &Shared) -> Result<Node, StoreError> {
     let number = journal.connection;
     let started = async {
         let reader = Arc::new(journal.clone());
-        let (opened, writer) =
-            take_over(Box::new(journal), reader, clock.clone(), writer_options).await?;
+        let (opened, writer) = take_over(
+            Box::new(journal),
+            reader,
+            clock.clone(),
+            writer_options,
+            JournalMetrics::default(),
+        )
+        .await?;
         tokio::task::spawn_local(writer.run());
-        Engine::start(opened, clock.clone(), engine_options, Placement::Here).await
+        Engine::start(
+            opened,
+            clock.clone(),
+            engine_options,
+            Placement::Here,
+            EngineMetrics::default(),
+        )
+        .await
     };
     let engine = started.await.inspect_err(|error| {
         world.lock().note(format_args!("node {number} does not start: {error}"));

@@ -12,6 +12,7 @@ mod check;
 mod comparisons;
 mod contestant;
 mod engine;
+mod in_process;
 mod interrupt;
 mod lastunit;
 mod machine;

@@ -87,4 +87,14 @@ pub enum Part {
         #[arg(long)]
         redis_url: String,
     },
+    /// The engine in process: one line of JSON at the end
+    #[command(name = "engine")]
+    Engine {
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+        /// Leave the journal here, as a crash would: `lastunit serve --data-dir DIR` then shows how
+        /// long a restart takes
+        #[arg(long, value_name = "DIR")]
+        keep: Option<PathBuf>,
+    },
 }

@@ -140,7 +140,6 @@ fn baseline(binaries: &Binaries, store: &Store, pool_size: u32) -> Command {
 fn lastunit(binaries: &Binaries, store: &Store, directory: &Path) -> Result<Command> {
     let binary = binaries.lastunit.as_ref().context("the lastunit binary was not looked for")?;
     let mut command = Command::new(binary);
-    command.env("LASTUNIT_LIMITS__ENABLED", "false");
     command.arg("serve").arg("--data-dir").arg(directory.join("data"));
     if let Store::Postgres(postgres) = store {
         let url = postgres.url(DATABASE);

@@ -24,6 +24,11 @@ const STOCK: i64 = 1_000_000_000;
 
 /// Runs a baseline until it is killed.
 pub fn run(part: Part) -> Result<()> {
+    if let Part::Engine { seconds, keep } = part {
+        let run = crate::in_process::measure(seconds, keep.as_deref())?;
+        println!("{}", serde_json::to_string(&run)?);
+        return Ok(());
+    }
     let runtime =
         runtime::Builder::new_multi_thread().enable_all().build().context("cannot start tokio")?;
     runtime.block_on(async {
@@ -35,6 +40,7 @@ pub fn run(part: Part) -> Result<()> {
             Part::Redis { listen, redis_url } => {
                 listen_on(listen, redis_script::routes(&redis_url).await?).await
             }
+            Part::Engine { .. } => Ok(()),
         }
     })
 }

@@ -1,0 +1,240 @@
+//! Commands that need no server: audit, journal cat, migrate, openapi.
+
+use super::{StartError, journal_location, open_database, prepare_folder};
+use crate::config::Config;
+use crate::domain::ProductId;
+use crate::http;
+use crate::journal::audit::{Report, Summary};
+use crate::journal::{self, PartitionId, Partitions, Seq, cat};
+use crate::projection::{ProductTotals, Queries, Totals};
+use serde_json::{Value, json};
+use std::io::{BufWriter, IsTerminal, Write};
+
+/// Facts between two lines of progress.
+const PROGRESS_EVERY: u64 = 1_000_000;
+
+fn block_on<T>(future: impl Future<Output = Result<T, StartError>>) -> Result<T, StartError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?
+        .block_on(future)
+}
+
+/// Checks journal and database, and prints what it found.
+///
+/// # Errors
+/// When a store cannot be read, or something in it is wrong.
+pub fn audit(config: &Config, as_json: bool) -> Result<(), StartError> {
+    block_on(async {
+        let reader = journal::connect_reader(&journal_location(config)).await?;
+        let totals = totals(config).await;
+        let compare_at = totals
+            .as_ref()
+            .map_or_else(|_| Vec::new(), |totals| positions(totals, reader.partitions()));
+        let mut shown = 0;
+        let progress = |facts: u64| {
+            if std::io::stderr().is_terminal() && facts >= shown + PROGRESS_EVERY {
+                shown = facts;
+                eprintln!("audit: {facts} facts …");
+            }
+        };
+        let mut report = journal::audit::audit(reader.as_ref(), &compare_at, progress).await?;
+        let compared = match &totals {
+            Ok(totals) => Ok(compare(&mut report, totals, reader.partitions())),
+            Err(error) => Err(error.to_string()),
+        };
+        let text = if as_json { in_json(&report, &compared) } else { in_words(&report, &compared) };
+        print(&text)?;
+        if report.findings_total == 0 {
+            return Ok(());
+        }
+        Err(StartError::new(format!("the audit found {} problems", report.findings_total)))
+    })
+}
+
+async fn totals(config: &Config) -> Result<Totals, StartError> {
+    let database = open_database(config).await?;
+    let totals = Queries::new(&database).totals().await;
+    database.close().await;
+    Ok(totals?)
+}
+
+fn positions(totals: &Totals, partitions: Partitions) -> Vec<Seq> {
+    let mut positions = vec![Seq(0); usize::from(partitions.count())];
+    for cursor in &totals.cursors {
+        if let Some(position) = positions.get_mut(usize::from(cursor.partition.0)) {
+            *position = cursor.seq;
+        }
+    }
+    positions
+}
+
+/// Compares the tables with the replay at the tables' own positions. Gives how many products were
+/// compared.
+fn compare(report: &mut Report, totals: &Totals, partitions: Partitions) -> u64 {
+    let mut find = |product: ProductId, partition: PartitionId, problem: String| {
+        let product = Some(product);
+        report.findings_total += 1;
+        report.findings.push(journal::audit::Finding { partition, seq: None, product, problem });
+    };
+    let mut missing = std::mem::take(&mut report.summaries);
+    let mut compared = 0;
+    for row in &totals.products {
+        compared += 1;
+        let partition = partitions.of(row.product);
+        if let Some(problem) = row.disagreement() {
+            find(row.product, partition, format!("database: {problem}"));
+        }
+        match missing.remove(&row.product) {
+            None => find(row.product, partition, "database: a product that no fact created".into()),
+            Some(summary) if !agrees(row, summary) => {
+                let problem = format!("database: {row:?}, but the journal says {summary:?}");
+                find(row.product, partition, problem);
+            }
+            Some(_) => {}
+        }
+    }
+    for product in missing.into_keys() {
+        find(product, partitions.of(product), "database: the product is missing".into());
+    }
+    compared
+}
+
+fn agrees(row: &ProductTotals, summary: Summary) -> bool {
+    row.stock == summary.stock
+        && row.revision == summary.revision
+        && row.lines == summary.orders
+        && row.reservations == summary.holds
+}
+
+fn in_json(report: &Report, compared: &Result<u64, String>) -> String {
+    let findings: Vec<Value> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "partition": finding.partition.0,
+                "seq": finding.seq.map(|seq| seq.0),
+                "productId": finding.product.map(ProductId::get),
+                "problem": finding.problem,
+            })
+        })
+        .collect();
+    let database = match compared {
+        Ok(products) => json!({ "compared": true, "products": products }),
+        Err(reason) => json!({ "compared": false, "reason": reason }),
+    };
+    let document = json!({
+        "ok": report.findings_total == 0,
+        "batches": report.batches,
+        "facts": report.facts,
+        "products": report.products,
+        "snapshots": report.snapshots,
+        "units": {
+            "available": report.units.available,
+            "held": report.units.held,
+            "sold": report.units.sold,
+            "stocked": report.units.stocked,
+        },
+        "database": database,
+        "problems": report.findings_total,
+        "findings": findings,
+    });
+    format!("{document:#}")
+}
+
+fn in_words(report: &Report, compared: &Result<u64, String>) -> String {
+    let mut lines = vec![format!(
+        "{} batches, {} facts, {} products: {} units stocked, {} sold, {} held, {} available",
+        report.batches,
+        report.facts,
+        report.products,
+        report.units.stocked,
+        report.units.sold,
+        report.units.held,
+        report.units.available
+    )];
+    lines.push(format!("{} snapshots compared with the replay", report.snapshots));
+    lines.push(match compared {
+        Ok(products) => format!("{products} products compared with the database"),
+        Err(reason) => format!("the database was not compared: {reason}"),
+    });
+    for finding in &report.findings {
+        let seq = finding.seq.map(|seq| format!(", batch {seq}")).unwrap_or_default();
+        let product =
+            finding.product.map(|product| format!(", product {product}")).unwrap_or_default();
+        lines.push(format!(
+            "PROBLEM partition {}{seq}{product}: {}",
+            finding.partition, finding.problem
+        ));
+    }
+    if report.findings_total == 0 {
+        lines.push("every promise holds".into());
+    }
+    lines.join("\n")
+}
+
+/// Writes to standard output; a reader that has seen enough (`| head`) is no error.
+fn print(text: &str) -> Result<(), StartError> {
+    ignore_closed(writeln!(std::io::stdout(), "{text}"))
+}
+
+fn ignore_closed(written: std::io::Result<()>) -> Result<(), StartError> {
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints the journal's facts, all or those of one partition or product.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn journal_cat(
+    config: &Config,
+    partition: Option<u16>,
+    product: Option<u64>,
+) -> Result<(), StartError> {
+    let product = product
+        .map(|id| ProductId::new(id).map_err(|error| StartError::new(format!("--product {error}"))))
+        .transpose()?;
+    block_on(async {
+        let reader = journal::connect_reader(&journal_location(config)).await?;
+        let only = cat::Only { partition: partition.map(PartitionId), product };
+        let mut output = BufWriter::new(std::io::stdout());
+        match cat::print(reader.as_ref(), only, &mut output).await {
+            Err(cat::CatError::Output(error)) => ignore_closed(Err(error)),
+            other => Ok(other?),
+        }
+    })
+}
+
+/// Creates or updates the tables.
+///
+/// # Errors
+/// When a store cannot be reached or is newer than this program.
+pub fn migrate(config: &Config) -> Result<(), StartError> {
+    block_on(async {
+        prepare_folder(&config.journal_address())?;
+        let partitions = Partitions::new(config.journal.partitions)
+            .ok_or_else(|| StartError::new("journal.partitions is out of range"))?;
+        drop(journal::connect_store(&journal_location(config), partitions).await?);
+        let database = open_database(config).await?;
+        database.migrate().await?;
+        database.close().await;
+        print(&format!(
+            "journal {} and database {} are up to date",
+            config.journal_address(),
+            config.database_address()
+        ))
+    })
+}
+
+/// The OpenAPI document as JSON.
+///
+/// # Errors
+/// When it cannot be written, which a test rules out.
+pub fn openapi() -> Result<String, StartError> {
+    http::openapi().to_pretty_json().map_err(|error| StartError::new(error.to_string()))
+}

@@ -1,0 +1,98 @@
+//! Config: the settings of the server, in nested structures with one file per subject.
+//!
+//! `config/default.toml` is compiled in, is the first layer and is the manual; `load` puts the other
+//! layers on it. Everything is read and checked before any file is opened or any port is bound, and
+//! every complaint is one line that names the key. Passwords in URLs can be used but not printed.
+
+mod address;
+mod load;
+mod parts;
+mod server;
+
+pub use address::{StoreAddress, StoreUrl};
+pub use load::{ConfigError, Flags, load};
+pub use parts::{
+    AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig,
+    ProjectionConfig, TelemetryConfig,
+};
+pub use server::ServerConfig;
+
+use serde::{Deserialize, Serialize};
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+/// The built-in layer, and the manual.
+pub const DEFAULT: &str = include_str!("../../config/default.toml");
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub server: ServerConfig,
+    pub journal: JournalConfig,
+    pub database: DatabaseConfig,
+    pub projection: ProjectionConfig,
+    pub engine: EngineConfig,
+    pub holds: HoldsConfig,
+    pub auth: AuthConfig,
+    pub telemetry: TelemetryConfig,
+}
+
+impl Config {
+    /// Where the journal is.
+    #[must_use]
+    pub fn journal_address(&self) -> StoreAddress {
+        self.journal.url.resolve(&self.data_dir, "journal.sqlite")
+    }
+
+    /// Where the tables for queries are.
+    #[must_use]
+    pub fn database_address(&self) -> StoreAddress {
+        self.database.url.resolve(&self.data_dir, "database.sqlite")
+    }
+
+    /// The settings as a file that would give them again, passwords hidden.
+    ///
+    /// # Errors
+    /// When a value cannot be written as TOML, which only a path that is not UTF-8 can cause.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        toml::to_string_pretty(self).map_err(|error| ConfigError::new(error.to_string()))
+    }
+
+    /// Checks every value, and that they fit each other.
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.data_dir == Path::new("") {
+            return Err(ConfigError::new("data_dir must not be empty"));
+        }
+        self.server.check()?;
+        self.journal.check()?;
+        self.database.check()?;
+        self.projection.check()?;
+        self.engine.check()?;
+        self.holds.check()?;
+        self.auth.check(self.server.listen)?;
+        self.telemetry.check()?;
+        if self.journal_address() == self.database_address()
+            && matches!(self.journal_address(), StoreAddress::Sqlite(_))
+        {
+            let message = "journal.url and database.url name the same SQLite file; they need two";
+            return Err(ConfigError::new(message));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a value out of range.
+fn within<T: PartialOrd + Display>(
+    key: &str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (min, max) = range.into_inner();
+    Err(ConfigError::new(format!("{key} is {value}; it must be from {min} to {max}")))
+}

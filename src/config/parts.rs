@@ -1,0 +1,144 @@
+//! Settings of everything but the HTTP server; see the sections of `config/default.toml`.
+
+use super::{ConfigError, StoreUrl, within};
+use crate::journal::Partitions;
+use crate::telemetry::logs::{self, LogFormat};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// `[journal]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalConfig {
+    pub url: StoreUrl,
+    pub partitions: u16,
+    pub commit_timeout_ms: u64,
+    pub checkpoint_events: u64,
+}
+
+impl JournalConfig {
+    #[must_use]
+    pub const fn commit_timeout(&self) -> Duration {
+        Duration::from_millis(self.commit_timeout_ms)
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.url.check("journal.url")?;
+        within("journal.partitions", self.partitions, 1..=Partitions::MAX)?;
+        within("journal.commit_timeout_ms", self.commit_timeout_ms, 100..=600_000)?;
+        within("journal.checkpoint_events", self.checkpoint_events, 1_000..=100_000_000)
+    }
+}
+
+/// `[database]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    pub url: StoreUrl,
+    pub connections_max: u32,
+}
+
+impl DatabaseConfig {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.url.check("database.url")?;
+        within("database.connections_max", self.connections_max, 1..=1_000)
+    }
+}
+
+/// `[projection]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectionConfig {
+    pub batch_bytes_max: usize,
+    pub rest_factor_busy: u32,
+}
+
+impl ProjectionConfig {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        within("projection.batch_bytes_max", self.batch_bytes_max, 4_096..=67_108_864)?;
+        within("projection.rest_factor_busy", self.rest_factor_busy, 0..=100)
+    }
+}
+
+/// `[engine]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineConfig {
+    pub threads: usize,
+    pub inflight_max: usize,
+    pub inflight_per_product_max: usize,
+    pub idle_after_seconds: u64,
+    pub grace_seconds: u64,
+}
+
+impl EngineConfig {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        within("engine.threads", self.threads, 0..=256)?;
+        within("engine.inflight_max", self.inflight_max, 1..=10_000_000)?;
+        let per_product = self.inflight_per_product_max;
+        within("engine.inflight_per_product_max", per_product, 1..=self.inflight_max)?;
+        within("engine.idle_after_seconds", self.idle_after_seconds, 1..=86_400)?;
+        within("engine.grace_seconds", self.grace_seconds, 0..=3_600)
+    }
+}
+
+/// `[holds]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldsConfig {
+    pub seconds_default: u64,
+    pub seconds_max: u64,
+    pub extensions_max: u8,
+}
+
+impl HoldsConfig {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        within("holds.seconds_max", self.seconds_max, 1..=2_592_000)?;
+        within("holds.seconds_default", self.seconds_default, 1..=self.seconds_max)
+    }
+}
+
+/// Who may do what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// Everybody may do everything.
+    Open,
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    pub mode: AuthMode,
+    pub open_to_network: bool,
+}
+
+impl AuthConfig {
+    pub(super) fn check(&self, listen: SocketAddr) -> Result<(), ConfigError> {
+        let AuthMode::Open = self.mode;
+        if listen.ip().is_loopback() || self.open_to_network {
+            return Ok(());
+        }
+        Err(ConfigError::new(format!(
+            "auth.mode is \"open\" and server.listen is {listen}, which other machines can reach; \
+             listen on 127.0.0.1 or set auth.open_to_network = true"
+        )))
+    }
+}
+
+/// `[telemetry]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryConfig {
+    pub log: LogFormat,
+    pub level: String,
+}
+
+impl TelemetryConfig {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        logs::check_level(&self.level)
+            .map_err(|error| ConfigError::new(format!("telemetry.level: {error}")))
+    }
+}

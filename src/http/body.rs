@@ -1,0 +1,277 @@
+//! Body: reads a JSON body into a request type. On the hot path.
+//!
+//! A body that came with its head is read without a timer and without a copy. Only one that lets us
+//! wait gets a timer; one that is not there in time is answered 408. A body above the limit is
+//! answered 413; a moderate rest of it is read and thrown away first, because a peer that is cut off
+//! while it still sends may never see the answer.
+
+use super::Api;
+use super::fields::Object;
+use super::problem::{Code, FieldError, Problem};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+/// Most bytes of a too large body that are read to no end.
+const DISCARDED_MAX: usize = 4 * 1024 * 1024;
+
+/// Longest part of a reader's complaint that is passed on to the caller.
+const COMPLAINT_CHARS_MAX: usize = 200;
+
+/// The limits of a body.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimits {
+    pub bytes_max: usize,
+    pub timeout: Duration,
+}
+
+/// Extracts a JSON body, and the headers it came with (moved, not copied).
+#[derive(Debug)]
+pub struct Json<T> {
+    pub headers: HeaderMap,
+    pub value: T,
+}
+
+impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(body, api.body_limits).await?;
+        if bytes.is_empty() {
+            return Err(Problem::new(Code::InvalidRequest, "the body is missing"));
+        }
+        if !says_json(&parts.headers) {
+            let detail = "the Content-Type must be application/json";
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+        Ok(Self { headers: parts.headers, value: parse(&bytes)? })
+    }
+}
+
+/// Makes sure that there is no body, or that nothing hangs on it: answers to requests without one
+/// need their headers only.
+#[derive(Debug)]
+pub struct NoBody {
+    pub headers: HeaderMap,
+}
+
+impl FromRequest<Api> for NoBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        read(body, api.body_limits).await?;
+        Ok(Self { headers: parts.headers })
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let read = serde_json::from_slice::<Object<T>>(bytes).map(|object| object.0);
+    read.map_err(|error| {
+        let complaint = error.to_string();
+        // More digits than any number type has: out of range, not malformed.
+        if complaint.starts_with("number out of range") {
+            let field = field_before(bytes, &error);
+            let message = "is a number far too large".into();
+            return Problem::validation(vec![FieldError { field, message }]);
+        }
+        let short: String = complaint.chars().take(COMPLAINT_CHARS_MAX).collect();
+        Problem::new(Code::InvalidRequest, short)
+    })
+}
+
+/// Every field that holds a number, by its path.
+const NUMBERS: [&str; 7] =
+    ["productId", "quantity", "holdSeconds", "delta", "stock", "limitPerCustomer", "price.amount"];
+
+/// Which of them the reader was at: the last one that is written before the error.
+fn field_before(bytes: &[u8], error: &serde_json::Error) -> &'static str {
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
+    let seen = bytes.get(..before + error.column()).unwrap_or(bytes);
+    let text = String::from_utf8_lossy(seen);
+    let at = |path: &&str| text.rfind(&format!("\"{}\"", path.trim_start_matches("price.")));
+    NUMBERS.into_iter().filter(|path| at(path).is_some()).max_by_key(at).unwrap_or("body")
+}
+
+/// `application/json`, `application/json; charset=utf-8`, `application/merge-patch+json`.
+fn says_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return false };
+    if value.as_bytes() == b"application/json" {
+        return true;
+    }
+    let text = value.to_str().unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let subtype = essence.strip_prefix("application/").unwrap_or_default();
+    subtype == "json" || subtype.ends_with("+json")
+}
+
+/// Reads a whole body within its limits.
+async fn read(mut body: Body, limits: BodyLimits) -> Result<Bytes, Problem> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let announced = body.size_hint().lower();
+    let first = if announced > limits.bytes_max as u64 { None } else { at_hand(&mut body).await };
+    match first {
+        Some(frame) => {
+            let bytes = frame?;
+            if body.is_end_stream() && bytes.len() <= limits.bytes_max {
+                return Ok(bytes);
+            }
+            in_time(limits, collect(body, bytes, limits.bytes_max)).await
+        }
+        None => in_time(limits, collect(body, Bytes::new(), limits.bytes_max)).await,
+    }
+}
+
+type Chunk = Result<Bytes, Problem>;
+
+/// The first chunk if it is here already. A body that arrived together with its head is handed over
+/// one turn of the connection's task later at the most, so one turn is waited for, without a timer.
+async fn at_hand(body: &mut Body) -> Option<Chunk> {
+    let mut waited = false;
+    poll_fn(|context| match Pin::new(&mut *body).poll_frame(context) {
+        Poll::Ready(frame) => Poll::Ready(Some(chunk(frame))),
+        Poll::Pending if waited => Poll::Ready(None),
+        Poll::Pending => {
+            waited = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+async fn in_time(limits: BodyLimits, reading: impl Future<Output = Chunk>) -> Chunk {
+    tokio::time::timeout(limits.timeout, reading).await.unwrap_or_else(|_| {
+        Err(Problem::new(Code::RequestTimeout, "the body did not arrive in time"))
+    })
+}
+
+/// Reads the rest of a body, chunk by chunk.
+async fn collect(mut body: Body, first: Bytes, bytes_max: usize) -> Chunk {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > DISCARDED_MAX {
+        return Err(too_large(bytes_max));
+    }
+    let mut bytes = Vec::with_capacity((first.len() + announced).min(bytes_max));
+    bytes.extend_from_slice(&first);
+    let mut total = first.len();
+    while !body.is_end_stream() {
+        let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+        let ended = frame.is_none();
+        let next = chunk(frame)?;
+        total += next.len();
+        if total > DISCARDED_MAX {
+            return Err(too_large(bytes_max));
+        }
+        if total <= bytes_max {
+            bytes.extend_from_slice(&next);
+        }
+        if ended {
+            break;
+        }
+    }
+    if total > bytes_max { Err(too_large(bytes_max)) } else { Ok(bytes.into()) }
+}
+
+/// Data of a frame; trailers and the end carry none.
+fn chunk(frame: Option<Result<hyper::body::Frame<Bytes>, axum::Error>>) -> Chunk {
+    match frame {
+        None => Ok(Bytes::new()),
+        Some(Ok(frame)) => Ok(frame.into_data().unwrap_or_default()),
+        Some(Err(error)) => {
+            tracing::debug!(%error, "a body broke off");
+            Err(Problem::new(Code::InvalidRequest, "the body broke off before its end"))
+        }
+    }
+}
+
+fn too_large(bytes_max: usize) -> Problem {
+    Problem::new(Code::BodyTooLarge, format!("a body may have {bytes_max} bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::StreamExt;
+
+    const LIMITS: BodyLimits = BodyLimits { bytes_max: 8, timeout: Duration::from_secs(10) };
+
+    fn chunks(parts: &[&'static str]) -> Body {
+        let parts: Vec<_> = parts.iter().map(|part| Ok::<_, axum::Error>(*part)).collect();
+        Body::from_stream(futures::stream::iter(parts))
+    }
+
+    async fn status(body: Body) -> Result<Bytes, u16> {
+        read(body, LIMITS).await.map_err(|problem| problem.status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn bodies_are_read_up_to_the_limit() {
+        assert_eq!(status(Body::empty()).await, Ok(Bytes::new()));
+        assert_eq!(status(Body::from("12345678")).await, Ok("12345678".into()));
+        assert_eq!(status(Body::from("123456789")).await, Err(413));
+        assert_eq!(status(chunks(&["1234", "5678"])).await, Ok("12345678".into()));
+        assert_eq!(status(chunks(&["1234", "5678", "9"])).await, Err(413));
+        assert_eq!(status(chunks(&["123456789"])).await, Err(413));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_a_timeout() {
+        let never = futures::stream::pending::<Result<&str, axum::Error>>();
+        let slow = futures::stream::iter([Ok("1")]).chain(never);
+        assert_eq!(status(Body::from_stream(slow)).await, Err(408));
+    }
+
+    #[test]
+    fn json_has_several_names() {
+        for (value, expected) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/problem+json", true),
+            ("text/plain", false),
+            ("application/x-www-form-urlencoded", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, value.parse().expect("a header value"));
+            assert_eq!(says_json(&headers), expected, "{value}");
+        }
+    }
+
+    #[derive(Debug, Default, serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    #[allow(dead_code)]
+    struct Request {
+        product_id: Option<u64>,
+        quantity: Option<u64>,
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_400() {
+        let nested = "[".repeat(10_000);
+        let inside = format!("{{\"quantity\":{nested}");
+        let bodies = ["{", "nonsense", "", "[1, 1]", "null", "1", "\"a\"", &nested, &inside];
+        for json in bodies.map(str::as_bytes).into_iter().chain([&b"{\"\xff\": 1}"[..]]) {
+            let problem = parse::<Request>(json).expect_err("malformed");
+            assert_eq!(problem.code(), Code::InvalidRequest, "{:?}", String::from_utf8_lossy(json));
+        }
+    }
+
+    #[test]
+    fn a_number_beyond_all_types_is_out_of_range() {
+        let body = format!("{{\"productId\": 1,\n \"quantity\": {}}}", "9".repeat(400));
+        let problem = parse::<Request>(body.as_bytes()).expect_err("too large");
+        assert_eq!(problem.code(), Code::ValidationFailed);
+        let document = String::from_utf8_lossy(&problem.body()).into_owned();
+        assert!(document.contains(r#""field":"quantity""#), "{document}");
+    }
+}

@@ -1,0 +1,93 @@
+//! Measured: a handler with its numbers and its safety net.
+//!
+//! Wraps a handler directly instead of through middleware, so that a request costs two looks at the
+//! clock and one atomic addition, and no further allocation. A panic in the handler is answered 500
+//! and ends nothing but this request: a handler owns no state that it could leave half changed.
+
+use super::Api;
+use super::problem::{Code, Problem};
+use crate::clock;
+use crate::telemetry::metrics::RouteMetrics;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::response::{IntoResponse, Response};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// A handler whose answers are measured.
+#[derive(Debug, Clone)]
+pub struct Measured<H> {
+    handler: H,
+    route: Arc<RouteMetrics>,
+}
+
+/// Measures what `handler` answers as `route`.
+pub const fn measured<H>(route: Arc<RouteMetrics>, handler: H) -> Measured<H> {
+    Measured { handler, route }
+}
+
+impl<T, H> Handler<T, Api> for Measured<H>
+where
+    T: 'static,
+    H: Handler<T, Api>,
+    H::Future: Unpin,
+{
+    type Future = MeasuredFuture<H::Future>;
+
+    fn call(self, request: Request, api: Api) -> Self::Future {
+        let started = clock::instant();
+        MeasuredFuture { started, answer: self.handler.call(request, api), route: self.route }
+    }
+}
+
+/// The answer of a measured handler.
+#[derive(Debug)]
+pub struct MeasuredFuture<F> {
+    started: Instant,
+    answer: F,
+    route: Arc<RouteMetrics>,
+}
+
+impl<F: Future<Output = Response> + Unpin> Future for MeasuredFuture<F> {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
+        let answer = &mut self.answer;
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(answer).poll(context)));
+        let response = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(response)) => response,
+            // The panic hook has logged what happened and where.
+            Err(_) => {
+                self.route.panicked();
+                let detail = "the server failed; repeat it with the same Idempotency-Key only";
+                Problem::new(Code::Internal, detail).into_response()
+            }
+        };
+        self.route.answered(response.status().as_u16(), self.started.elapsed());
+        Poll::Ready(response)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Metrics;
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_and_nothing_else() {
+        let metrics = Metrics::new().expect("buckets");
+        let future = MeasuredFuture {
+            started: clock::instant(),
+            answer: Box::pin(async { panic!("a bug") }),
+            route: metrics.route("GET /"),
+        };
+        assert_eq!(future.await.status().as_u16(), 500);
+        let text = metrics.render();
+        assert!(text.contains(r#"lastunit_request_seconds_count{route="GET /",status="500"} 1"#));
+        assert!(text.contains("lastunit_handler_panics_total 1"));
+    }
+}

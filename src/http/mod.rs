@@ -1,0 +1,120 @@
+//! HTTP: requests become commands and queries, outcomes become documents.
+//!
+//! What it is for: `routes` is the list of everything that can be asked; each resource has a file
+//! with its request type, its document and its handlers; `problem` is the one place where a failure
+//! gets its status; `server` owns the sockets. A handler parses, calls one function and answers.
+//!
+//! Who owns it: handlers run on the workers of the HTTP runtime and own nothing; everything they
+//! share is in [`Api`]. They never touch a product's state, and never wait for anything but the
+//! engine's answer or a query.
+//!
+//! What happens on failure: a client that goes away drops its handler, so whatever was sent to the
+//! engine runs to its end without it. A panic in a handler is a 500 and nothing else.
+
+mod body;
+mod checks;
+mod docs;
+mod fields;
+mod health;
+mod idempotency;
+mod measured;
+mod numbers;
+mod openapi;
+pub mod order_ref;
+mod orders;
+mod params;
+pub mod problem;
+mod products;
+mod purchases;
+mod reservations;
+mod respond;
+mod routes;
+pub mod server;
+mod stock;
+mod time;
+mod waiting;
+
+pub use body::BodyLimits;
+pub use openapi::openapi;
+pub use routes::router;
+
+use crate::clock::Clock;
+use crate::config::{HoldsConfig, ServerConfig};
+use crate::engine::Engine;
+use crate::projection::{ProjectionProgress, Queries};
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::Results;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// How long a reservation may last.
+#[derive(Debug, Clone, Copy)]
+pub struct HoldLimits {
+    pub seconds_default: u64,
+    pub seconds_max: u64,
+    pub extensions_max: u8,
+}
+
+impl From<&HoldsConfig> for HoldLimits {
+    fn from(settings: &HoldsConfig) -> Self {
+        Self {
+            seconds_default: settings.seconds_default,
+            seconds_max: settings.seconds_max,
+            extensions_max: settings.extensions_max,
+        }
+    }
+}
+
+impl From<&ServerConfig> for BodyLimits {
+    fn from(settings: &ServerConfig) -> Self {
+        Self { bytes_max: settings.body_bytes_max, timeout: settings.body_timeout() }
+    }
+}
+
+/// What the handlers need, as the start of the server hands it over.
+#[derive(Clone)]
+pub struct ApiParts {
+    pub engine: Engine,
+    pub queries: Queries,
+    pub progress: ProjectionProgress,
+    pub clock: Clock,
+    pub metrics: Metrics,
+    pub holds: HoldLimits,
+    pub body_limits: BodyLimits,
+}
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct Api(Arc<Shared>);
+
+/// The inside of [`Api`].
+pub struct Shared {
+    parts: ApiParts,
+    purchase_results: Results,
+    reservation_results: Results,
+}
+
+impl Api {
+    #[must_use]
+    pub fn new(parts: ApiParts) -> Self {
+        let purchase_results = parts.metrics.purchases(&purchases::results("sold"));
+        let reservation_results = parts.metrics.reservations(&purchases::results("held"));
+        Self(Arc::new(Shared { parts, purchase_results, reservation_results }))
+    }
+}
+
+impl Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Deref for Shared {
+    type Target = ApiParts;
+
+    fn deref(&self) -> &ApiParts {
+        &self.parts
+    }
+}

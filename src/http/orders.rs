@@ -1,0 +1,233 @@
+//! Orders: what customers got. Read from the query tables.
+
+use super::Api;
+use super::checks::Checks;
+use super::openapi::{InputFailures, NotFound, QueryFailures};
+use super::order_ref::OrderRef;
+use super::params::{OrderPath, PageParams, Params};
+use super::problem::Problem;
+use super::respond::{self, MoneyDocument, Page};
+use super::time::Rfc3339;
+use super::waiting;
+use crate::domain::{Money, OrderId, Timestamp};
+use crate::projection::{OrderCursor, OrderRow};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long an order that was just answered is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One line of an order.
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OrderLine)]
+pub struct LineDocument {
+    product_id: u64,
+    quantity: u32,
+    unit_price: MoneyDocument,
+    total: MoneyDocument,
+}
+
+/// The line of an order that has only one, as the answer to the purchase showed it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OnlyLine {
+    product_id: u64,
+    quantity: u32,
+    unit_price: MoneyDocument,
+}
+
+/// An order.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Order, example = json!({
+    "orderId": "1-0190b6a0-7e50-7cc3-98c4-dc0c0c07398f", "customerId": "ann",
+    "status": "confirmed", "productId": 1, "quantity": 1,
+    "unitPrice": {"amount": 99_999, "currency": "USD"},
+    "total": {"amount": 99_999, "currency": "USD"},
+    "createdAt": "2026-01-31T09:00:00.000Z",
+    "lines": [{"productId": 1, "quantity": 1,
+        "unitPrice": {"amount": 99_999, "currency": "USD"},
+        "total": {"amount": 99_999, "currency": "USD"}}]
+}))]
+pub struct OrderDocument<'a> {
+    #[schema(value_type = String)]
+    order_id: OrderRef,
+    customer_id: &'a str,
+    /// `confirmed`.
+    status: &'static str,
+    #[serde(flatten)]
+    only_line: Option<OnlyLine>,
+    total: MoneyDocument,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Rfc3339,
+    lines: Vec<LineDocument>,
+}
+
+impl<'a> OrderDocument<'a> {
+    fn of_row(row: &'a OrderRow) -> Self {
+        let priced = |amount| Money { amount, currency: row.total.currency };
+        let lines: Vec<_> = row
+            .lines
+            .iter()
+            .map(|line| LineDocument {
+                product_id: line.product.get(),
+                quantity: line.quantity,
+                unit_price: priced(line.unit_price).into(),
+                total: priced(line.unit_price).times(line.quantity).into(),
+            })
+            .collect();
+        let only_line = match lines.as_slice() {
+            [LineDocument { product_id, quantity, unit_price, .. }] => Some(OnlyLine {
+                product_id: *product_id,
+                quantity: *quantity,
+                unit_price: *unit_price,
+            }),
+            _ => None,
+        };
+        Self {
+            order_id: OrderRef { product: row.product, order: row.order },
+            customer_id: row.customer.as_str(),
+            status: row.status.as_str(),
+            only_line,
+            total: row.total.into(),
+            created_at: Rfc3339(row.created_at),
+            lines,
+        }
+    }
+}
+
+/// Shows an order.
+#[utoipa::path(
+    get, path = "/api/v1/orders/{id}", tag = "orders", operation_id = "getOrder",
+    params(("id" = String, Path, description = "The order")),
+    responses(
+        (status = 200, description = "The order", body = OrderDocument),
+        NotFound, QueryFailures,
+    )
+)]
+pub async fn get(
+    State(api): State<Api>,
+    OrderPath(reference): OrderPath,
+) -> Result<Response, Problem> {
+    let row = waiting::find(&api, PATIENCE, || api.queries.order(reference.order)).await?;
+    // The id with another product in front of it is not the id of this order.
+    match row.filter(|row| row.product == reference.product) {
+        Some(row) => Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row))),
+        None => Err(Problem::unknown_order()),
+    }
+}
+
+/// Whose orders.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct OwnerParams {
+    /// The customer; `userId` is accepted as another name.
+    #[serde(alias = "userId")]
+    #[param(value_type = String, min_length = 1, max_length = 64, required)]
+    customer_id: Option<String>,
+}
+
+/// Lists a customer's orders, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/orders", tag = "orders", operation_id = "listOrders",
+    params(OwnerParams, PageParams),
+    responses(
+        (status = 200, description = "A page of orders", body = Page<OrderDocument>),
+        InputFailures, QueryFailures,
+    )
+)]
+pub async fn list(
+    State(api): State<Api>,
+    Params(owner): Params<OwnerParams>,
+    Params(page): Params<PageParams>,
+) -> Result<Response, Problem> {
+    let limit = page.limit()?;
+    let before = page.cursor(read_cursor)?;
+    let mut checks = Checks::default();
+    let Some(customer) = checks.customer(owner.customer_id.as_deref()) else {
+        return Err(checks.problem());
+    };
+    waiting::freshen(&api).await;
+    let found = api.queries.orders_of(&customer, before, limit).await;
+    let rows = found.map_err(|error| Problem::of_query(&error))?;
+    // A full page may be the last one; then the next is empty.
+    let next = rows.last().filter(|_| rows.len() == limit as usize);
+    let next_cursor = next.map(|row| write_cursor(row.cursor()));
+    let data = rows.iter().map(OrderDocument::of_row).collect();
+    Ok(respond::json(StatusCode::OK, &Page { data, next_cursor }))
+}
+
+/// A cursor is the time and the id of the last order seen; callers need not know.
+fn write_cursor(OrderCursor { created_at, order }: OrderCursor) -> String {
+    format!("{}-{}", created_at.as_millis(), uuid::Uuid::from_bytes(order.0).simple())
+}
+
+fn read_cursor(text: &str) -> Option<OrderCursor> {
+    let (millis, order) = text.split_once('-')?;
+    let created_at = Timestamp::from_millis(millis.parse().ok()?);
+    Some(OrderCursor {
+        created_at,
+        order: OrderId(uuid::Uuid::try_parse(order).ok()?.into_bytes()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Currency, CustomerId, ProductId};
+    use crate::projection::{OrderLine, OrderStatus};
+    use serde_json::json;
+
+    fn row(products: &[u64]) -> OrderRow {
+        let product = |id: &u64| ProductId::new(*id).expect("in range");
+        let line = |id| OrderLine { product: product(id), quantity: 2, unit_price: 50 };
+        let total = 100 * products.len() as u64;
+        OrderRow {
+            order: OrderId([7; 16]),
+            product: product(&products[0]),
+            customer: CustomerId::new("ann").expect("valid"),
+            status: OrderStatus::Confirmed,
+            total: Money { amount: total, currency: Currency::from_journal(*b"USD") },
+            created_at: Timestamp::default(),
+            lines: products.iter().map(line).collect(),
+        }
+    }
+
+    #[test]
+    fn an_order_of_one_line_shows_it_at_the_top_too() {
+        let row = row(&[3]);
+        let document = serde_json::to_value(OrderDocument::of_row(&row)).expect("JSON");
+        let usd = |amount: u64| json!({"amount": amount, "currency": "USD"});
+        let expected = json!({
+            "orderId": "3-07070707-0707-0707-0707-070707070707", "customerId": "ann",
+            "status": "confirmed", "productId": 3, "quantity": 2, "unitPrice": usd(50),
+            "total": usd(100), "createdAt": "1970-01-01T00:00:00.000Z",
+            "lines": [{"productId": 3, "quantity": 2, "unitPrice": usd(50), "total": usd(100)}]
+        });
+        assert_eq!(document, expected);
+    }
+
+    #[test]
+    fn cursors_read_back() {
+        let cursor = row(&[3]).cursor();
+        assert_eq!(read_cursor(&write_cursor(cursor)), Some(cursor));
+        for bad in ["", "7", "7-8", "x-07070707070707070707070707070707"] {
+            assert_eq!(read_cursor(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_order_of_several_lines_does_not() {
+        let row = row(&[3, 4]);
+        let document = serde_json::to_value(OrderDocument::of_row(&row)).expect("JSON");
+        assert_eq!(
+            (document.get("productId"), document["lines"].as_array().map(Vec::len)),
+            (None, Some(2))
+        );
+    }
+}

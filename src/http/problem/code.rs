@@ -1,0 +1,97 @@
+//! The closed list of ways a request can fail: status, stable code, title, and whether the same
+//! request may succeed later. Clients match on the code; it never changes.
+
+use axum::http::StatusCode;
+
+/// One row per failure that a caller can see.
+macro_rules! codes {
+    ($($name:ident $status:ident $code:literal $title:literal $retryable:literal)*) => {
+        /// What went wrong, as a stable name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $(
+            #[doc = $title]
+            $name,
+        )* }
+
+        impl Code {
+            /// All codes, in the order of their declaration.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The stable text clients match on.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
+
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status),* }
+            }
+
+            /// A short summary for people; the same for every occurrence.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),* }
+            }
+
+            /// Whether the same request may succeed later.
+            #[must_use]
+            pub const fn retryable(self) -> bool {
+                match self { $(Self::$name => $retryable),* }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidRequest BAD_REQUEST "invalid-request" "The request cannot be read" false
+    ValidationFailed UNPROCESSABLE_ENTITY "validation-failed" "A value is out of range" false
+    IdempotencyKeyReused UNPROCESSABLE_ENTITY "idempotency-key-reused" "The idempotency key belongs to another request" false
+    ProductNotFound NOT_FOUND "product-not-found" "No such product" false
+    ReservationNotFound NOT_FOUND "reservation-not-found" "No such reservation" false
+    OrderNotFound NOT_FOUND "order-not-found" "No such order" false
+    RouteNotFound NOT_FOUND "route-not-found" "No such route" false
+    MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed" "The route does not know this method" false
+    RequestTimeout REQUEST_TIMEOUT "request-timeout" "The request took too long to arrive" true
+    BodyTooLarge PAYLOAD_TOO_LARGE "body-too-large" "The body is too large" false
+    UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body is not JSON" false
+    ProductExists CONFLICT "product-exists" "The product is there already" false
+    SoldOut CONFLICT "sold-out" "Sold out" false
+    InsufficientStock CONFLICT "insufficient-stock" "Fewer units are left than asked for" false
+    CustomerLimitReached CONFLICT "customer-limit-reached" "The customer has what one customer may have" false
+    SaleNotOpen CONFLICT "sale-not-open" "The sale has not opened yet" true
+    SaleEnded CONFLICT "sale-ended" "The sale is over" false
+    ReservationExpired GONE "reservation-expired" "The reservation ran out" false
+    ReservationConfirmed CONFLICT "reservation-confirmed" "The reservation is confirmed already" false
+    ReservationReleased CONFLICT "reservation-released" "The reservation was released" false
+    ExtensionLimitReached CONFLICT "extension-limit-reached" "The reservation cannot be extended again" false
+    Internal INTERNAL_SERVER_ERROR "internal-error" "The server failed" false
+    Overloaded SERVICE_UNAVAILABLE "overloaded" "The server has more work than it takes" true
+    JournalUnavailable SERVICE_UNAVAILABLE "journal-unavailable" "The journal cannot be written" true
+    OutcomeUnknown SERVICE_UNAVAILABLE "outcome-unknown" "The outcome is not known" true
+    NotOwner SERVICE_UNAVAILABLE "not-owner" "This server does not decide" true
+    ProjectionBehind SERVICE_UNAVAILABLE "projection-behind" "The query tables are behind" true
+    DatabaseUnavailable SERVICE_UNAVAILABLE "database-unavailable" "The database cannot be reached" true
+    TooManyConnections SERVICE_UNAVAILABLE "too-many-connections" "The server has more connections than it takes" true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_in_order() {
+        for (index, code) in Code::ALL.iter().enumerate() {
+            assert_eq!(*code as usize, index);
+            let same = Code::ALL.iter().filter(|other| other.as_str() == code.as_str()).count();
+            assert_eq!(same, 1, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn every_503_may_be_repeated() {
+        for code in Code::ALL.iter().filter(|code| code.status().as_u16() == 503) {
+            assert!(code.retryable(), "{code:?}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Respond: documents as JSON answers, and the small documents that several resources share.
+
+use super::problem::{Code, Problem};
+use crate::domain::Money;
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Serialize, Serializer};
+
+/// Room for a document of one order; longer ones grow.
+const DOCUMENT_BYTES: usize = 320;
+
+/// Tells that an answer is the first answer again.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Writes a document.
+pub fn json<T: Serialize>(status: StatusCode, document: &T) -> Response {
+    let mut bytes = Vec::with_capacity(DOCUMENT_BYTES);
+    if let Err(error) = serde_json::to_writer(&mut bytes, document) {
+        tracing::error!(%error, "an answer could not be written");
+        return Problem::new(Code::Internal, "the answer could not be written").into_response();
+    }
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+/// Writes a document, marked where it is a replay.
+pub fn outcome<T: Serialize>(status: StatusCode, document: &T, replayed: bool) -> Response {
+    let mut response = json(status, document);
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// The engine answered something that does not belong to the question: a bug, not a refusal.
+#[must_use]
+pub fn unexpected(answer: &crate::domain::Answer) -> Problem {
+    tracing::error!(?answer, "the engine's answer does not belong to the request");
+    Problem::new(Code::Internal, "the server failed; the log says more")
+}
+
+/// An amount in minor units.
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
+#[schema(as = Money, example = json!({"amount": 99_999, "currency": "USD"}))]
+pub struct MoneyDocument {
+    /// Minor units (cents).
+    pub amount: u64,
+    /// Three capital letters of ISO 4217.
+    #[serde(serialize_with = "currency")]
+    #[schema(value_type = String)]
+    pub currency: crate::domain::Currency,
+}
+
+impl From<Money> for MoneyDocument {
+    fn from(money: Money) -> Self {
+        Self { amount: money.amount, currency: money.currency }
+    }
+}
+
+// serde hands fields over by reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn currency<S: Serializer>(
+    currency: &crate::domain::Currency,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(currency.as_str())
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T: utoipa::ToSchema> {
+    pub data: Vec<T>,
+    /// What to pass as `cursor` for the next page; `null` at the end.
+    pub next_cursor: Option<String>,
+}

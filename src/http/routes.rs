@@ -1,0 +1,59 @@
+//! Routes: everything that can be asked, on one screen.
+
+use super::measured::{Measured, measured};
+use super::problem::{Code, Problem};
+use super::{
+    Api, docs, health, numbers, openapi, orders, products, purchases, reservations, stock,
+};
+use axum::Router;
+use axum::http::Uri;
+use axum::routing::{delete, get, post};
+
+/// The routes of the API.
+#[rustfmt::skip] // one line for each route
+pub fn router(api: Api) -> Router {
+    let at = Measurer(api.clone());
+    Router::new()
+        .route("/api/v1/purchases", post(at.route("POST /api/v1/purchases", purchases::buy)))
+        .route("/api/v1/reservations", post(at.route("POST /api/v1/reservations", reservations::create)))
+        .route("/api/v1/reservations/{id}", get(at.route("GET /api/v1/reservations/{id}", reservations::get)))
+        .route("/api/v1/reservations/{id}", delete(at.route("DELETE /api/v1/reservations/{id}", reservations::release)))
+        .route("/api/v1/reservations/{id}/confirm", post(at.route("POST /api/v1/reservations/{id}/confirm", reservations::confirm)))
+        .route("/api/v1/reservations/{id}/extend", post(at.route("POST /api/v1/reservations/{id}/extend", reservations::extend)))
+        .route("/api/v1/orders", get(at.route("GET /api/v1/orders", orders::list)))
+        .route("/api/v1/orders/{id}", get(at.route("GET /api/v1/orders/{id}", orders::get)))
+        .route("/api/v1/products", get(at.route("GET /api/v1/products", products::list)))
+        .route("/api/v1/products", post(at.route("POST /api/v1/products", products::create)))
+        .route("/api/v1/products/{id}", get(at.route("GET /api/v1/products/{id}", products::get)))
+        .route("/api/v1/products/{id}/stock", get(at.route("GET /api/v1/products/{id}/stock", stock::get)))
+        .route("/api/v1/products/{id}/stock/adjustments", post(at.route("POST /api/v1/products/{id}/stock/adjustments", stock::adjust)))
+        .route("/health", get(at.route("GET /health", health::overall)))
+        .route("/health/live", get(at.route("GET /health/live", health::live)))
+        .route("/health/ready", get(at.route("GET /health/ready", health::ready)))
+        .route("/metrics", get(at.route("GET /metrics", numbers::metrics)))
+        .route("/openapi.json", get(at.route("GET /openapi.json", openapi::document)))
+        .route("/docs", get(at.route("GET /docs", docs::redirect)))
+        .route("/docs/", get(at.route("GET /docs", docs::index)))
+        .route("/docs/{*file}", get(at.route("GET /docs", docs::asset)))
+        .fallback(at.route("unknown route", unknown_route))
+        .method_not_allowed_fallback(at.route("unknown method", unknown_method))
+        .with_state(api)
+}
+
+/// Gives each handler its name in the metrics.
+struct Measurer(Api);
+
+impl Measurer {
+    fn route<H>(&self, name: &'static str, handler: H) -> Measured<H> {
+        measured(self.0.metrics.route(name), handler)
+    }
+}
+
+async fn unknown_route(uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(100).collect();
+    Problem::new(Code::RouteNotFound, format!("there is nothing at {path}"))
+}
+
+async fn unknown_method() -> Problem {
+    Problem::new(Code::MethodNotAllowed, "see the header Allow for the methods of this route")
+}

@@ -1,0 +1,393 @@
+//! Connection: one client's socket, from accept to close.
+//!
+//! States, by what the client owes us:
+//!
+//! ```text
+//!   new ──first byte──▶ head arriving ──head complete──▶ answering ──answer sent──▶ idle
+//!    │ header_timeout        │ header_timeout                ▲                       │ idle_timeout
+//!    ▼                       ▼                               └──── next head ◀───────┤
+//!   closed                 closed                                                  closed
+//! ```
+//!
+//! The times are kept by one slow tick per connection that looks at what has moved since the last
+//! one, not by a timer per request: hyper's, armed and disarmed for every head, took 4 to 9 % of the
+//! CPU time of a small request. A limit is therefore kept to the tick, a quarter of the header
+//! timeout. A client is cut off when it owes a head and has moved nothing that counts: answers sent
+//! and bytes written count, bytes received do not, so a head that drips in byte by byte is late too.
+
+use crate::clock;
+use crate::config::ServerConfig;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{Request, Response, header};
+use axum::routing::future::RouteFuture;
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use metrics::Counter;
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Sleep, sleep};
+use tower::Service;
+
+use super::Stage;
+
+/// Headers that hyper parses on the stack; another number costs an allocation per request.
+const HEADERS_ON_STACK: usize = 100;
+/// Bytes buffered for one connection, both ways.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// Ticks in one header timeout.
+const TICKS_PER_TIMEOUT: u32 = 4;
+
+/// How long a client may take, in ticks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timing {
+    tick: Duration,
+    head_ticks_max: u32,
+    idle_ticks_max: u32,
+}
+
+impl Timing {
+    pub(super) fn of(settings: &ServerConfig) -> Self {
+        let tick_ms = (settings.header_timeout_ms / u64::from(TICKS_PER_TIMEOUT)).max(1);
+        let idle = settings.idle_timeout_ms.div_ceil(tick_ms);
+        Self {
+            tick: Duration::from_millis(tick_ms),
+            head_ticks_max: TICKS_PER_TIMEOUT,
+            idle_ticks_max: u32::try_from(idle).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    router: Router,
+    http: http1::Builder,
+    timing: Timing,
+    stage: watch::Receiver<Stage>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        router: Router,
+        timing: Timing,
+        settings: &ServerConfig,
+        stage: watch::Receiver<Stage>,
+    ) -> Self {
+        let mut http = http1::Builder::new();
+        // A client that has said all it wants to say still waits for its answer.
+        http.half_close(true)
+            .header_read_timeout(None)
+            .max_header_size(settings.header_bytes_max)
+            .max_buf_size(BUFFER_BYTES.max(settings.header_bytes_max));
+        if settings.headers_max != HEADERS_ON_STACK {
+            http.max_headers(settings.headers_max);
+        }
+        Self { router, http, timing, stage }
+    }
+}
+
+/// The future that serves one connection; it ends when the connection is closed.
+pub(super) struct Connection {
+    http: http1::UpgradeableConnection<TokioIo<Watched>, Dispatch>,
+    progress: Arc<Progress>,
+    timing: Timing,
+    tick: Pin<Box<Sleep>>,
+    seen: Seen,
+    stage: watch::Receiver<Stage>,
+    draining: Pin<Box<dyn Future<Output = ()> + Send>>,
+    is_draining: bool,
+    is_registered: bool,
+    timed_out: Counter,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream, shared: Arc<Shared>, timed_out: Counter) -> Self {
+        let progress = Arc::new(Progress::default());
+        let io = TokioIo::new(Watched { stream, progress: progress.clone() });
+        let dispatch = Dispatch { router: shared.router.clone(), progress: progress.clone() };
+        Self {
+            http: shared.http.serve_connection(io, dispatch).with_upgrades(),
+            progress,
+            timing: shared.timing,
+            tick: Box::pin(sleep(shared.timing.tick)),
+            seen: Seen::default(),
+            stage: shared.stage.clone(),
+            draining: reaches(shared.stage.clone(), Stage::Draining),
+            is_draining: false,
+            is_registered: false,
+            timed_out,
+        }
+    }
+
+    /// Follows the stage of the server; ready when the connection is to be dropped.
+    fn poll_stage(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        // The task's waker stays the same, so one registration lasts until the stage changes.
+        if self.is_registered && !self.is_draining && !self.stage.has_changed().unwrap_or(true) {
+            return Poll::Pending;
+        }
+        self.is_registered = true;
+        while self.draining.as_mut().poll(context).is_ready() {
+            if self.is_draining {
+                return Poll::Ready(());
+            }
+            self.is_draining = true;
+            self.draining = reaches(self.stage.clone(), Stage::Ended);
+            Pin::new(&mut self.http).graceful_shutdown();
+        }
+        Poll::Pending
+    }
+
+    /// Looks at what has moved at each tick; ready when the client took too long.
+    fn poll_ticks(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.tick.as_mut().poll(context).is_ready() {
+            if self.seen.is_over(&self.progress, self.timing) {
+                return Poll::Ready(());
+            }
+            let next = clock::moment() + self.timing.tick;
+            self.tick.as_mut().reset(next);
+        }
+        Poll::Pending
+    }
+}
+
+fn reaches(
+    mut stage: watch::Receiver<Stage>,
+    wanted: Stage,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        // A server that is gone has ended.
+        let _ = stage.wait_for(|stage| *stage >= wanted).await;
+    })
+}
+
+impl Future for Connection {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.poll_stage(context).is_ready() {
+            return Poll::Ready(());
+        }
+        if let Poll::Ready(ended) = Pin::new(&mut self.http).poll(context) {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection broke");
+            }
+            return Poll::Ready(());
+        }
+        if self.poll_ticks(context).is_ready() {
+            self.timed_out.increment(1);
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+/// What has moved on a connection. One task writes all of it; atomic only to be shared inside it.
+#[derive(Debug, Default)]
+struct Progress {
+    answering: AtomicBool,
+    answered: AtomicU64,
+    /// Bytes that came since the last answer: a head that is on its way.
+    head_bytes: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Progress {
+    fn begin(&self) {
+        self.answering.store(true, Ordering::Relaxed);
+    }
+
+    fn finish(&self) {
+        self.answering.store(false, Ordering::Relaxed);
+        self.head_bytes.store(0, Ordering::Relaxed);
+        add(&self.answered, 1);
+    }
+}
+
+/// Adds without a locked instruction: there is only one writer.
+fn add(count: &AtomicU64, more: u64) {
+    count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+}
+
+/// What the last tick saw.
+#[derive(Debug, Default)]
+struct Seen {
+    answered: u64,
+    written: u64,
+    idle_ticks: u32,
+}
+
+impl Seen {
+    /// Takes the next look; true when the client took too long.
+    fn is_over(&mut self, progress: &Progress, timing: Timing) -> bool {
+        let answered = progress.answered.load(Ordering::Relaxed);
+        let written = progress.written.load(Ordering::Relaxed);
+        let moved = (answered, written) != (self.answered, self.written);
+        (self.answered, self.written) = (answered, written);
+        if moved || progress.answering.load(Ordering::Relaxed) {
+            self.idle_ticks = 0;
+            return false;
+        }
+        self.idle_ticks += 1;
+        let owes_a_head = answered == 0 || progress.head_bytes.load(Ordering::Relaxed) > 0;
+        let ticks_max = if owes_a_head { timing.head_ticks_max } else { timing.idle_ticks_max };
+        self.idle_ticks >= ticks_max
+    }
+}
+
+/// A socket that notes what moves.
+#[derive(Debug)]
+struct Watched {
+    stream: TcpStream,
+    progress: Arc<Progress>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let read = buffer.filled().len() - before;
+        if read > 0 {
+            add(&self.progress.head_bytes, read as u64);
+        }
+        polled
+    }
+}
+
+impl Watched {
+    fn wrote(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(written)) = polled {
+            add(&self.progress.written, written as u64);
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.wrote(polled)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.wrote(polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// Hands requests to the routes.
+#[derive(Debug)]
+struct Dispatch {
+    router: Router,
+    progress: Arc<Progress>,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Dispatch {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, request: Request<Incoming>) -> Answer {
+        self.progress.begin();
+        let request = ask_for_body(request);
+        Answer { route: self.router.clone().call(request), progress: self.progress.clone() }
+    }
+}
+
+/// Asks for a body before the handler does. hyper reads one only when it is wanted; asked for here,
+/// a body that came with its head is there when the handler runs for the first time, which saves a
+/// turn of the task for almost every request. A client that waits for `100 Continue` is not asked,
+/// for the handler may not want its body.
+fn ask_for_body(request: Request<Incoming>) -> Request<Body> {
+    if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
+        return request.map(Body::new);
+    }
+    request.map(|mut incoming| {
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(&mut incoming).poll_frame(&mut context) {
+            Poll::Pending => Body::new(incoming),
+            Poll::Ready(None) => Body::empty(),
+            Poll::Ready(first) => Body::new(Begun { first, rest: incoming }),
+        }
+    })
+}
+
+/// A body of which one frame was taken.
+struct Begun {
+    first: Option<Result<Frame<Bytes>, hyper::Error>>,
+    rest: Incoming,
+}
+
+impl hyper::body::Body for Begun {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(first)),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.first.is_some() { SizeHint::default() } else { self.rest.size_hint() }
+    }
+}
+
+/// An answer on its way.
+struct Answer {
+    route: RouteFuture<Infallible>,
+    progress: Arc<Progress>,
+}
+
+impl Future for Answer {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = Pin::new(&mut self.route).poll(context);
+        if polled.is_ready() {
+            self.progress.finish();
+        }
+        polled
+    }
+}

@@ -1,0 +1,387 @@
+//! Changes: what a run of facts means for the tables. Pure: rows in, facts in, rows out.
+//!
+//! [`needs`] names the rows that the facts build on, the database reads them, [`fold`] makes the
+//! changes. Stock, reservations and products come out as whole rows, customers' totals as
+//! differences, orders as new rows; each table is then written by a statement or two, however many
+//! facts there were.
+//!
+//! What must never happen: a guess. A fact that does not fit the rows (a gap in a product's
+//! revisions, the end of a hold that is not there) is [`Damage`], and the projection stops.
+
+use super::rows::{ReservationRow, ReservationStatus};
+use crate::domain::{
+    CatalogEntry, Currency, CustomerId, Event, HoldEnd, Money, Offer, OrderId, ProductId, Stock,
+    Timestamp,
+};
+use crate::journal::Section;
+use std::collections::{HashMap, HashSet};
+
+/// The journal and the rows contradict each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("product {product}, revision {revision}: {detail}")]
+pub(super) struct Damage {
+    pub product: ProductId,
+    pub revision: u64,
+    pub detail: String,
+}
+
+/// Keys of the rows that must be read before folding.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    pub products: Vec<ProductId>,
+    /// Orders whose hold began before these facts.
+    pub holds: Vec<OrderId>,
+}
+
+/// A product as its rows have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PriorProduct {
+    pub currency: Currency,
+    pub stock: Stock,
+    pub revision: u64,
+}
+
+/// Rows as they are before the facts.
+#[derive(Debug, Default)]
+pub(super) struct Prior {
+    pub products: HashMap<ProductId, PriorProduct>,
+    pub holds: HashMap<(OrderId, ProductId), ReservationRow>,
+}
+
+/// A new product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NewProduct {
+    pub product: ProductId,
+    pub entry: CatalogEntry,
+    pub offer: Offer,
+    pub created_at: Timestamp,
+}
+
+/// One sold line, with what its order needs to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sale {
+    pub order: OrderId,
+    pub product: ProductId,
+    pub customer: CustomerId,
+    pub quantity: u32,
+    pub unit_price: u64,
+    pub total: Money,
+    pub at: Timestamp,
+}
+
+/// Units that one customer gained or lost of one product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TotalDelta {
+    pub customer: CustomerId,
+    pub product: ProductId,
+    pub sold: i64,
+    pub held: i64,
+}
+
+/// Everything one round writes, sorted by the keys of the tables.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    pub products: Vec<NewProduct>,
+    /// Whole rows of every product that was touched.
+    pub stock: Vec<(ProductId, Stock, u64)>,
+    /// Sold at once: always a new order of one line.
+    pub purchases: Vec<Sale>,
+    /// Sold from a hold: a line of an order that may have other lines, written now or before.
+    pub confirmed: Vec<Sale>,
+    /// Whole rows.
+    pub reservations: Vec<ReservationRow>,
+    /// Differences that may make a new row: nothing in them is negative.
+    pub gains: Vec<TotalDelta>,
+    /// Differences to a row that must be there already.
+    pub moves: Vec<TotalDelta>,
+}
+
+/// Which rows these facts build on.
+pub(super) fn needs(sections: &[Section]) -> Needs {
+    let mut products = HashSet::new();
+    let mut begun = HashSet::new();
+    let mut holds = HashSet::new();
+    for section in sections {
+        products.insert(section.product);
+        for event in &section.events {
+            match event {
+                Event::Held { order, .. } => {
+                    begun.insert((*order, section.product));
+                }
+                Event::Extended { order, .. } | Event::Ended { order, .. } => {
+                    if !begun.contains(&(*order, section.product)) {
+                        holds.insert(*order);
+                    }
+                }
+                Event::Created { .. } | Event::Purchased { .. } | Event::Adjusted { .. } => {}
+            }
+        }
+    }
+    let mut needs =
+        Needs { products: products.into_iter().collect(), holds: holds.into_iter().collect() };
+    needs.products.sort_unstable();
+    needs.holds.sort_unstable();
+    needs
+}
+
+/// Turns facts into changes of rows. The sections of one product must be in its order.
+pub(super) fn fold(sections: Vec<Section>, prior: Prior) -> Result<Changes, Damage> {
+    let mut folding = Folding {
+        products: prior.products,
+        holds: prior.holds,
+        changed: HashSet::new(),
+        touched: HashSet::new(),
+        totals: Vec::new(),
+        changes: Changes::default(),
+    };
+    for section in sections {
+        folding.section(section)?;
+    }
+    Ok(folding.finish())
+}
+
+struct Folding {
+    products: HashMap<ProductId, PriorProduct>,
+    holds: HashMap<(OrderId, ProductId), ReservationRow>,
+    /// Holds to write.
+    changed: HashSet<(OrderId, ProductId)>,
+    touched: HashSet<ProductId>,
+    /// In order of the facts; one customer may come often.
+    totals: Vec<TotalDelta>,
+    changes: Changes,
+}
+
+impl Folding {
+    fn section(&mut self, section: Section) -> Result<(), Damage> {
+        let Section { product, first_revision, at, events } = section;
+        let mut state = match (self.products.get(&product), events.first()) {
+            (Some(prior), _) => *prior,
+            (None, Some(Event::Created { offer, .. })) => PriorProduct {
+                currency: offer.price.currency,
+                stock: Stock::default(),
+                revision: 0,
+            },
+            (None, _) => {
+                let detail = "a fact about a product that was never created".to_owned();
+                return Err(Damage { product, revision: first_revision, detail });
+            }
+        };
+        for (event, revision) in events.into_iter().zip(first_revision..) {
+            let fact = Fact { product, at, currency: state.currency };
+            let result = if revision == state.revision + 1 {
+                self.event(event, fact, state.stock)
+            } else {
+                Err(format!("revision {} should come next", state.revision + 1))
+            };
+            state.stock = result.map_err(|detail| Damage { product, revision, detail })?;
+            state.revision = revision;
+        }
+        self.touched.insert(product);
+        self.products.insert(product, state);
+        Ok(())
+    }
+
+    /// Takes one fact and says what the stock is after it.
+    fn event(&mut self, event: Event, fact: Fact, stock: Stock) -> Result<Stock, String> {
+        match event {
+            Event::Created { offer, units, entry } => {
+                if stock != Stock::default() {
+                    return Err("created for a second time".to_owned());
+                }
+                let Fact { product, at: created_at, .. } = fact;
+                let product = NewProduct { product, entry: *entry, offer, created_at };
+                self.changes.products.push(product);
+                Ok(Stock { available: units, stocked: units, ..stock })
+            }
+            Event::Purchased { order, customer, quantity, unit_price, .. } => {
+                let quantity = quantity.get();
+                self.total(customer.clone(), fact, i64::from(quantity), 0);
+                let sale = fact.sale(order, customer, quantity, unit_price)?;
+                self.changes.purchases.push(sale);
+                moved(stock, Place::Available, Place::Sold, quantity)
+            }
+            Event::Held { order, customer, quantity, unit_price, expires_at, .. } => {
+                let Fact { product, at: created_at, currency } = fact;
+                let quantity = quantity.get();
+                self.total(customer.clone(), fact, 0, i64::from(quantity));
+                let hold = ReservationRow {
+                    order,
+                    product,
+                    customer,
+                    quantity,
+                    unit_price: Money { amount: unit_price, currency },
+                    status: ReservationStatus::Held,
+                    created_at,
+                    expires_at,
+                    ended_at: None,
+                };
+                self.changed.insert((order, product));
+                if self.holds.insert((order, product), hold).is_some() {
+                    return Err("a hold that is there already".to_owned());
+                }
+                moved(stock, Place::Available, Place::Held, quantity)
+            }
+            Event::Extended { order, expires_at, .. } => {
+                self.active_hold(order, fact.product)?.expires_at = expires_at;
+                Ok(stock)
+            }
+            Event::Ended { order, end, .. } => self.end(order, end, fact, stock),
+            // The rules hold the bounds; a fact beyond them changes nothing there either.
+            Event::Adjusted { delta, .. } => Ok(stock.adjusted(delta).unwrap_or(stock)),
+        }
+    }
+
+    fn end(
+        &mut self,
+        order: OrderId,
+        end: HoldEnd,
+        fact: Fact,
+        stock: Stock,
+    ) -> Result<Stock, String> {
+        let hold = self.active_hold(order, fact.product)?;
+        hold.status = ReservationStatus::Ended(end);
+        hold.ended_at = Some(fact.at);
+        let (customer, quantity, price) = (hold.customer.clone(), hold.quantity, hold.unit_price);
+        let units = i64::from(quantity);
+        if end == HoldEnd::Confirmed {
+            self.total(customer.clone(), fact, units, -units);
+            let sale = fact.sale(order, customer, quantity, price.amount)?;
+            self.changes.confirmed.push(sale);
+            return moved(stock, Place::Held, Place::Sold, quantity);
+        }
+        self.total(customer, fact, 0, -units);
+        moved(stock, Place::Held, Place::Available, quantity)
+    }
+
+    fn active_hold(
+        &mut self,
+        order: OrderId,
+        product: ProductId,
+    ) -> Result<&mut ReservationRow, String> {
+        match self.holds.get_mut(&(order, product)) {
+            None => Err("a fact about a hold that was never there".to_owned()),
+            Some(hold) if hold.status != ReservationStatus::Held => {
+                Err(format!("a fact about a hold that is {} already", hold.status.as_str()))
+            }
+            Some(hold) => {
+                self.changed.insert((order, product));
+                Ok(hold)
+            }
+        }
+    }
+
+    fn total(&mut self, customer: CustomerId, fact: Fact, sold: i64, held: i64) {
+        self.totals.push(TotalDelta { customer, product: fact.product, sold, held });
+    }
+
+    /// Sorts everything by key: neighbours in a table are written one after the other, which spares
+    /// the database most of its page reads and writes.
+    fn finish(self) -> Changes {
+        let Self { products, mut holds, changed, touched, totals, mut changes } = self;
+        changes.products.sort_unstable_by_key(|product| product.product);
+        changes.stock = touched
+            .into_iter()
+            .filter_map(|product| products.get(&product).map(|row| (product, row)))
+            .map(|(product, row)| (product, row.stock, row.revision))
+            .collect();
+        changes.stock.sort_unstable_by_key(|(product, ..)| *product);
+        changes.purchases.sort_unstable_by_key(|sale| sale.order);
+        changes.confirmed.sort_unstable_by_key(|sale| (sale.order, sale.product));
+        changes.reservations = changed.iter().filter_map(|key| holds.remove(key)).collect();
+        changes.reservations.sort_unstable_by_key(|hold| (hold.order, hold.product));
+        (changes.gains, changes.moves) = summed(totals)
+            .into_iter()
+            .filter(|delta| delta.sold != 0 || delta.held != 0)
+            .partition(|delta| delta.sold >= 0 && delta.held >= 0);
+        changes
+    }
+}
+
+/// What all changes of one fact share.
+#[derive(Clone, Copy)]
+struct Fact {
+    product: ProductId,
+    at: Timestamp,
+    currency: Currency,
+}
+
+impl Fact {
+    fn sale(
+        self,
+        order: OrderId,
+        customer: CustomerId,
+        quantity: u32,
+        unit_price: u64,
+    ) -> Result<Sale, String> {
+        let Self { product, at, currency } = self;
+        let Some(amount) = unit_price.checked_mul(u64::from(quantity)) else {
+            return Err(format!("{quantity} times the price {unit_price} is too much"));
+        };
+        let total = Money { amount, currency };
+        Ok(Sale { order, product, customer, quantity, unit_price, total, at })
+    }
+}
+
+/// One delta per customer and product, sorted by both.
+fn summed(mut totals: Vec<TotalDelta>) -> Vec<TotalDelta> {
+    totals.sort_unstable_by(|one, other| {
+        one.customer.cmp(&other.customer).then(one.product.cmp(&other.product))
+    });
+    totals.dedup_by(|later, first| {
+        let same = later.product == first.product && later.customer == first.customer;
+        if same {
+            first.sold += later.sold;
+            first.held += later.held;
+        }
+        same
+    });
+    totals
+}
+
+/// Where a unit can be.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Available,
+    Held,
+    Sold,
+}
+
+/// The stock with some units elsewhere.
+fn moved(mut stock: Stock, from: Place, to: Place, quantity: u32) -> Result<Stock, String> {
+    let units = u64::from(quantity);
+    let source = place(&mut stock, from);
+    let Some(rest) = source.checked_sub(units) else {
+        return Err(format!("{units} units leave {from:?}, where only {source} are"));
+    };
+    *source = rest;
+    *place(&mut stock, to) += units;
+    Ok(stock)
+}
+
+const fn place(stock: &mut Stock, place: Place) -> &mut u64 {
+    match place {
+        Place::Available => &mut stock.available,
+        Place::Held => &mut stock.held,
+        Place::Sold => &mut stock.sold,
+    }
+}
+
+/// The lines of confirmed holds as orders: lines of one order become one row, led by the smallest
+/// product. The input is sorted by order and product.
+pub(super) fn merged_orders(confirmed: &[Sale]) -> Vec<Sale> {
+    let mut orders: Vec<Sale> = Vec::with_capacity(confirmed.len());
+    for sale in confirmed {
+        match orders.last_mut() {
+            Some(order) if order.order == sale.order => {
+                order.total.amount = order.total.amount.saturating_add(sale.total.amount);
+                order.at = order.at.min(sale.at);
+            }
+            _ => orders.push(sale.clone()),
+        }
+    }
+    orders
+}
+
+#[cfg(test)]
+#[path = "changes_tests.rs"]
+mod tests;

@@ -1,0 +1,252 @@
+//! Columns to domain types and back: what both databases share. A value that no lastunit writes is
+//! an error, never a guess.
+
+use super::changes::PriorProduct;
+use super::rows::{
+    Cursor, OrderLine, OrderRow, OrderStatus, ProductRow, ProductTotals, ReservationRow,
+    ReservationStatus, Totals,
+};
+use crate::domain::{
+    CatalogEntry, Currency, CustomerId, Money, Offer, OrderId, Owned, ProductId, Stock, Timestamp,
+};
+use crate::journal::{Digest, PartitionId, Seq};
+
+/// A column holds what this program never writes.
+#[derive(Debug, thiserror::Error)]
+#[error("column {0} holds an impossible value")]
+pub(super) struct BadColumn(pub &'static str);
+
+impl From<BadColumn> for sqlx::Error {
+    fn from(bad: BadColumn) -> Self {
+        Self::Decode(Box::new(bad))
+    }
+}
+
+// product_id, name, sku, description, category, price_amount, currency, limit_per_customer,
+// opens_at, closes_at, created_at, available, held, sold, stocked, revision
+pub(super) type ProductColumns = (
+    i64,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    i64,
+    String,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+);
+
+// order_id, product_id, customer_id, status, total_amount, currency, created_at, line's product_id,
+// quantity, unit_price
+pub(super) type OrderColumns<Id> = (Id, i64, String, String, i64, String, i64, i64, i64, i64);
+
+// order_id, product_id, customer_id, quantity, unit_price, currency, status, created_at,
+// expires_at, ended_at
+pub(super) type ReservationColumns<Id> =
+    (Id, i64, String, i64, i64, String, String, i64, i64, Option<i64>);
+
+// partition, seq, digest
+pub(super) type CursorColumns = (i64, i64, Vec<u8>);
+
+// product_id, currency, available, held, sold, stocked, revision
+pub(super) type PriorColumns = (i64, String, i64, i64, i64, i64, i64);
+
+// product_id, available, held, sold, stocked, revision, lines, their units, active reservations,
+// their units, units sold to customers, units held for them
+pub(super) type TotalsColumns = (i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64);
+
+/// A count for a column. Every count, time and amount that the rules allow fits.
+pub(super) fn to_column(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A time for a column.
+pub(super) fn time_to_column(time: Timestamp) -> i64 {
+    to_column(time.as_millis())
+}
+
+pub(super) fn count(column: i64, name: &'static str) -> Result<u64, BadColumn> {
+    u64::try_from(column).map_err(|_| BadColumn(name))
+}
+
+fn quantity(column: i64) -> Result<u32, BadColumn> {
+    u32::try_from(column).map_err(|_| BadColumn("quantity"))
+}
+
+fn time(column: i64, name: &'static str) -> Result<Timestamp, BadColumn> {
+    count(column, name).map(Timestamp::from_millis)
+}
+
+fn product_id(column: i64) -> Result<ProductId, BadColumn> {
+    let id = count(column, "product_id")?;
+    ProductId::new(id).map_err(|_| BadColumn("product_id"))
+}
+
+fn currency(column: &str) -> Result<Currency, BadColumn> {
+    Currency::new(column).ok_or(BadColumn("currency"))
+}
+
+fn money(amount: i64, code: &str) -> Result<Money, BadColumn> {
+    Ok(Money { amount: count(amount, "amount")?, currency: currency(code)? })
+}
+
+fn stock(available: i64, held: i64, sold: i64, stocked: i64) -> Result<Stock, BadColumn> {
+    Ok(Stock {
+        available: count(available, "available")?,
+        held: count(held, "held")?,
+        sold: count(sold, "sold")?,
+        stocked: count(stocked, "stocked")?,
+    })
+}
+
+/// How a database keeps an order id: SQLite as 16 bytes, Postgres as a UUID.
+pub(super) trait OrderIdColumn {
+    fn order_id(&self) -> Result<OrderId, BadColumn>;
+}
+
+impl OrderIdColumn for Vec<u8> {
+    fn order_id(&self) -> Result<OrderId, BadColumn> {
+        self.as_slice().try_into().map(OrderId).map_err(|_| BadColumn("order_id"))
+    }
+}
+
+impl OrderIdColumn for uuid::Uuid {
+    fn order_id(&self) -> Result<OrderId, BadColumn> {
+        Ok(OrderId(self.into_bytes()))
+    }
+}
+
+pub(super) fn product(columns: ProductColumns) -> Result<ProductRow, BadColumn> {
+    let (id, name, sku, description, category, amount, code, ..) = columns;
+    let (.., limit, opens_at, closes_at, created_at, _, _, _, _, _) = columns;
+    let (.., available, held, sold, stocked, revision) = columns;
+    let offer = Offer {
+        price: money(amount, &code)?,
+        limit_per_customer: limit.map(quantity).transpose()?,
+        opens_at: opens_at.map(|at| time(at, "opens_at")).transpose()?,
+        closes_at: closes_at.map(|at| time(at, "closes_at")).transpose()?,
+    };
+    Ok(ProductRow {
+        product: product_id(id)?,
+        entry: CatalogEntry { name, sku, description, category },
+        offer,
+        created_at: time(created_at, "created_at")?,
+        stock: stock(available, held, sold, stocked)?,
+        revision: count(revision, "revision")?,
+    })
+}
+
+pub(super) fn prior(columns: &PriorColumns) -> Result<(ProductId, PriorProduct), BadColumn> {
+    let (id, code, available, held, sold, stocked, revision) = columns;
+    let prior = PriorProduct {
+        currency: currency(code)?,
+        stock: stock(*available, *held, *sold, *stocked)?,
+        revision: count(*revision, "revision")?,
+    };
+    Ok((product_id(*id)?, prior))
+}
+
+/// Rows of orders joined with their lines, the lines of an order next to each other.
+pub(super) fn orders<Id: OrderIdColumn>(
+    rows: Vec<OrderColumns<Id>>,
+) -> Result<Vec<OrderRow>, BadColumn> {
+    let mut orders: Vec<OrderRow> = Vec::new();
+    for columns in rows {
+        let (order, id, customer, status, amount, code, created_at, ..) = columns;
+        let (.., line_id, units, unit_price) = columns;
+        let order = order.order_id()?;
+        let line = OrderLine {
+            product: product_id(line_id)?,
+            quantity: quantity(units)?,
+            unit_price: count(unit_price, "unit_price")?,
+        };
+        match orders.last_mut().filter(|last| last.order == order) {
+            Some(last) => last.lines.push(line),
+            None => orders.push(OrderRow {
+                order,
+                product: product_id(id)?,
+                customer: CustomerId::from_journal(&customer),
+                status: OrderStatus::parse(&status).ok_or(BadColumn("status"))?,
+                total: money(amount, &code)?,
+                created_at: time(created_at, "created_at")?,
+                lines: vec![line],
+            }),
+        }
+    }
+    Ok(orders)
+}
+
+pub(super) fn reservation<Id: OrderIdColumn>(
+    columns: &ReservationColumns<Id>,
+) -> Result<ReservationRow, BadColumn> {
+    let (order, id, customer, units, amount, code, status, ..) = columns;
+    let (.., created_at, expires_at, ended_at) = columns;
+    Ok(ReservationRow {
+        order: order.order_id()?,
+        product: product_id(*id)?,
+        customer: CustomerId::from_journal(customer),
+        quantity: quantity(*units)?,
+        unit_price: money(*amount, code)?,
+        status: ReservationStatus::parse(status).ok_or(BadColumn("status"))?,
+        created_at: time(*created_at, "created_at")?,
+        expires_at: time(*expires_at, "expires_at")?,
+        ended_at: ended_at.map(|at| time(at, "ended_at")).transpose()?,
+    })
+}
+
+pub(super) fn cursors(rows: &[CursorColumns]) -> Result<Vec<Cursor>, BadColumn> {
+    rows.iter().map(cursor).collect()
+}
+
+fn cursor((partition, seq, digest): &CursorColumns) -> Result<Cursor, BadColumn> {
+    Ok(Cursor {
+        partition: u16::try_from(*partition)
+            .map(PartitionId)
+            .map_err(|_| BadColumn("partition"))?,
+        seq: Seq(count(*seq, "seq")?),
+        digest: Digest::from_column(digest).ok_or(BadColumn("digest"))?,
+    })
+}
+
+/// sold, held
+pub(super) fn owned((sold, held): (i64, i64)) -> Result<Owned, BadColumn> {
+    Ok(Owned { sold: quantity(sold)?, held: quantity(held)? })
+}
+
+/// Orders come as their number, the sum of their millions and the sum of the rests.
+pub(super) fn totals(
+    cursors: &[CursorColumns],
+    (orders, millions, rests): (i64, i64, i64),
+    products: Vec<TotalsColumns>,
+) -> Result<Totals, BadColumn> {
+    let millions = u128::from(count(millions, "total_amount")?);
+    Ok(Totals {
+        cursors: self::cursors(cursors)?,
+        orders: count(orders, "orders")?,
+        amount: millions * 1_000_000 + u128::from(count(rests, "total_amount")?),
+        products: products.into_iter().map(product_totals).collect::<Result<_, _>>()?,
+    })
+}
+
+fn product_totals(columns: TotalsColumns) -> Result<ProductTotals, BadColumn> {
+    let (id, available, held, sold, stocked, revision, ..) = columns;
+    let (.., lines, line_units, holds, hold_units, customers_sold, customers_held) = columns;
+    Ok(ProductTotals {
+        product: product_id(id)?,
+        stock: stock(available, held, sold, stocked)?,
+        revision: count(revision, "revision")?,
+        lines: count(lines, "lines")?,
+        line_units: count(line_units, "quantity")?,
+        reservations: count(holds, "reservations")?,
+        reserved_units: count(hold_units, "quantity")?,
+        customers_sold: count(customers_sold, "sold")?,
+        customers_held: count(customers_held, "held")?,
+    })
+}

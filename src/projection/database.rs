@@ -1,0 +1,275 @@
+//! The database behind `database.url`: opening, migrating, and what can be wrong with it.
+//!
+//! SQLite is a file of this process: it is opened at once. Postgres is a server that may be away:
+//! its pool connects when it is first asked, so the sale can start without it.
+//!
+//! Connections: a small pool for queries, and one writing connection that the projector opens on
+//! its own thread.
+
+use super::migrations;
+use super::postgres::PostgresWriter;
+use super::sqlite::SqliteWriter;
+use super::write::Writer;
+use sqlx::migrate::MigrateError;
+use sqlx::pool::PoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How long a new connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement of the projector may take on the Postgres server.
+const WRITE_TIMEOUT: &str = "120s";
+
+/// Why the database cannot be used. Each is one sentence that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseError {
+    #[error(
+        "database.url is not usable ({0}): write sqlite://path/to/file.db or \
+         postgres://user:password@host/name"
+    )]
+    BadUrl(String),
+    #[error(
+        "the database {database} cannot be reached: start it or correct database.url ({reason})"
+    )]
+    Unreachable { database: String, reason: String },
+    #[error(
+        "the database file {path} cannot be opened or created: give the server a directory it may \
+         write to, by --data-dir or database.url ({reason})"
+    )]
+    Unwritable { path: String, reason: String },
+    #[error(
+        "the database {database} was migrated by a newer lastunit (migration {version} is unknown \
+         here): start that version, or point database.url at another database"
+    )]
+    Newer { database: String, version: i64 },
+    #[error(
+        "migration {version} of the database {database} is not the one built into this lastunit: \
+         start the release that made it, or point database.url at an empty database, which is \
+         filled from the journal"
+    )]
+    Changed { database: String, version: i64 },
+    #[error("the database {database} cannot be migrated: {reason}")]
+    Failed { database: String, reason: String },
+}
+
+impl DatabaseError {
+    /// Whether waiting may help: the database is away, not wrong.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}
+
+/// Bounds of the connections for queries.
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    /// Most connections for queries; the projector has one more.
+    pub connections_max: u32,
+    /// How long a query waits for a free connection.
+    pub acquire_timeout: Duration,
+    /// How long Postgres works on one query before it gives up.
+    pub statement_timeout: Duration,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            connections_max: 8,
+            acquire_timeout: Duration::from_secs(3),
+            statement_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// An open database. Clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    Sqlite { options: SqliteConnectOptions, readers: SqlitePool },
+    Postgres { options: PgConnectOptions, readers: PgPool },
+}
+
+impl Database {
+    /// Opens the database a URL names: `sqlite://path` (created with its directory where there is
+    /// none), `sqlite::memory:` or `postgres://…`.
+    ///
+    /// # Errors
+    /// [`DatabaseError::BadUrl`] and, for SQLite, [`DatabaseError::Unwritable`]. A Postgres that is
+    /// away is noticed by [`Database::migrate`].
+    pub async fn open(url: &str, config: &DatabaseConfig) -> Result<Self, DatabaseError> {
+        // The parsers' own errors may repeat the URL, and with it a password.
+        if url.starts_with("sqlite:") {
+            let options = SqliteConnectOptions::from_str(url)
+                .map_err(|_| DatabaseError::BadUrl("not a valid sqlite: URL".to_owned()))?;
+            return Self::open_sqlite(options, config).await;
+        }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url)
+                .map_err(|_| DatabaseError::BadUrl("not a valid postgres: URL".to_owned()))?;
+            return Ok(Self::open_postgres(&options, config));
+        }
+        let scheme = url.split_once(':').map_or("none", |(scheme, _)| scheme);
+        Err(DatabaseError::BadUrl(format!("its scheme is {scheme}")))
+    }
+
+    async fn open_sqlite(
+        options: SqliteConnectOptions,
+        config: &DatabaseConfig,
+    ) -> Result<Self, DatabaseError> {
+        let path = options.get_filename().to_owned();
+        let unwritable =
+            |reason: String| DatabaseError::Unwritable { path: path.display().to_string(), reason };
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        if let Some(folder) = folder {
+            std::fs::create_dir_all(folder).map_err(|error| unwritable(error.to_string()))?;
+        }
+        // NORMAL: a power failure may take the newest rows with it, never the file's order; what is
+        // missing is projected again.
+        let options = options
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(10))
+            // Each changed page is two writes to the log, however large.
+            .page_size(8192)
+            .disable_statement_logging();
+        let readers = PoolOptions::new()
+            .max_connections(config.connections_max)
+            .acquire_timeout(config.acquire_timeout)
+            // One stays: a database in memory lives as long as a connection to it.
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone().pragma("query_only", "ON"))
+            .await
+            .map_err(|error| unwritable(error.to_string()))?;
+        Ok(Self { kind: Kind::Sqlite { options, readers } })
+    }
+
+    fn open_postgres(options: &PgConnectOptions, config: &DatabaseConfig) -> Self {
+        let options = options
+            .clone()
+            .application_name("lastunit")
+            .options([("tcp_keepalives_idle", "30"), ("tcp_keepalives_interval", "10")])
+            .disable_statement_logging();
+        let statement_timeout = format!("{}ms", config.statement_timeout.as_millis());
+        let readers = PoolOptions::new()
+            .max_connections(config.connections_max)
+            .acquire_timeout(config.acquire_timeout)
+            .connect_lazy_with(
+                options.clone().options([("statement_timeout", statement_timeout.as_str())]),
+            );
+        Self { kind: Kind::Postgres { options, readers } }
+    }
+
+    /// What to call it in a message: no password in it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.kind {
+            Kind::Sqlite { options, .. } => options.get_filename().display().to_string(),
+            Kind::Postgres { options, .. } => {
+                let database = options.get_database().unwrap_or(options.get_username());
+                format!("postgres://{}:{}/{database}", options.get_host(), options.get_port())
+            }
+        }
+    }
+
+    /// Brings the tables up to this program's version. Safe to call from two servers at once.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Unreachable`] may pass; every other one needs a person.
+    pub async fn migrate(&self) -> Result<(), DatabaseError> {
+        let outcome = match &self.kind {
+            Kind::Sqlite { .. } => {
+                let mut connection = self.connect_sqlite().await?;
+                let outcome = migrations::sqlite().run(&mut connection).await;
+                let _ = connection.close().await;
+                outcome
+            }
+            Kind::Postgres { .. } => {
+                let mut connection = self.connect_postgres("0").await?;
+                let outcome = migrations::postgres().run(&mut connection).await;
+                let _ = connection.close().await;
+                outcome
+            }
+        };
+        outcome.map_err(|error| self.explain(error))
+    }
+
+    fn explain(&self, error: MigrateError) -> DatabaseError {
+        let database = self.name();
+        match error {
+            MigrateError::VersionMissing(version) => DatabaseError::Newer { database, version },
+            MigrateError::VersionMismatch(version) | MigrateError::Dirty(version) => {
+                DatabaseError::Changed { database, version }
+            }
+            MigrateError::Execute(sqlx::Error::Io(error)) => {
+                DatabaseError::Unreachable { database, reason: error.to_string() }
+            }
+            other => DatabaseError::Failed { database, reason: other.to_string() },
+        }
+    }
+
+    /// Opens the projector's connection. For SQLite this starts the thread that does the work, with
+    /// the priority of the thread that calls.
+    pub(super) async fn writer(&self) -> Result<Box<dyn Writer>, DatabaseError> {
+        Ok(match &self.kind {
+            Kind::Sqlite { .. } => Box::new(SqliteWriter::new(self.connect_sqlite().await?)),
+            Kind::Postgres { .. } => {
+                Box::new(PostgresWriter::new(self.connect_postgres(WRITE_TIMEOUT).await?))
+            }
+        })
+    }
+
+    async fn connect_sqlite(&self) -> Result<SqliteConnection, DatabaseError> {
+        let Kind::Sqlite { options, .. } = &self.kind else { return Err(self.other_kind()) };
+        // The trees of customers are written all over the place: keep them in memory (KiB, so
+        // negative), and move the log into the file in larger strides (pages) than usual.
+        let options = options
+            .clone()
+            .pragma("cache_size", "-131072")
+            .pragma("wal_autocheckpoint", "8192")
+            .pragma("temp_store", "MEMORY");
+        options.connect().await.map_err(|error| DatabaseError::Unwritable {
+            path: self.name(),
+            reason: error.to_string(),
+        })
+    }
+
+    async fn connect_postgres(&self, timeout: &str) -> Result<PgConnection, DatabaseError> {
+        let Kind::Postgres { options, .. } = &self.kind else { return Err(self.other_kind()) };
+        // Not waiting for the disk is safe: rows and cursor are lost together, and projected again.
+        let options = options
+            .clone()
+            .options([("statement_timeout", timeout), ("synchronous_commit", "off")]);
+        let unreachable =
+            |reason: String| DatabaseError::Unreachable { database: self.name(), reason };
+        match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(unreachable(error.to_string())),
+            Err(_) => Err(unreachable("no answer within 5 seconds".to_owned())),
+        }
+    }
+
+    fn other_kind(&self) -> DatabaseError {
+        DatabaseError::BadUrl(format!("{} is another kind of database", self.name()))
+    }
+
+    /// Closes the connections for queries.
+    pub async fn close(&self) {
+        match &self.kind {
+            Kind::Sqlite { readers, .. } => readers.close().await,
+            Kind::Postgres { readers, .. } => readers.close().await,
+        }
+    }
+}

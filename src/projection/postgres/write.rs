@@ -1,0 +1,291 @@
+//! Writing the query tables in Postgres.
+
+use crate::domain::OrderId;
+use crate::journal::{Digest, PartitionId, Partitions};
+use crate::projection::changes::{Changes, Needs, Prior, Sale, TotalDelta, merged_orders};
+use crate::projection::columns::{
+    self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
+};
+use crate::projection::rows::{Cursor, OrderStatus};
+use crate::projection::write::{WriteError, Writer};
+use async_trait::async_trait;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+const INSERT_PRODUCTS: &str = "INSERT INTO products (product_id, name, sku, description, category, \
+     price_amount, currency, limit_per_customer, opens_at, closes_at, created_at) \
+     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], \
+     $6::bigint[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])";
+
+const WRITE_STOCK: &str = "INSERT INTO stock (product_id, available, held, sold, stocked, revision) \
+     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
+     $6::bigint[]) \
+     ON CONFLICT (product_id) DO UPDATE SET available = excluded.available, \
+     held = excluded.held, sold = excluded.sold, stocked = excluded.stocked, \
+     revision = excluded.revision";
+
+/// Sold at once: an order id that is there already is refused by the key.
+const INSERT_ORDERS: &str = "INSERT INTO orders (order_id, product_id, customer_id, total_amount, \
+     currency, created_at, status) \
+     SELECT *, $7 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], \
+     $6::bigint[])";
+
+/// Sold from holds: a further line adds to its order.
+const ADD_TO_ORDERS: &str = "INSERT INTO orders (order_id, product_id, customer_id, total_amount, \
+     currency, created_at, status) \
+     SELECT *, $7 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], \
+     $6::bigint[]) \
+     ON CONFLICT (order_id) DO UPDATE SET \
+     product_id = least(orders.product_id, excluded.product_id), \
+     total_amount = orders.total_amount + excluded.total_amount, \
+     created_at = least(orders.created_at, excluded.created_at)";
+
+const INSERT_LINES: &str = "INSERT INTO order_lines (order_id, product_id, quantity, unit_price) \
+     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::bigint[])";
+
+const WRITE_RESERVATIONS: &str = "INSERT INTO reservations (order_id, product_id, customer_id, \
+     quantity, unit_price, currency, status, created_at, expires_at, ended_at) \
+     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::integer[], $5::bigint[], \
+     $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[]) \
+     ON CONFLICT (order_id, product_id) DO UPDATE SET status = excluded.status, \
+     expires_at = excluded.expires_at, ended_at = excluded.ended_at";
+
+const ADD_TO_TOTALS: &str = "INSERT INTO customer_totals (customer_id, product_id, sold, held) \
+     SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) \
+     ON CONFLICT (customer_id, product_id) DO UPDATE SET \
+     sold = customer_totals.sold + excluded.sold, held = customer_totals.held + excluded.held";
+
+/// Differences that may be negative cannot be inserted: the CHECKs look at the new row first.
+const MOVE_TOTALS: &str = "UPDATE customer_totals AS total SET sold = total.sold + delta.sold, \
+     held = total.held + delta.held \
+     FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) \
+     AS delta (customer_id, product_id, sold, held) \
+     WHERE total.customer_id = delta.customer_id AND total.product_id = delta.product_id";
+
+const WRITE_CURSORS: &str = "UPDATE projection_cursor AS cursor SET seq = moved.seq, \
+     digest = moved.digest FROM unnest($1::integer[], $2::bigint[], $3::bytea[]) \
+     AS moved (\"partition\", seq, digest) WHERE cursor.\"partition\" = moved.\"partition\"";
+
+const MAKE_CURSORS: &str = "INSERT INTO projection_cursor (\"partition\", seq, digest) \
+     SELECT \"partition\", 0, $2 FROM unnest($1::integer[]) AS \"partition\" \
+     ON CONFLICT DO NOTHING";
+
+const CURSORS: &str = "SELECT \"partition\"::bigint, seq, digest FROM projection_cursor \
+     ORDER BY \"partition\"";
+
+/// Locked in one order, so that two projectors wait for each other and never in a circle.
+const LOCK_CURSORS: &str = "SELECT \"partition\"::bigint, seq, digest FROM projection_cursor \
+     WHERE \"partition\" = ANY($1) ORDER BY \"partition\" FOR UPDATE";
+
+const PRIOR_PRODUCTS: &str = "SELECT product_id, currency, available, held, sold, stocked, revision \
+     FROM stock JOIN products USING (product_id) WHERE product_id = ANY($1)";
+
+const PRIOR_HOLDS: &str = "SELECT order_id, product_id, customer_id, quantity::bigint, unit_price, \
+     currency, status, created_at, expires_at, ended_at FROM reservations \
+     WHERE order_id = ANY($1)";
+
+/// The projector's connection.
+pub(in crate::projection) struct PostgresWriter {
+    connection: PgConnection,
+}
+
+impl PostgresWriter {
+    pub(in crate::projection) const fn new(connection: PgConnection) -> Self {
+        Self { connection }
+    }
+
+    async fn execute(&mut self, sql: &'static str) -> Result<(), WriteError> {
+        sqlx::query(sql).execute(&mut self.connection).await?;
+        Ok(())
+    }
+
+    async fn insert_products(&mut self, changes: &Changes) -> Result<(), WriteError> {
+        let rows = &changes.products;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(INSERT_PRODUCTS)
+            .bind(column(rows, |row| row.product.to_column()))
+            .bind(column(rows, |row| row.entry.name.as_str()))
+            .bind(column(rows, |row| row.entry.sku.as_deref()))
+            .bind(column(rows, |row| row.entry.description.as_deref()))
+            .bind(column(rows, |row| row.entry.category.as_deref()))
+            .bind(column(rows, |row| to_column(row.offer.price.amount)))
+            .bind(column(rows, |row| row.offer.price.currency.as_str()))
+            .bind(column(rows, |row| row.offer.limit_per_customer.map(i64::from)))
+            .bind(column(rows, |row| row.offer.opens_at.map(time_to_column)))
+            .bind(column(rows, |row| row.offer.closes_at.map(time_to_column)))
+            .bind(column(rows, |row| time_to_column(row.created_at)))
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn write_stock(&mut self, changes: &Changes) -> Result<(), WriteError> {
+        let rows = &changes.stock;
+        sqlx::query(WRITE_STOCK)
+            .bind(column(rows, |(product, ..)| product.to_column()))
+            .bind(column(rows, |(_, stock, _)| to_column(stock.available)))
+            .bind(column(rows, |(_, stock, _)| to_column(stock.held)))
+            .bind(column(rows, |(_, stock, _)| to_column(stock.sold)))
+            .bind(column(rows, |(_, stock, _)| to_column(stock.stocked)))
+            .bind(column(rows, |(.., revision)| to_column(*revision)))
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn insert_orders(&mut self, sql: &'static str, rows: &[Sale]) -> Result<(), WriteError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(sql)
+            .bind(column(rows, |row| uuid(row.order)))
+            .bind(column(rows, |row| row.product.to_column()))
+            .bind(column(rows, |row| row.customer.as_str()))
+            .bind(column(rows, |row| to_column(row.total.amount)))
+            .bind(column(rows, |row| row.total.currency.as_str()))
+            .bind(column(rows, |row| time_to_column(row.at)))
+            .bind(OrderStatus::Confirmed.as_str())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn insert_lines(&mut self, rows: &[Sale]) -> Result<(), WriteError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(INSERT_LINES)
+            .bind(column(rows, |row| uuid(row.order)))
+            .bind(column(rows, |row| row.product.to_column()))
+            .bind(column(rows, |row| row.quantity.cast_signed()))
+            .bind(column(rows, |row| to_column(row.unit_price)))
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn write_reservations(&mut self, changes: &Changes) -> Result<(), WriteError> {
+        let rows = &changes.reservations;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(WRITE_RESERVATIONS)
+            .bind(column(rows, |row| uuid(row.order)))
+            .bind(column(rows, |row| row.product.to_column()))
+            .bind(column(rows, |row| row.customer.as_str()))
+            .bind(column(rows, |row| row.quantity.cast_signed()))
+            .bind(column(rows, |row| to_column(row.unit_price.amount)))
+            .bind(column(rows, |row| row.unit_price.currency.as_str()))
+            .bind(column(rows, |row| row.status.as_str()))
+            .bind(column(rows, |row| time_to_column(row.created_at)))
+            .bind(column(rows, |row| time_to_column(row.expires_at)))
+            .bind(column(rows, |row| row.ended_at.map(time_to_column)))
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn write_totals(
+        &mut self,
+        sql: &'static str,
+        rows: &[TotalDelta],
+    ) -> Result<u64, WriteError> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let done = sqlx::query(sql)
+            .bind(column(rows, |row| row.customer.as_str()))
+            .bind(column(rows, |row| row.product.to_column()))
+            .bind(column(rows, |row| row.sold))
+            .bind(column(rows, |row| row.held))
+            .execute(&mut self.connection)
+            .await?;
+        Ok(done.rows_affected())
+    }
+}
+
+#[async_trait]
+impl Writer for PostgresWriter {
+    async fn cursors(&mut self, partitions: Partitions) -> Result<Vec<Cursor>, WriteError> {
+        let all: Vec<_> = partitions.all().map(|partition| i32::from(partition.0)).collect();
+        sqlx::query(MAKE_CURSORS)
+            .bind(all)
+            .bind(&Digest::GENESIS.0[..])
+            .execute(&mut self.connection)
+            .await?;
+        let rows: Vec<CursorColumns> =
+            sqlx::query_as(CURSORS).fetch_all(&mut self.connection).await?;
+        Ok(columns::cursors(&rows)?)
+    }
+
+    async fn begin(&mut self, partitions: &[PartitionId]) -> Result<Vec<Cursor>, WriteError> {
+        self.execute("BEGIN").await?;
+        let rows: Vec<CursorColumns> = sqlx::query_as(LOCK_CURSORS)
+            .bind(column(partitions, |partition| i32::from(partition.0)))
+            .fetch_all(&mut self.connection)
+            .await?;
+        Ok(columns::cursors(&rows)?)
+    }
+
+    async fn prior(&mut self, needs: &Needs) -> Result<Prior, WriteError> {
+        let mut prior = Prior::default();
+        let rows: Vec<PriorColumns> = sqlx::query_as(PRIOR_PRODUCTS)
+            .bind(column(&needs.products, |product| product.to_column()))
+            .fetch_all(&mut self.connection)
+            .await?;
+        for row in &rows {
+            let (product, state) = columns::prior(row)?;
+            prior.products.insert(product, state);
+        }
+        if needs.holds.is_empty() {
+            return Ok(prior);
+        }
+        let rows: Vec<ReservationColumns<Uuid>> = sqlx::query_as(PRIOR_HOLDS)
+            .bind(column(&needs.holds, |order| uuid(*order)))
+            .fetch_all(&mut self.connection)
+            .await?;
+        for row in &rows {
+            let hold = columns::reservation(row)?;
+            prior.holds.insert((hold.order, hold.product), hold);
+        }
+        Ok(prior)
+    }
+
+    async fn write(&mut self, changes: &Changes) -> Result<(), WriteError> {
+        self.insert_products(changes).await?;
+        self.write_stock(changes).await?;
+        self.insert_orders(INSERT_ORDERS, &changes.purchases).await?;
+        self.insert_lines(&changes.purchases).await?;
+        self.insert_orders(ADD_TO_ORDERS, &merged_orders(&changes.confirmed)).await?;
+        self.insert_lines(&changes.confirmed).await?;
+        self.write_reservations(changes).await?;
+        self.write_totals(ADD_TO_TOTALS, &changes.gains).await?;
+        let moved = self.write_totals(MOVE_TOTALS, &changes.moves).await?;
+        WriteError::unless_all(moved, changes.moves.len())
+    }
+
+    async fn commit(&mut self, cursors: &[Cursor]) -> Result<(), WriteError> {
+        sqlx::query(WRITE_CURSORS)
+            .bind(column(cursors, |cursor| i32::from(cursor.partition.0)))
+            .bind(column(cursors, |cursor| to_column(cursor.seq.0)))
+            .bind(column(cursors, |cursor| cursor.digest.0.to_vec()))
+            .execute(&mut self.connection)
+            .await?;
+        self.execute("COMMIT").await
+    }
+
+    async fn rollback(&mut self) -> Result<(), WriteError> {
+        self.execute("ROLLBACK").await
+    }
+}
+
+/// One column of many rows, as an array.
+fn column<'a, Row, Value>(rows: &'a [Row], value: impl Fn(&'a Row) -> Value) -> Vec<Value> {
+    rows.iter().map(value).collect()
+}
+
+const fn uuid(order: OrderId) -> Uuid {
+    Uuid::from_bytes(order.0)
+}

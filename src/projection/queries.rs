@@ -1,0 +1,162 @@
+//! Queries: what may be asked of the tables.
+//!
+//! Every answer is as old as the projection's lag ([`super::ProjectionProgress`]); whoever needs to
+//! see an own write waits for its position first. Queries share a small pool and never touch the
+//! projector's connection.
+
+use super::database::{Database, Kind};
+use super::postgres::PostgresTables;
+use super::rows::{OrderCursor, OrderRow, ProductRow, ReservationRow, Totals};
+use super::sqlite::SqliteTables;
+use crate::domain::{CustomerId, OrderId, Owned, ProductId};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// Why a query has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// Away, too busy or too slow; the same query may succeed later.
+    #[error("the database cannot be asked at the moment: {0}")]
+    Unavailable(String),
+    /// It answers what this program never writes.
+    #[error("the database holds what lastunit does not write: {0}")]
+    Damaged(String),
+}
+
+impl From<sqlx::Error> for QueryError {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error;
+        match &error {
+            Error::Decode(_)
+            | Error::ColumnDecode { .. }
+            | Error::ColumnNotFound(_)
+            | Error::ColumnIndexOutOfBounds { .. }
+            | Error::TypeNotFound { .. }
+            | Error::RowNotFound => Self::Damaged(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// What a database answers; `sqlite` and `postgres` implement it side by side.
+#[async_trait]
+pub(super) trait Tables: Send + Sync {
+    async fn products(&self, after: i64, limit: i64) -> Result<Vec<ProductRow>, sqlx::Error>;
+    async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, sqlx::Error>;
+    async fn orders_of(
+        &self,
+        customer: &CustomerId,
+        before: Option<OrderCursor>,
+        limit: i64,
+    ) -> Result<Vec<OrderRow>, sqlx::Error>;
+    async fn reservations(&self, order: OrderId) -> Result<Vec<ReservationRow>, sqlx::Error>;
+    async fn customer_totals(
+        &self,
+        customer: &CustomerId,
+        product: ProductId,
+    ) -> Result<Owned, sqlx::Error>;
+    async fn totals(&self) -> Result<Totals, sqlx::Error>;
+}
+
+/// A cheap handle on the tables.
+#[derive(Clone)]
+pub struct Queries {
+    tables: Arc<dyn Tables>,
+}
+
+impl std::fmt::Debug for Queries {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Queries")
+    }
+}
+
+impl Queries {
+    /// Over the database's pool for queries.
+    #[must_use]
+    pub fn new(database: &Database) -> Self {
+        let tables: Arc<dyn Tables> = match &database.kind {
+            Kind::Sqlite { readers, .. } => Arc::new(SqliteTables::new(readers.clone())),
+            Kind::Postgres { readers, .. } => Arc::new(PostgresTables::new(readers.clone())),
+        };
+        Self { tables }
+    }
+
+    /// One product.
+    ///
+    /// # Errors
+    /// See [`QueryError`]; the same for all that follow.
+    pub async fn product(&self, product: ProductId) -> Result<Option<ProductRow>, QueryError> {
+        let found = self.tables.products(product.to_column() - 1, 1).await?;
+        Ok(found.into_iter().find(|row| row.product == product))
+    }
+
+    /// Products in order of their ids, from the first after `after`.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn products(
+        &self,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Vec<ProductRow>, QueryError> {
+        let after = after.map_or(0, ProductId::to_column);
+        Ok(self.tables.products(after, i64::from(limit)).await?)
+    }
+
+    /// One order with its lines.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, QueryError> {
+        Ok(self.tables.order(order).await?)
+    }
+
+    /// A customer's orders, newest first, from the first one older than `before`.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn orders_of(
+        &self,
+        customer: &CustomerId,
+        before: Option<OrderCursor>,
+        limit: u32,
+    ) -> Result<Vec<OrderRow>, QueryError> {
+        Ok(self.tables.orders_of(customer, before, i64::from(limit)).await?)
+    }
+
+    /// The hold of an order; of an order over several products, its lead's.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn reservation(&self, order: OrderId) -> Result<Option<ReservationRow>, QueryError> {
+        Ok(self.reservations(order).await?.into_iter().next())
+    }
+
+    /// All holds of an order, in order of product.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn reservations(&self, order: OrderId) -> Result<Vec<ReservationRow>, QueryError> {
+        Ok(self.tables.reservations(order).await?)
+    }
+
+    /// What a customer owns and holds of a product.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn customer_totals(
+        &self,
+        customer: &CustomerId,
+        product: ProductId,
+    ) -> Result<Owned, QueryError> {
+        Ok(self.tables.customer_totals(customer, product).await?)
+    }
+
+    /// What the tables add up to, seen at one moment. Reads all of them: for audits.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn totals(&self) -> Result<Totals, QueryError> {
+        Ok(self.tables.totals().await?)
+    }
+}

@@ -1,0 +1,181 @@
+//! Rows of the query tables, in domain types.
+
+use crate::domain::{
+    CatalogEntry, CustomerId, HoldEnd, Money, Offer, OrderId, ProductId, Stock, Timestamp,
+};
+use crate::journal::{Digest, PartitionId, Seq};
+
+/// A product with its stock as far as the projection has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductRow {
+    pub product: ProductId,
+    pub entry: CatalogEntry,
+    pub offer: Offer,
+    pub created_at: Timestamp,
+    pub stock: Stock,
+    /// Facts of this product that the row contains.
+    pub revision: u64,
+}
+
+/// Where an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderStatus {
+    /// Its units are sold to the customer.
+    Confirmed,
+}
+
+impl OrderStatus {
+    /// As the database and the API spell it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        (text == Self::Confirmed.as_str()).then_some(Self::Confirmed)
+    }
+}
+
+/// One product of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderLine {
+    pub product: ProductId,
+    pub quantity: u32,
+    /// In the order's currency.
+    pub unit_price: u64,
+}
+
+/// An order with its lines, in ascending order of product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRow {
+    pub order: OrderId,
+    /// The lead: the first line's product.
+    pub product: ProductId,
+    pub customer: CustomerId,
+    pub status: OrderStatus,
+    pub total: Money,
+    pub created_at: Timestamp,
+    pub lines: Vec<OrderLine>,
+}
+
+/// Where a list of orders goes on: the last one that was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderCursor {
+    pub created_at: Timestamp,
+    pub order: OrderId,
+}
+
+impl OrderRow {
+    /// Where a list that ended with this order goes on.
+    #[must_use]
+    pub const fn cursor(&self) -> OrderCursor {
+        OrderCursor { created_at: self.created_at, order: self.order }
+    }
+}
+
+/// Where a hold stands. A held one may be past its time already: its expiry is recorded when its
+/// timer comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReservationStatus {
+    Held,
+    Ended(HoldEnd),
+}
+
+impl ReservationStatus {
+    /// As the database and the API spell it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Ended(HoldEnd::Confirmed) => "confirmed",
+            Self::Ended(HoldEnd::Released) => "released",
+            Self::Ended(HoldEnd::Expired) => "expired",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "held" => Some(Self::Held),
+            "confirmed" => Some(Self::Ended(HoldEnd::Confirmed)),
+            "released" => Some(Self::Ended(HoldEnd::Released)),
+            "expired" => Some(Self::Ended(HoldEnd::Expired)),
+            _ => None,
+        }
+    }
+}
+
+/// One hold: one product of one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReservationRow {
+    pub order: OrderId,
+    pub product: ProductId,
+    pub customer: CustomerId,
+    pub quantity: u32,
+    pub unit_price: Money,
+    pub status: ReservationStatus,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+}
+
+/// How far a partition is contained in the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    pub partition: PartitionId,
+    pub seq: Seq,
+    /// Digest of the batch at `seq`; the genesis digest at 0.
+    pub digest: Digest,
+}
+
+/// What the tables add up to, all seen at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Totals {
+    /// Which batches the numbers contain: replay up to here before comparing. In order of
+    /// partition; empty before the projection first ran.
+    pub cursors: Vec<Cursor>,
+    pub orders: u64,
+    /// Sum of all orders' totals, in minor units, whatever their currencies.
+    pub amount: u128,
+    /// In order of product.
+    pub products: Vec<ProductTotals>,
+}
+
+/// What each table says of one product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProductTotals {
+    pub product: ProductId,
+    pub stock: Stock,
+    pub revision: u64,
+    /// Lines of confirmed orders, and their units.
+    pub lines: u64,
+    pub line_units: u64,
+    /// Active reservations, and their units.
+    pub reservations: u64,
+    pub reserved_units: u64,
+    /// Units over all customers' totals.
+    pub customers_sold: u64,
+    pub customers_held: u64,
+}
+
+impl ProductTotals {
+    /// Where the tables contradict each other about this product; `None` where they agree.
+    #[must_use]
+    pub fn disagreement(&self) -> Option<String> {
+        let Stock { available, held, sold, stocked } = self.stock;
+        let product = self.product;
+        [
+            ("stock: available + held + sold", available + held + sold, "stocked", stocked),
+            ("units in order lines", self.line_units, "sold", sold),
+            ("units in active reservations", self.reserved_units, "held", held),
+            ("units sold to customers", self.customers_sold, "sold", sold),
+            ("units held for customers", self.customers_held, "held", held),
+        ]
+        .into_iter()
+        .find(|(_, one, _, other)| one != other)
+        .map(|(what, one, than, other)| {
+            format!("product {product}: {what} is {one}, but {than} is {other}")
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! Queries over SQLite.
+
+use crate::domain::{CustomerId, OrderId, Owned, ProductId};
+use crate::projection::columns::{
+    self, CursorColumns, OrderColumns, ProductColumns, ReservationColumns, TotalsColumns,
+    time_to_column,
+};
+use crate::projection::queries::Tables;
+use crate::projection::rows::{OrderCursor, OrderRow, ProductRow, ReservationRow, Totals};
+use async_trait::async_trait;
+use sqlx::sqlite::SqlitePool;
+
+const PRODUCTS: &str = "SELECT product_id, name, sku, description, category, price_amount, \
+     currency, limit_per_customer, opens_at, closes_at, created_at, available, held, sold, stocked, \
+     revision FROM products JOIN stock USING (product_id) \
+     WHERE product_id > ? ORDER BY product_id LIMIT ?";
+
+const ORDER: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, currency, \
+     created_at, l.product_id, quantity, unit_price \
+     FROM orders AS o JOIN order_lines AS l ON l.order_id = o.order_id \
+     WHERE o.order_id = ? ORDER BY l.product_id";
+
+const ORDERS_OF: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, \
+     currency, created_at, l.product_id, quantity, unit_price \
+     FROM (SELECT * FROM orders WHERE customer_id = ? AND (created_at, order_id) < (?, ?) \
+     ORDER BY created_at DESC, order_id DESC LIMIT ?) AS o \
+     JOIN order_lines AS l ON l.order_id = o.order_id \
+     ORDER BY created_at DESC, o.order_id DESC, l.product_id";
+
+const RESERVATIONS: &str = "SELECT order_id, product_id, customer_id, quantity, unit_price, \
+     currency, status, created_at, expires_at, ended_at FROM reservations \
+     WHERE order_id = ? ORDER BY product_id";
+
+const CUSTOMER_TOTALS: &str =
+    "SELECT sold, held FROM customer_totals WHERE customer_id = ? AND product_id = ?";
+
+const CURSORS: &str =
+    "SELECT \"partition\", seq, digest FROM projection_cursor ORDER BY \"partition\"";
+
+/// The sum in two parts, because one 64-bit sum of amounts could overflow.
+const ORDER_TOTALS: &str = "SELECT count(*), coalesce(sum(total_amount / 1000000), 0), \
+     coalesce(sum(total_amount % 1000000), 0) FROM orders";
+
+const PRODUCT_TOTALS: &str = "SELECT product_id, available, stock.held, stock.sold, stocked, \
+     revision, coalesce(line_count, 0), coalesce(line_units, 0), coalesce(hold_count, 0), \
+     coalesce(hold_units, 0), coalesce(total_sold, 0), coalesce(total_held, 0) FROM stock \
+     LEFT JOIN (SELECT product_id, count(*) AS line_count, sum(quantity) AS line_units \
+     FROM order_lines GROUP BY product_id) USING (product_id) \
+     LEFT JOIN (SELECT product_id, count(*) AS hold_count, sum(quantity) AS hold_units \
+     FROM reservations WHERE status = 'held' GROUP BY product_id) USING (product_id) \
+     LEFT JOIN (SELECT product_id, sum(sold) AS total_sold, sum(held) AS total_held \
+     FROM customer_totals GROUP BY product_id) USING (product_id) \
+     ORDER BY product_id";
+
+/// The pool for queries.
+pub(in crate::projection) struct SqliteTables {
+    pool: SqlitePool,
+}
+
+impl SqliteTables {
+    pub(in crate::projection) const fn new(pool: SqlitePool) -> Self {
+        Self { pool }
+    }
+}
+
+#[async_trait]
+impl Tables for SqliteTables {
+    async fn products(&self, after: i64, limit: i64) -> Result<Vec<ProductRow>, sqlx::Error> {
+        let rows: Vec<ProductColumns> =
+            sqlx::query_as(PRODUCTS).bind(after).bind(limit).fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(columns::product).collect::<Result<_, _>>()?)
+    }
+
+    async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, sqlx::Error> {
+        let rows: Vec<OrderColumns<Vec<u8>>> =
+            sqlx::query_as(ORDER).bind(&order.0[..]).fetch_all(&self.pool).await?;
+        Ok(columns::orders(rows)?.into_iter().next())
+    }
+
+    async fn orders_of(
+        &self,
+        customer: &CustomerId,
+        before: Option<OrderCursor>,
+        limit: i64,
+    ) -> Result<Vec<OrderRow>, sqlx::Error> {
+        let time = before.map_or(i64::MAX, |before| time_to_column(before.created_at));
+        let order = before.map_or(OrderId([0xff; 16]), |before| before.order);
+        let rows: Vec<OrderColumns<Vec<u8>>> = sqlx::query_as(ORDERS_OF)
+            .bind(customer.as_str())
+            .bind(time)
+            .bind(&order.0[..])
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(columns::orders(rows)?)
+    }
+
+    async fn reservations(&self, order: OrderId) -> Result<Vec<ReservationRow>, sqlx::Error> {
+        let rows: Vec<ReservationColumns<Vec<u8>>> =
+            sqlx::query_as(RESERVATIONS).bind(&order.0[..]).fetch_all(&self.pool).await?;
+        Ok(rows.iter().map(columns::reservation).collect::<Result<_, _>>()?)
+    }
+
+    async fn customer_totals(
+        &self,
+        customer: &CustomerId,
+        product: ProductId,
+    ) -> Result<Owned, sqlx::Error> {
+        let row: Option<(i64, i64)> = sqlx::query_as(CUSTOMER_TOTALS)
+            .bind(customer.as_str())
+            .bind(product.to_column())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(columns::owned).transpose()?.unwrap_or_default())
+    }
+
+    async fn totals(&self) -> Result<Totals, sqlx::Error> {
+        // One transaction sees one moment.
+        let mut transaction = self.pool.begin().await?;
+        let cursors: Vec<CursorColumns> =
+            sqlx::query_as(CURSORS).fetch_all(&mut *transaction).await?;
+        let orders: (i64, i64, i64) =
+            sqlx::query_as(ORDER_TOTALS).fetch_one(&mut *transaction).await?;
+        let products: Vec<TotalsColumns> =
+            sqlx::query_as(PRODUCT_TOTALS).fetch_all(&mut *transaction).await?;
+        transaction.rollback().await?;
+        Ok(columns::totals(&cursors, orders, products)?)
+    }
+}

@@ -1,0 +1,300 @@
+//! Writing the query tables in SQLite.
+
+use super::insert::{self, Statement, Texts};
+use crate::domain::{OrderId, ProductId};
+use crate::journal::{Digest, PartitionId, Partitions};
+use crate::projection::changes::{
+    Changes, Needs, NewProduct, Prior, Sale, TotalDelta, merged_orders,
+};
+use crate::projection::columns::{
+    self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
+};
+use crate::projection::rows::{Cursor, OrderStatus, ReservationRow};
+use crate::projection::write::{WriteError, Writer};
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnection;
+use std::fmt::Write as _;
+
+const INSERT_PRODUCTS: Statement = Statement {
+    head: "INSERT INTO products (product_id, name, sku, description, category, price_amount, \
+           currency, limit_per_customer, opens_at, closes_at, created_at)",
+    columns: 11,
+    tail: "",
+};
+
+const WRITE_STOCK: Statement = Statement {
+    head: "INSERT INTO stock (product_id, available, held, sold, stocked, revision)",
+    columns: 6,
+    tail: "ON CONFLICT (product_id) DO UPDATE SET available = excluded.available, \
+           held = excluded.held, sold = excluded.sold, stocked = excluded.stocked, \
+           revision = excluded.revision",
+};
+
+/// Sold at once: an order id that is there already is refused by the key.
+///
+/// OR ROLLBACK: a refused row ends the whole transaction, which is all that ever follows anyway.
+/// SQLite's usual answer, to undo this statement alone, would make it save a copy of every page
+/// before changing it, and customers' pages are all over the index: a quarter of all time. (A CHECK
+/// that calls a function brings the copies back.)
+const INSERT_ORDERS: Statement = Statement {
+    head: "INSERT OR ROLLBACK INTO orders (order_id, product_id, customer_id, status, total_amount, currency, \
+           created_at)",
+    columns: 7,
+    tail: "",
+};
+
+/// Sold from holds: a further line adds to its order.
+const ADD_TO_ORDERS: Statement = Statement {
+    head: INSERT_ORDERS.head,
+    columns: INSERT_ORDERS.columns,
+    tail: "ON CONFLICT (order_id) DO UPDATE SET \
+           product_id = min(product_id, excluded.product_id), \
+           total_amount = total_amount + excluded.total_amount, \
+           created_at = min(created_at, excluded.created_at)",
+};
+
+const INSERT_LINES: Statement = Statement {
+    head: "INSERT OR ROLLBACK INTO order_lines (order_id, product_id, quantity, unit_price)",
+    columns: 4,
+    tail: "",
+};
+
+const WRITE_RESERVATIONS: Statement = Statement {
+    head: "INSERT INTO reservations (order_id, product_id, customer_id, quantity, unit_price, \
+           currency, status, created_at, expires_at, ended_at)",
+    columns: 10,
+    tail: "ON CONFLICT (order_id, product_id) DO UPDATE SET status = excluded.status, \
+           expires_at = excluded.expires_at, ended_at = excluded.ended_at",
+};
+
+const ADD_TO_TOTALS: Statement = Statement {
+    head: "INSERT INTO customer_totals (customer_id, product_id, sold, held)",
+    columns: 4,
+    tail: "ON CONFLICT (customer_id, product_id) DO UPDATE SET sold = sold + excluded.sold, \
+           held = held + excluded.held",
+};
+
+/// Differences that may be negative cannot be inserted (the CHECKs look at the new row first), so
+/// the sums are. CROSS JOIN keeps the order: by key into the table, for each difference.
+const MOVE_TOTALS: Statement = Statement {
+    head: "INSERT INTO customer_totals (customer_id, product_id, sold, held) \
+           SELECT total.customer_id, total.product_id, total.sold + delta.column3, \
+           total.held + delta.column4 FROM (",
+    columns: 4,
+    tail: ") AS delta CROSS JOIN customer_totals AS total \
+           ON total.customer_id = delta.column1 AND total.product_id = delta.column2 WHERE true \
+           ON CONFLICT (customer_id, product_id) DO UPDATE SET sold = excluded.sold, \
+           held = excluded.held",
+};
+
+const WRITE_CURSORS: Statement = Statement {
+    head: "INSERT INTO projection_cursor (\"partition\", seq, digest)",
+    columns: 3,
+    tail: "ON CONFLICT (\"partition\") DO UPDATE SET seq = excluded.seq, digest = excluded.digest",
+};
+
+const MAKE_CURSORS: Statement = Statement {
+    head: "INSERT OR IGNORE INTO projection_cursor (\"partition\", seq, digest)",
+    columns: 3,
+    tail: "",
+};
+
+const CURSORS: &str =
+    "SELECT \"partition\", seq, digest FROM projection_cursor ORDER BY \"partition\"";
+
+const PRIOR_PRODUCTS: &str = "SELECT product_id, currency, available, held, sold, stocked, revision \
+     FROM json_each(?) AS wanted CROSS JOIN stock ON product_id = wanted.value \
+     JOIN products USING (product_id)";
+
+const PRIOR_HOLDS: &str = "SELECT order_id, product_id, customer_id, quantity, unit_price, \
+     currency, status, created_at, expires_at, ended_at \
+     FROM json_each(?) AS wanted CROSS JOIN reservations ON order_id = unhex(wanted.value)";
+
+/// The projector's connection.
+pub(in crate::projection) struct SqliteWriter {
+    connection: SqliteConnection,
+    texts: Texts,
+}
+
+impl SqliteWriter {
+    pub(in crate::projection) fn new(connection: SqliteConnection) -> Self {
+        Self { connection, texts: Texts::default() }
+    }
+
+    async fn execute(&mut self, sql: &'static str) -> Result<(), WriteError> {
+        sqlx::query(sql).execute(&mut self.connection).await?;
+        Ok(())
+    }
+
+    async fn read_cursors(&mut self) -> Result<Vec<Cursor>, WriteError> {
+        let rows: Vec<CursorColumns> =
+            sqlx::query_as(CURSORS).fetch_all(&mut self.connection).await?;
+        Ok(columns::cursors(&rows)?)
+    }
+
+    async fn run<Row: Sync>(
+        &mut self,
+        statement: &Statement,
+        rows: &[Row],
+        bind: impl Fn(&mut insert::Values, &Row) -> Result<(), sqlx::Error> + Send + Sync,
+    ) -> Result<u64, sqlx::Error> {
+        insert::run(&mut self.connection, &mut self.texts, statement, rows, bind).await
+    }
+}
+
+#[async_trait]
+impl Writer for SqliteWriter {
+    async fn cursors(&mut self, partitions: Partitions) -> Result<Vec<Cursor>, WriteError> {
+        let all: Vec<_> = partitions.all().collect();
+        self.run(&MAKE_CURSORS, &all, |values, partition| {
+            values.push(i64::from(partition.0))?;
+            values.push(0i64)?;
+            values.push(&Digest::GENESIS.0[..])
+        })
+        .await?;
+        self.read_cursors().await
+    }
+
+    async fn begin(&mut self, partitions: &[PartitionId]) -> Result<Vec<Cursor>, WriteError> {
+        self.execute("BEGIN IMMEDIATE").await?;
+        let mut cursors = self.read_cursors().await?;
+        cursors.retain(|cursor| partitions.contains(&cursor.partition));
+        Ok(cursors)
+    }
+
+    async fn prior(&mut self, needs: &Needs) -> Result<Prior, WriteError> {
+        let mut prior = Prior::default();
+        let rows: Vec<PriorColumns> = sqlx::query_as(PRIOR_PRODUCTS)
+            .bind(json_of_products(&needs.products))
+            .fetch_all(&mut self.connection)
+            .await?;
+        for row in &rows {
+            let (product, state) = columns::prior(row)?;
+            prior.products.insert(product, state);
+        }
+        if needs.holds.is_empty() {
+            return Ok(prior);
+        }
+        let rows: Vec<ReservationColumns<Vec<u8>>> = sqlx::query_as(PRIOR_HOLDS)
+            .bind(json_of_orders(&needs.holds))
+            .fetch_all(&mut self.connection)
+            .await?;
+        for row in &rows {
+            let hold = columns::reservation(row)?;
+            prior.holds.insert((hold.order, hold.product), hold);
+        }
+        Ok(prior)
+    }
+
+    async fn write(&mut self, changes: &Changes) -> Result<(), WriteError> {
+        self.run(&INSERT_PRODUCTS, &changes.products, bind_product).await?;
+        self.run(&WRITE_STOCK, &changes.stock, |values, (product, stock, revision)| {
+            values.push(product.to_column())?;
+            values.push(to_column(stock.available))?;
+            values.push(to_column(stock.held))?;
+            values.push(to_column(stock.sold))?;
+            values.push(to_column(stock.stocked))?;
+            values.push(to_column(*revision))
+        })
+        .await?;
+        self.run(&INSERT_ORDERS, &changes.purchases, bind_order).await?;
+        self.run(&INSERT_LINES, &changes.purchases, bind_line).await?;
+        self.run(&ADD_TO_ORDERS, &merged_orders(&changes.confirmed), bind_order).await?;
+        self.run(&INSERT_LINES, &changes.confirmed, bind_line).await?;
+        self.run(&WRITE_RESERVATIONS, &changes.reservations, bind_reservation).await?;
+        self.run(&ADD_TO_TOTALS, &changes.gains, bind_total).await?;
+        let moved = self.run(&MOVE_TOTALS, &changes.moves, bind_total).await?;
+        WriteError::unless_all(moved, changes.moves.len())
+    }
+
+    async fn commit(&mut self, cursors: &[Cursor]) -> Result<(), WriteError> {
+        self.run(&WRITE_CURSORS, cursors, |values, cursor| {
+            values.push(i64::from(cursor.partition.0))?;
+            values.push(to_column(cursor.seq.0))?;
+            values.push(&cursor.digest.0[..])
+        })
+        .await?;
+        self.execute("COMMIT").await
+    }
+
+    async fn rollback(&mut self) -> Result<(), WriteError> {
+        self.execute("ROLLBACK").await
+    }
+}
+
+fn bind_product(values: &mut insert::Values, row: &NewProduct) -> Result<(), sqlx::Error> {
+    values.push(row.product.to_column())?;
+    values.push(row.entry.name.as_str())?;
+    values.push(row.entry.sku.as_deref())?;
+    values.push(row.entry.description.as_deref())?;
+    values.push(row.entry.category.as_deref())?;
+    values.push(to_column(row.offer.price.amount))?;
+    values.push(row.offer.price.currency.as_str())?;
+    values.push(row.offer.limit_per_customer.map(i64::from))?;
+    values.push(row.offer.opens_at.map(time_to_column))?;
+    values.push(row.offer.closes_at.map(time_to_column))?;
+    values.push(time_to_column(row.created_at))
+}
+
+fn bind_order(values: &mut insert::Values, sale: &Sale) -> Result<(), sqlx::Error> {
+    values.push(&sale.order.0[..])?;
+    values.push(sale.product.to_column())?;
+    values.push(sale.customer.as_str())?;
+    values.push(OrderStatus::Confirmed.as_str())?;
+    values.push(to_column(sale.total.amount))?;
+    values.push(sale.total.currency.as_str())?;
+    values.push(time_to_column(sale.at))
+}
+
+fn bind_line(values: &mut insert::Values, sale: &Sale) -> Result<(), sqlx::Error> {
+    values.push(&sale.order.0[..])?;
+    values.push(sale.product.to_column())?;
+    values.push(i64::from(sale.quantity))?;
+    values.push(to_column(sale.unit_price))
+}
+
+fn bind_reservation(values: &mut insert::Values, row: &ReservationRow) -> Result<(), sqlx::Error> {
+    values.push(&row.order.0[..])?;
+    values.push(row.product.to_column())?;
+    values.push(row.customer.as_str())?;
+    values.push(i64::from(row.quantity))?;
+    values.push(to_column(row.unit_price.amount))?;
+    values.push(row.unit_price.currency.as_str())?;
+    values.push(row.status.as_str())?;
+    values.push(time_to_column(row.created_at))?;
+    values.push(time_to_column(row.expires_at))?;
+    values.push(row.ended_at.map(time_to_column))
+}
+
+fn bind_total(values: &mut insert::Values, delta: &TotalDelta) -> Result<(), sqlx::Error> {
+    values.push(delta.customer.as_str())?;
+    values.push(delta.product.to_column())?;
+    values.push(delta.sold)?;
+    values.push(delta.held)
+}
+
+/// A list of numbers for `json_each`.
+fn json_of_products(products: &[ProductId]) -> String {
+    let mut json = String::from("[");
+    for product in products {
+        let separator = if json.len() > 1 { "," } else { "" };
+        // Writing to a string cannot fail.
+        let _ = write!(json, "{separator}{product}");
+    }
+    json.push(']');
+    json
+}
+
+/// A list of hexadecimal texts for `json_each`.
+fn json_of_orders(orders: &[OrderId]) -> String {
+    let mut json = String::from("[");
+    for order in orders {
+        json.push_str(if json.len() > 1 { ",\"" } else { "\"" });
+        for byte in order.0 {
+            let _ = write!(json, "{byte:02x}");
+        }
+        json.push('"');
+    }
+    json.push(']');
+    json
+}

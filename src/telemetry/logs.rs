@@ -1,0 +1,34 @@
+//! Logs: tracing to standard error, for people or as JSON lines.
+
+use serde::{Deserialize, Serialize};
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+/// Whether the text is a filter: a level, or a list such as `info,lastunit::engine=debug`.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn check_level(level: &str) -> Result<(), String> {
+    EnvFilter::builder().parse(level).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Starts logging for the whole process. A second call changes nothing.
+pub fn start(format: LogFormat, level: &str) {
+    let filter = EnvFilter::builder().parse_lossy(level);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Human => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    if let Err(error) = started {
+        tracing::debug!(error, "logging had been started before");
+    }
+}

@@ -1,0 +1,127 @@
+//! Every metric's name, kind, help text and buckets. Prefix `lastunit_`, base units (seconds), labels
+//! from closed lists, never a customer.
+
+/// What a metric counts or measures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    /// With the upper bounds of its buckets.
+    Histogram(&'static [f64]),
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name {
+    pub text: &'static str,
+    pub help: &'static str,
+    pub kind: Kind,
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Name {
+    Name { text: name, help, kind: Kind::Counter }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Name {
+    Name { text: name, help, kind: Kind::Gauge }
+}
+
+const fn histogram(name: &'static str, buckets: &'static [f64], help: &'static str) -> Name {
+    Name { text: name, help, kind: Kind::Histogram(buckets) }
+}
+
+/// From a tenth of a millisecond to ten seconds.
+const SECONDS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0,
+];
+
+/// Powers of two up to the size of a large batch.
+const COUNTS: &[f64] =
+    &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0];
+
+pub(super) const REQUEST_SECONDS: Name = histogram(
+    "lastunit_request_seconds",
+    SECONDS,
+    "Time from the head of a request to its answer, by route and status.",
+);
+pub(super) const PURCHASES: Name = counter(
+    "lastunit_purchases_total",
+    "Requests to buy, by result: sold, replayed, or the code of the problem they were answered.",
+);
+pub(super) const RESERVATIONS: Name = counter(
+    "lastunit_reservations_total",
+    "Requests to reserve, by result: held, replayed, or the code of the problem they were answered.",
+);
+pub(super) const CONNECTIONS: Name = gauge("lastunit_connections", "Open HTTP connections.");
+pub(super) const CONNECTIONS_ACCEPTED: Name =
+    counter("lastunit_connections_accepted_total", "HTTP connections accepted and served.");
+pub(super) const CONNECTIONS_REFUSED: Name = counter(
+    "lastunit_connections_refused_total",
+    "HTTP connections answered 503 because the limit on connections was reached.",
+);
+pub(super) const CONNECTIONS_TIMED_OUT: Name = counter(
+    "lastunit_connections_timed_out_total",
+    "HTTP connections closed because a request's head took too long, or because they were idle.",
+);
+pub(super) const ACCEPT_ERRORS: Name = counter(
+    "lastunit_accept_errors_total",
+    "Connections that could not be accepted, for example for want of file descriptors.",
+);
+pub(super) const HANDLER_PANICS: Name = counter(
+    "lastunit_handler_panics_total",
+    "HTTP handlers that panicked; each is a bug and was answered 500.",
+);
+pub(super) const COMMIT_SECONDS: Name =
+    histogram("lastunit_commit_seconds", SECONDS, "Time of one commit of the journal.");
+pub(super) const BATCH_EVENTS: Name =
+    histogram("lastunit_batch_events", COUNTS, "Events in one commit of the journal.");
+pub(super) const COMMIT_FAILURES: Name = counter(
+    "lastunit_commit_failures_total",
+    "Commits that did not succeed, by outcome: unavailable, full, unknown, fenced or broken.",
+);
+pub(super) const INFLIGHT_COMMANDS: Name =
+    gauge("lastunit_inflight_commands", "Commands that are decided or wait for their commit.");
+pub(super) const ACTORS_ACTIVE: Name =
+    gauge("lastunit_actors_active", "Products whose actor is awake.");
+pub(super) const HOLDS_ACTIVE: Name = gauge("lastunit_holds_active", "Active holds.");
+pub(super) const HOLDS_EXPIRED: Name =
+    counter("lastunit_holds_expired_total", "Holds whose time ran out.");
+pub(super) const STOCK_AVAILABLE: Name = gauge(
+    "lastunit_stock_available",
+    "Units that can be bought, for the first hundred products that were sold since the start.",
+);
+pub(super) const PROJECTION_LAG_SECONDS: Name = gauge(
+    "lastunit_projection_lag_seconds",
+    "Age of the oldest durable batch that is not in the query tables yet.",
+);
+pub(super) const PROJECTION_EVENTS: Name =
+    counter("lastunit_projection_events_total", "Events written to the query tables.");
+pub(super) const PROJECTION_FAILURES: Name = counter(
+    "lastunit_projection_failures_total",
+    "Transactions of the projection that failed and will be tried again.",
+);
+
+/// Every metric there is.
+pub(super) const ALL: &[Name] = &[
+    REQUEST_SECONDS,
+    PURCHASES,
+    RESERVATIONS,
+    CONNECTIONS,
+    CONNECTIONS_ACCEPTED,
+    CONNECTIONS_REFUSED,
+    CONNECTIONS_TIMED_OUT,
+    ACCEPT_ERRORS,
+    HANDLER_PANICS,
+    COMMIT_SECONDS,
+    BATCH_EVENTS,
+    COMMIT_FAILURES,
+    INFLIGHT_COMMANDS,
+    ACTORS_ACTIVE,
+    HOLDS_ACTIVE,
+    HOLDS_EXPIRED,
+    STOCK_AVAILABLE,
+    PROJECTION_LAG_SECONDS,
+    PROJECTION_EVENTS,
+    PROJECTION_FAILURES,
+];

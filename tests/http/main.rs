@@ -1,0 +1,22 @@
+//! HTTP from outside: the real binary, asked over real sockets.
+//!
+//! Proves that every row of the outcome table is answered as documented, that bad input changes
+//! nothing, that a crowd buys exactly what there is, that slow and broken clients hold nobody up,
+//! and that a start that cannot work says why in one line.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::disallowed_methods)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod contention;
+mod drain;
+mod expect;
+mod limits;
+mod lists;
+mod operation;
+mod outcomes;
+mod reservations;
+mod slow_clients;
+mod start;
+mod wire;

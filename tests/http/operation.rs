@@ -1,0 +1,253 @@
+//! Operation: health, numbers, the description of the API and the page to try it at; and what is
+//! answered while the database for queries is away.
+
+use crate::expect;
+use crate::support::{Server, Stand};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+const ROUTES: &str = include_str!("../../src/http/routes.rs");
+const METRIC_NAMES: &str = include_str!("../../src/telemetry/names.rs");
+
+#[tokio::test]
+async fn health_tells_how_every_part_is() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let mut health = server.get("/health").await;
+    for _ in 0..100 {
+        if health.body["status"] == "ok" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        health = server.get("/health").await;
+    }
+    expect::success(&health, 200);
+    let lag = &health.body["checks"]["projection"]["lagSeconds"];
+    assert!(lag.as_f64().is_some_and(|lag| lag >= 0.0), "{}", health.text);
+    let expected = json!({
+        "status": "ok", "version": env!("CARGO_PKG_VERSION"), "checks": {
+            "engine": { "status": "ok" },
+            "projection": { "status": "ok", "lagSeconds": lag },
+        },
+    });
+    assert_eq!(health.body, expected);
+    for path in ["/health/live", "/health/ready"] {
+        let answer = server.get(path).await;
+        expect::success(&answer, 200);
+        assert_eq!(answer.body, json!({ "status": "ok" }));
+    }
+}
+
+/// Every name in the file of names.
+fn documented() -> BTreeSet<&'static str> {
+    METRIC_NAMES.split('"').filter(|text| text.starts_with("lastunit_")).collect()
+}
+
+/// The value of one line; `None` where there is none.
+fn value(text: &str, series: &str) -> Option<f64> {
+    let line =
+        text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(name, _)| name == series));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+}
+
+/// A little of everything.
+async fn trade(server: &Server) -> u64 {
+    let window = json!({
+        "stock": 10, "opensAt": "2020-01-01T00:00:00Z", "closesAt": "2999-01-01T00:00:00Z",
+    });
+    let product = server.create(window).await;
+    let order = json!({ "productId": product, "quantity": 1, "customerId": "secretive" });
+    for _ in 0..2 {
+        server.post_with_key("/api/v1/purchases", order.clone(), "once").await;
+    }
+    expect::success(&server.hold(product, 1, "secretive", 1).await, 201);
+    expect::success(&server.hold(product, 2, "secretive", 600).await, 201);
+    expect::problem(&server.buy(product, 10, "bob").await, 409, "insufficient-stock");
+    expect::problem(&server.buy(product + 1, 1, "bob").await, 404, "product-not-found");
+    expect::problem(&server.get("/nowhere").await, 404, "route-not-found");
+    product
+}
+
+#[tokio::test]
+async fn every_metric_is_there_after_some_trade() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let product = trade(&server).await;
+    let available = format!("lastunit_stock_available{{product=\"{product}\"}}");
+    let mut text = String::new();
+    for _ in 0..200 {
+        let answer = server.get("/metrics").await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"));
+        text = answer.text;
+        let expired = value(&text, "lastunit_holds_expired_total") == Some(1.0);
+        // Gauges follow once a second.
+        if expired
+            && value(&text, &available) == Some(7.0)
+            && value(&text, "lastunit_holds_active") == Some(1.0)
+        {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for (series, expected) in [
+        (r#"lastunit_purchases_total{result="sold"}"#, 1.0),
+        (r#"lastunit_purchases_total{result="replayed"}"#, 1.0),
+        (r#"lastunit_purchases_total{result="insufficient-stock"}"#, 1.0),
+        (r#"lastunit_purchases_total{result="product-not-found"}"#, 1.0),
+        (r#"lastunit_purchases_total{result="sold-out"}"#, 0.0),
+        (r#"lastunit_reservations_total{result="held"}"#, 2.0),
+        (r#"lastunit_request_seconds_count{route="POST /api/v1/purchases",status="201"}"#, 2.0),
+        (r#"lastunit_request_seconds_count{route="POST /api/v1/purchases",status="409"}"#, 1.0),
+        (r#"lastunit_request_seconds_count{route="unknown route",status="404"}"#, 1.0),
+        ("lastunit_holds_active", 1.0),
+        ("lastunit_holds_expired_total", 1.0),
+        ("lastunit_actors_active", 1.0),
+        ("lastunit_inflight_commands", 0.0),
+        ("lastunit_handler_panics_total", 0.0),
+        ("lastunit_batch_events_sum", 5.0),
+        ("lastunit_projection_events_total", 5.0),
+        (available.as_str(), 7.0),
+    ] {
+        assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
+    }
+    let commits = value(&text, "lastunit_commit_seconds_count");
+    assert!(commits.is_some_and(|commits| commits >= 1.0), "{text}");
+    assert!(value(&text, "lastunit_connections").is_some_and(|open| open >= 1.0), "{text}");
+    assert!(!text.contains("secretive"), "a customer in the metrics");
+    assert_names(&text);
+}
+
+/// Fails unless the text has exactly the documented metrics, each with help and type.
+fn assert_names(text: &str) {
+    for kind in ["# HELP ", "# TYPE "] {
+        let named: BTreeSet<_> =
+            text.lines().filter_map(|line| line.strip_prefix(kind)?.split(' ').next()).collect();
+        assert_eq!(named, documented(), "{kind}");
+    }
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap_or_default();
+        let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+        let known =
+            documented().contains(name) || base.is_some_and(|base| documented().contains(base));
+        assert!(known, "{line}");
+    }
+}
+
+/// What the table of routes has, as `GET /path`, without the pages that describe the rest.
+fn routed() -> BTreeSet<String> {
+    let lines = ROUTES.lines().filter(|line| line.trim_start().starts_with(".route("));
+    lines
+        .map(|line| {
+            let mut texts = line.split('"').skip(1).step_by(2);
+            let (path, name) = (texts.next().expect("a path"), texts.next().expect("a name"));
+            let (method, named) = name.split_once(' ').expect("method and path");
+            assert!(path.starts_with(named), "{line}");
+            format!("{method} {path}")
+        })
+        .filter(|route| !route.contains(" /docs") && !route.contains(" /openapi.json"))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_description_lists_every_route() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let answer = server.get("/openapi.json").await;
+    expect::success(&answer, 200);
+    let document = &answer.body;
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.")));
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let mut described = BTreeSet::new();
+    let mut names = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            described.insert(format!("{} {path}", method.to_uppercase()));
+            let name = operation["operationId"].as_str().expect("an operationId");
+            assert!(names.insert(name), "{name} twice");
+            let statuses: Vec<_> =
+                operation["responses"].as_object().expect("responses").keys().collect();
+            assert!(statuses.iter().any(|status| status.starts_with('2')), "{name}: {statuses:?}");
+            let parameters = operation["parameters"].as_array().map_or(0, Vec::len);
+            assert!(parameters >= path.matches('{').count(), "{name}");
+            assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{name}");
+        }
+    }
+    assert_eq!(described, routed());
+    let mut references = Vec::new();
+    collect_references(document, &mut references);
+    for reference in references {
+        let pointer = reference.trim_start_matches('#');
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+}
+
+fn collect_references(value: &Value, references: &mut Vec<String>) {
+    match value {
+        Value::Object(object) => {
+            references.extend(object.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            for value in object.values() {
+                collect_references(value, references);
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                collect_references(value, references);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_page_to_try_it_is_inside() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    // The client follows `/docs` to `/docs/`.
+    for path in ["/docs", "/docs/", "/docs/index.html"] {
+        let page = server.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(page.header("content-type").starts_with("text/html"), "{path}");
+        assert!(page.text.contains("swagger-ui"), "{path}");
+        // It works without the Internet.
+        assert!(!page.text.contains("https://"), "{}", page.text);
+    }
+    let script = server.get("/docs/swagger-initializer.js").await;
+    assert!(script.text.contains("\"/openapi.json\""), "{}", script.text);
+    for path in ["/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"] {
+        let file = server.get(path).await;
+        assert!(file.status == 200 && file.text.len() > 10_000, "{path}");
+    }
+    for path in ["/docs/nothing", "/docs/..%2FCargo.toml", "/docs/%FF"] {
+        expect::problem(&server.get(path).await, 404, "route-not-found");
+    }
+}
+
+#[tokio::test]
+async fn the_sale_goes_on_without_the_database() {
+    // Nobody listens on this port.
+    let stand = Stand::embedded().argument("--database-url=postgres://shop@127.0.0.1:9/shop");
+    let server = stand.start();
+    let product = server.create_product(5).await;
+    let bought = server.buy(product, 1, "ann").await;
+    expect::success(&bought, 201);
+    assert_eq!(server.stock(product).await, (4, 0, 1, 5));
+    let order = bought.body["orderId"].as_str().expect("an id");
+    let paths = ["/api/v1/orders?customerId=ann", &format!("/api/v1/orders/{order}")];
+    for path in paths {
+        let answer = server.get(path).await;
+        assert_eq!(expect::problem(&answer, 503, "database-unavailable"), json!({}), "{path}");
+    }
+    let health = server.get("/health").await;
+    expect::success(&health, 200);
+    assert_eq!(
+        (&health.body["status"], &health.body["checks"]["engine"]["status"]),
+        (&json!("degraded"), &json!("ok"))
+    );
+    let projection = &health.body["checks"]["projection"];
+    assert_eq!(projection["status"], "degraded");
+    assert!(projection["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{projection}");
+    assert_eq!(server.get("/health/ready").await.status, 200);
+    assert!(server.stop().success());
+}

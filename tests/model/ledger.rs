@@ -1,0 +1,342 @@
+//! Ledger: the model. What a careful clerk would do with one long list and no hurry.
+//!
+//! Written to be obviously right and nothing else: no index, no counter, no queue. Every number is
+//! counted again from the list whenever it is needed, and a hold is over the moment its time is
+//! past, whether or not anybody has written that down.
+
+use lastunit::domain::{
+    Action, Answer, Confirmed, CustomerId, Fingerprint, Grace, Hold, HoldEnd, Offer, OrderId,
+    Refusal, RequestKey, Stock, Timestamp,
+};
+use std::collections::BTreeMap;
+
+pub const DAY: u64 = 86_400_000;
+const MOST_UNITS: u64 = 1_000_000_000;
+
+/// One line of the ledger.
+struct Line {
+    order: OrderId,
+    customer: CustomerId,
+    units: u32,
+    price: u64,
+    state: State,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Bought,
+    Held { since: Timestamp, until: Timestamp, extended: u8 },
+    Over { end: HoldEnd, at: Timestamp },
+}
+
+impl Line {
+    fn is_sold(&self) -> bool {
+        matches!(self.state, State::Bought | State::Over { end: HoldEnd::Confirmed, .. })
+    }
+}
+
+/// What the clerk expects to be answered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Expected {
+    New(Answer),
+    Again(Answer, Timestamp),
+    No(Refusal),
+}
+
+/// What the clerk may forget after a day, and then has to ask: is it still remembered?
+pub trait Remembers {
+    fn key(&self, key: &RequestKey) -> bool;
+    fn end_of(&self, order: &OrderId) -> bool;
+}
+
+#[derive(Default)]
+pub struct Ledger {
+    offer: Option<Offer>,
+    stocked: u64,
+    lines: Vec<Line>,
+    keys: BTreeMap<RequestKey, (Fingerprint, Timestamp, Answer)>,
+    grace: Option<Grace>,
+}
+
+impl Ledger {
+    pub const fn set_grace(&mut self, grace: Grace) {
+        self.grace = Some(grace);
+    }
+
+    pub const fn offer(&self) -> Option<&Offer> {
+        self.offer.as_ref()
+    }
+
+    fn lapses_at(&self, until: Timestamp) -> Timestamp {
+        match self.grace {
+            Some(grace) if until <= grace.from => grace.until,
+            _ => until,
+        }
+    }
+
+    /// Held, and its time is not past.
+    fn runs(&self, line: &Line, now: Timestamp) -> bool {
+        matches!(line.state, State::Held { until, .. } if self.lapses_at(until) > now)
+    }
+
+    /// Held as far as anybody has written down, but its time is past.
+    pub fn has_lapsed(&self, order: OrderId, now: Timestamp) -> bool {
+        self.lines.iter().any(|line| {
+            line.order == order && matches!(line.state, State::Held { .. }) && !self.runs(line, now)
+        })
+    }
+
+    /// When the next hold lapses.
+    pub fn next_lapse(&self) -> Option<Timestamp> {
+        let held = self.lines.iter().filter_map(|line| match line.state {
+            State::Held { until, .. } => Some(self.lapses_at(until)),
+            _ => None,
+        });
+        held.min()
+    }
+
+    /// Somebody wrote down that a hold ran out.
+    pub fn expires(&mut self, order: OrderId, at: Timestamp) {
+        self.over(order, HoldEnd::Expired, at);
+    }
+
+    fn over(&mut self, order: OrderId, end: HoldEnd, at: Timestamp) {
+        for line in &mut self.lines {
+            if line.order == order {
+                line.state = State::Over { end, at };
+            }
+        }
+    }
+
+    /// Units nobody has a claim on at `now`.
+    pub fn free(&self, now: Timestamp) -> u64 {
+        let mut free = self.stocked;
+        for line in &self.lines {
+            if line.is_sold() || self.runs(line, now) {
+                free -= u64::from(line.units);
+            }
+        }
+        free
+    }
+
+    /// Units a customer has bought or holds at `now`.
+    fn has(&self, customer: &CustomerId, now: Timestamp) -> u64 {
+        let mut units = 0;
+        for line in &self.lines {
+            if line.customer == *customer && (line.is_sold() || self.runs(line, now)) {
+                units += u64::from(line.units);
+            }
+        }
+        units
+    }
+
+    /// Sold and held units of one customer (or of all), as far as written down.
+    pub fn written(&self, customer: Option<&CustomerId>) -> (u64, u64) {
+        let (mut sold, mut held) = (0, 0);
+        for line in &self.lines {
+            if customer.is_none_or(|customer| line.customer == *customer) {
+                if line.is_sold() {
+                    sold += u64::from(line.units);
+                } else if matches!(line.state, State::Held { .. }) {
+                    held += u64::from(line.units);
+                }
+            }
+        }
+        (sold, held)
+    }
+
+    /// The counts, as far as written down.
+    pub fn stock(&self) -> Stock {
+        let (sold, held) = self.written(None);
+        Stock { available: self.stocked - sold - held, held, sold, stocked: self.stocked }
+    }
+
+    /// What everybody would be refused for, if anything.
+    pub fn closed_to_all(&self, now: Timestamp) -> Option<Refusal> {
+        let offer = self.offer?;
+        match (offer.opens_at, offer.closes_at) {
+            (Some(opens_at), _) if now < opens_at => Some(Refusal::NotOpen { opens_at }),
+            (_, Some(closed_at)) if now >= closed_at => Some(Refusal::Closed { closed_at }),
+            _ if self.free(now) == 0 => Some(Refusal::SoldOut),
+            _ => None,
+        }
+    }
+
+    /// What is known under a key, if it must be or still is remembered.
+    pub fn recall(
+        &self,
+        key: RequestKey,
+        fingerprint: Fingerprint,
+        now: Timestamp,
+        remembers: &impl Remembers,
+    ) -> Option<Expected> {
+        let (known, at, answer) = self.keys.get(&key)?;
+        if now.as_millis() - at.as_millis() > DAY && !remembers.key(&key) {
+            return None;
+        }
+        if *known != fingerprint {
+            return Some(Expected::No(Refusal::KeyReused));
+        }
+        Some(Expected::Again(answer.clone(), *at))
+    }
+
+    pub fn remember(
+        &mut self,
+        key: RequestKey,
+        fingerprint: Fingerprint,
+        at: Timestamp,
+        answer: &Answer,
+    ) {
+        self.keys.insert(key, (fingerprint, at, answer.clone()));
+    }
+
+    /// Does what is asked, or says why not.
+    pub fn take(
+        &mut self,
+        action: &Action,
+        now: Timestamp,
+        remembers: &impl Remembers,
+    ) -> Result<Answer, Refusal> {
+        if let Action::Create { offer, units, .. } = action {
+            return self.create(offer, *units);
+        }
+        let Some(offer) = self.offer else { return Err(Refusal::UnknownProduct) };
+        match action {
+            Action::Create { .. } => unreachable!("answered above"),
+            Action::Purchase { order, customer, quantity } => {
+                self.may_have(customer, quantity.get(), &offer, now)?;
+                let (order, units, price) = (*order, quantity.get(), offer.price.amount);
+                let state = State::Bought;
+                self.lines.push(Line { order, customer: customer.clone(), units, price, state });
+                Ok(Answer::Purchased { order, quantity: units, unit_price: price })
+            }
+            Action::Hold { order, customer, quantity, hold_ms } => {
+                self.may_have(customer, quantity.get(), &offer, now)?;
+                let (order, units, price) = (*order, quantity.get(), offer.price.amount);
+                let until = now.plus_millis(*hold_ms);
+                let state = State::Held { since: now, until, extended: 0 };
+                self.lines.push(Line { order, customer: customer.clone(), units, price, state });
+                Ok(Answer::Held { order, quantity: units, unit_price: price, expires_at: until })
+            }
+            Action::Adjust { delta, .. } => self.adjust(*delta, now),
+            Action::Confirm { order }
+            | Action::Release { order }
+            | Action::Extend { order, .. }
+            | Action::Expire { order }
+            | Action::LookUp { order } => self.take_hold(*order, action, now, remembers),
+        }
+    }
+
+    fn create(&mut self, offer: &Offer, units: u64) -> Result<Answer, Refusal> {
+        if self.offer.is_some() {
+            return Err(Refusal::AlreadyCreated);
+        }
+        if units > MOST_UNITS {
+            return Err(Refusal::AboveMaximum { stocked: 0 });
+        }
+        self.offer = Some(*offer);
+        self.stocked = units;
+        Ok(Answer::Created)
+    }
+
+    fn may_have(
+        &self,
+        customer: &CustomerId,
+        units: u32,
+        offer: &Offer,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        if let Some(refusal) = self.closed_to_all(now) {
+            return Err(refusal);
+        }
+        let owned = self.has(customer, now);
+        if let Some(limit) = offer.limit_per_customer
+            && owned + u64::from(units) > u64::from(limit)
+        {
+            return Err(Refusal::CustomerLimit { limit, owned });
+        }
+        let available = self.free(now);
+        if available < u64::from(units) {
+            return Err(Refusal::Insufficient { available });
+        }
+        Ok(())
+    }
+
+    fn adjust(&mut self, delta: i64, now: Timestamp) -> Result<Answer, Refusal> {
+        let available = self.free(now);
+        // Wide enough that no sum can leave it.
+        if i128::from(available) + i128::from(delta) < 0 {
+            return Err(Refusal::Insufficient { available });
+        }
+        let stocked = i128::from(self.stocked) + i128::from(delta);
+        if delta > 0 && stocked > i128::from(MOST_UNITS) {
+            return Err(Refusal::AboveMaximum { stocked: self.stocked });
+        }
+        self.stocked = u64::try_from(stocked).expect("checked above");
+        Ok(Answer::Adjusted(Box::new(self.stock())))
+    }
+
+    fn take_hold(
+        &mut self,
+        order: OrderId,
+        action: &Action,
+        now: Timestamp,
+        remembers: &impl Remembers,
+    ) -> Result<Answer, Refusal> {
+        let found = self.lines.iter().position(|line| line.order == order);
+        let index = found.ok_or(Refusal::UnknownReservation)?;
+        let line = &self.lines[index];
+        let (since, until, extended) = match line.state {
+            State::Bought => return Err(Refusal::UnknownReservation),
+            State::Over { end, at } => {
+                let day_over = now.as_millis() - at.as_millis() > DAY;
+                let known = !day_over || remembers.end_of(&order);
+                return Err(if known {
+                    Refusal::HoldOver(end)
+                } else {
+                    Refusal::UnknownReservation
+                });
+            }
+            State::Held { since, until, extended } => (since, until, extended),
+        };
+        let runs = self.runs(line, now);
+        if let Action::Expire { .. } = action {
+            if runs {
+                return Err(Refusal::UnknownReservation);
+            }
+            self.over(order, HoldEnd::Expired, now);
+            return Ok(Answer::Expired { order });
+        }
+        if !runs {
+            return Err(Refusal::HoldOver(HoldEnd::Expired));
+        }
+        let (customer, quantity, unit_price) = (line.customer.clone(), line.units, line.price);
+        match action {
+            Action::Confirm { .. } => {
+                self.over(order, HoldEnd::Confirmed, now);
+                Ok(Answer::Confirmed(Box::new(Confirmed { order, customer, quantity, unit_price })))
+            }
+            Action::Release { .. } => {
+                self.over(order, HoldEnd::Released, now);
+                Ok(Answer::Released { order })
+            }
+            Action::Extend { hold_ms, extensions_max, .. } => {
+                if extended >= *extensions_max {
+                    return Err(Refusal::ExtensionsUsedUp { extensions_max: *extensions_max });
+                }
+                let expires_at = now.plus_millis(*hold_ms).max(self.lapses_at(until));
+                let extended = extended + 1;
+                self.lines[index].state = State::Held { since, until: expires_at, extended };
+                Ok(Answer::Extended { order, expires_at })
+            }
+            _ => Ok(Answer::Shown(Box::new(Hold {
+                customer,
+                unit_price,
+                created_at: since,
+                expires_at: until,
+                quantity,
+                extensions: extended,
+            }))),
+        }
+    }
+}

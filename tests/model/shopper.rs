@@ -1,0 +1,152 @@
+//! Shopper: random commands to one product, chosen so that the interesting ones are common.
+
+use crate::chance::Chance;
+use lastunit::domain::{
+    Action, Command, Currency, CustomerId, Fingerprint, Money, Offer, OrderId, Quantity,
+    RequestKey, Retry, Timestamp,
+};
+
+/// Orders and keys that are asked about again.
+const RECENT: usize = 24;
+
+/// What all commands of one product have in common.
+pub struct Shopper {
+    pub customers: Vec<CustomerId>,
+    hold_ms_max: u64,
+    orders: Vec<OrderId>,
+    keyed: Vec<Command>,
+}
+
+impl Shopper {
+    pub fn new(chance: &mut Chance) -> Self {
+        let count = chance.between(1, 9);
+        let customers = (0..count).map(|number| CustomerId::new(&format!("customer {number}")));
+        Self {
+            customers: customers.collect::<Result<_, _>>().expect("customers"),
+            hold_ms_max: chance.pick(&[5, 50, 500]),
+            orders: Vec::new(),
+            keyed: Vec::new(),
+        }
+    }
+
+    pub fn create(chance: &mut Chance, now: Timestamp) -> Action {
+        let soon = now.as_millis() + chance.below(300);
+        let later = soon + chance.below(3_000);
+        let offer = Offer {
+            price: Money { amount: chance.below(1_000), currency: Currency::NONE },
+            limit_per_customer: chance.one_in(2).then(|| narrow(chance.pick(&[0, 1, 2, 3, 5, 20]))),
+            opens_at: chance.one_in(4).then(|| Timestamp::from_millis(soon)),
+            closes_at: chance.one_in(8).then(|| Timestamp::from_millis(later)),
+        };
+        let units = chance.pick(&[0, 1, 3, 10, 40, 1_000, 1_000_000_000, 1_000_000_001]);
+        Action::Create { offer, units, entry: Box::default() }
+    }
+
+    /// The next command: new, or one that was sent before.
+    pub fn command(&mut self, chance: &mut Chance, now: Timestamp) -> Command {
+        if !self.keyed.is_empty() && chance.one_in(12) {
+            return self.again(chance);
+        }
+        let action = self.action(chance, now);
+        if !chance.one_in(3) {
+            return Command::plain(action);
+        }
+        let key = RequestKey(chance.bytes());
+        let fingerprint = Fingerprint(chance.below(3));
+        let command = Command { retry: Some(Retry { key, fingerprint }), action };
+        remember(&mut self.keyed, command.clone(), chance);
+        command
+    }
+
+    /// A retry: the same key and request under a newly drawn order id; or, of a careless caller,
+    /// another request under the same key.
+    fn again(&mut self, chance: &mut Chance) -> Command {
+        let index = index_below(self.keyed.len(), chance);
+        let mut command = self.keyed[index].clone();
+        if let Action::Purchase { order, .. } | Action::Hold { order, .. } = &mut command.action {
+            *order = OrderId(chance.bytes());
+            remember(&mut self.orders, *order, chance);
+        }
+        if let Some(retry) = command.retry.as_mut().filter(|_| chance.one_in(8)) {
+            retry.fingerprint.0 += 7;
+        }
+        command
+    }
+
+    fn action(&mut self, chance: &mut Chance, now: Timestamp) -> Action {
+        let hold_ms = chance.between(0, self.hold_ms_max);
+        match chance.below(100) {
+            0..22 => {
+                let (customer, quantity) = (self.customer(chance), quantity(chance));
+                Action::Purchase { order: self.new_order(chance), customer, quantity }
+            }
+            22..52 => {
+                let (customer, quantity) = (self.customer(chance), quantity(chance));
+                Action::Hold { order: self.new_order(chance), customer, quantity, hold_ms }
+            }
+            52..64 => Action::Confirm { order: self.order(chance) },
+            64..74 => Action::Release { order: self.order(chance) },
+            74..83 => {
+                let extensions_max = chance.pick(&[0, 1, 2, 3, 255]);
+                Action::Extend { order: self.order(chance), hold_ms, extensions_max }
+            }
+            83..87 => Action::Expire { order: self.order(chance) },
+            87..91 => Action::LookUp { order: self.order(chance) },
+            91..99 => Action::Adjust { delta: delta(chance), reason: "counted".into() },
+            _ => Self::create(chance, now),
+        }
+    }
+
+    fn customer(&self, chance: &mut Chance) -> CustomerId {
+        self.customers[index_below(self.customers.len(), chance)].clone()
+    }
+
+    fn new_order(&mut self, chance: &mut Chance) -> OrderId {
+        let order = OrderId(chance.bytes());
+        remember(&mut self.orders, order, chance);
+        order
+    }
+
+    fn order(&self, chance: &mut Chance) -> OrderId {
+        if self.orders.is_empty() || chance.one_in(50) {
+            return OrderId(chance.bytes());
+        }
+        self.orders[index_below(self.orders.len(), chance)]
+    }
+}
+
+fn remember<T>(all: &mut Vec<T>, one: T, chance: &mut Chance) {
+    if all.len() < RECENT {
+        all.push(one);
+    } else {
+        let index = index_below(RECENT, chance);
+        all[index] = one;
+    }
+}
+
+fn quantity(chance: &mut Chance) -> Quantity {
+    let units = match chance.below(20) {
+        0..12 => 1,
+        12..19 => chance.between(1, 4),
+        _ => chance.between(1, 1_000),
+    };
+    Quantity::new(narrow(units)).expect("a quantity")
+}
+
+fn delta(chance: &mut Chance) -> i64 {
+    match chance.below(24) {
+        0 => i64::MIN,
+        1 => i64::MAX,
+        2 => -1_000_000_000,
+        3 => 1_000_000_000,
+        _ => chance.below(9).cast_signed() - 4,
+    }
+}
+
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).expect("a small number")
+}
+
+fn index_below(end: usize, chance: &mut Chance) -> usize {
+    usize::try_from(chance.below(end as u64)).expect("an index")
+}

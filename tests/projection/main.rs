@@ -1,0 +1,69 @@
+//! The projection against real databases: every scenario on SQLite and on Postgres.
+
+// A test fails by panicking; counts of a measurement need no 64 bits.
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unimplemented,
+    clippy::unwrap_used
+)]
+
+mod databases;
+mod follower;
+mod random;
+mod scenarios;
+mod shop;
+mod speed;
+
+/// A SQLite file in a temporary directory.
+struct SqliteFile {
+    directory: tempfile::TempDir,
+}
+
+impl SqliteFile {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite://{}", self.directory.path().join("database.db").display())
+    }
+}
+
+macro_rules! on_both_databases {
+    ($($module:ident :: $scenario:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                let file = crate::SqliteFile::new();
+                crate::$module::$scenario(&file.url()).await;
+            })+
+        }
+
+        /// One cluster for all, with a database for each: making a cluster takes seconds.
+        #[tokio::test(flavor = "multi_thread")]
+        async fn postgres() {
+            let cluster = throwaway::Postgres::start().unwrap();
+            $(
+                println!("{}", stringify!($scenario));
+                cluster.create_database(stringify!($scenario)).unwrap();
+                crate::$module::$scenario(&cluster.url(stringify!($scenario))).await;
+            )+
+        }
+    };
+}
+
+on_both_databases! {
+    scenarios::catches_up_from_zero,
+    scenarios::goes_on_from_the_middle,
+    scenarios::two_projectors_apply_everything_once,
+    scenarios::holds_end_in_later_rounds,
+    scenarios::an_order_over_several_products_is_one_order,
+    scenarios::a_damaged_batch_stops_the_projection,
+    scenarios::another_journal_is_refused,
+    scenarios::another_number_of_partitions_is_refused,
+    scenarios::rows_that_do_not_fit_stop_the_projection,
+    scenarios::lists_go_on_where_they_ended,
+    random::random_histories_look_like_the_rules_say,
+}

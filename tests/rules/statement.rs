@@ -1,0 +1,287 @@
+//! Statement: the little language of the tables, and the clerk who checks each row.
+//!
+//! ```text
+//!   time | command | outcome | available/held/sold
+//! ```
+//!
+//! Times are milliseconds, or sums such as `24h+1`. Orders, customers and keys are single words; a
+//! key is written `key name#fingerprint`. `wake 100 until 200` is a restart with a grace.
+
+use lastunit::domain::promises::{self, History};
+use lastunit::domain::{
+    Action, Answer, Command, Currency, CustomerId, Decision, Event, Fingerprint, Grace, HoldEnd,
+    Money, Offer, OrderId, Outcome, Product, Quantity, Refusal, RequestKey, Retry, Timestamp,
+    Verdict,
+};
+use lastunit::journal::snapshot;
+use std::fmt::Write as _;
+
+/// What every unit costs in these tables.
+const PRICE: u64 = 500;
+
+/// Runs one table; panics with the statement as it really went if a row differs.
+#[track_caller]
+pub fn check(table: &str) {
+    let mut clerk = Clerk::default();
+    let mut went = String::new();
+    let mut differs = false;
+    for row in table.lines().map(str::trim).filter(|row| !row.is_empty() && !row.starts_with('#')) {
+        let columns: Vec<_> = row.split('|').map(str::trim).collect();
+        let [at, asked, answer, stock] = columns[..] else { panic!("not four columns: {row}") };
+        let real_answer = clerk.take(asked, time(at));
+        let real_stock = clerk.stock();
+        let same = answer == real_answer && stock == real_stock;
+        differs |= !same;
+        let mark = if same { "  " } else { "! " };
+        let _ = writeln!(went, "{mark}{at} | {asked} | {real_answer} | {real_stock}");
+        if !same {
+            let _ = writeln!(went, "    the table says: {answer} | {stock}");
+        }
+    }
+    clerk.close();
+    assert!(!differs, "rows marked with ! went another way:\n\n{went}");
+}
+
+/// One product under the rules, with everything that was ever decided.
+#[derive(Default)]
+pub struct Clerk {
+    pub product: Product,
+    facts: Vec<(Event, Timestamp)>,
+    history: History,
+}
+
+impl Clerk {
+    /// Does what a row asks and says what was answered.
+    pub fn take(&mut self, asked: &str, now: Timestamp) -> String {
+        let words = Words(asked.split_whitespace().collect());
+        if words.0[0] == "wake" {
+            self.come_back();
+            let until = time(words.after("until").expect("wake needs until"));
+            self.product.set_grace(Grace { from: time(words.0[1]), until });
+            return String::from("awake");
+        }
+        let command = words.command();
+        let decision = self.product.decide(&command, now);
+        self.view_agrees(&command, &decision, now);
+        let mut said = String::new();
+        for order in &decision.lapsed {
+            let _ = write!(said, "{} expired; ", name(order.0));
+            self.record(Event::Ended { order: *order, end: HoldEnd::Expired, retry: None }, now);
+        }
+        match decision.verdict {
+            Err(refusal) => said.push_str(&refused(refusal)),
+            Ok(Verdict::Replay(outcome)) => said.push_str(&answered(&outcome)),
+            Ok(Verdict::Record(event)) => {
+                let outcome = self.record(event, now);
+                assert!(!outcome.replayed && outcome.at == now, "{outcome:?}");
+                said.push_str(&answered(&outcome));
+            }
+        }
+        said
+    }
+
+    /// Applies a fact and checks every promise.
+    fn record(&mut self, event: Event, now: Timestamp) -> Outcome {
+        let outcome = self.product.apply(&event, now);
+        self.history.push(self.product.revision(), &event, now).unwrap();
+        promises::exact_sale_in_full(&self.product).unwrap();
+        promises::limits_kept(&self.product).unwrap();
+        self.facts.push((event, now));
+        outcome
+    }
+
+    pub fn stock(&self) -> String {
+        let stock = self.product.stock();
+        format!("{}/{}/{}", stock.available, stock.held, stock.sold)
+    }
+
+    /// The short way to a refusal must say what the rules say, and only that.
+    fn view_agrees(&self, command: &Command, decision: &Decision, now: Timestamp) {
+        let sale = matches!(command.action, Action::Purchase { .. } | Action::Hold { .. });
+        let known =
+            command.retry.is_some_and(|retry| self.product.memory().get(&retry.key).is_some());
+        let Some(view) = self.product.view().filter(|_| sale && !known) else { return };
+        let to_all = match decision.verdict {
+            Err(
+                refusal @ (Refusal::NotOpen { .. } | Refusal::Closed { .. } | Refusal::SoldOut),
+            ) => Some(refusal),
+            _ => None,
+        };
+        assert_eq!(view.closed_to_all(now), to_all, "the view against {command:?} at {now:?}");
+    }
+
+    /// A restart: the state from its snapshot.
+    fn come_back(&mut self) {
+        self.product = snapshot::decode(&snapshot::encode(&self.product)).unwrap();
+        promises::exact_sale_in_full(&self.product).unwrap();
+    }
+
+    /// At the end: the state must come back from its facts and from its snapshot.
+    pub fn close(&mut self) {
+        let mut replayed = Product::default();
+        for (event, at) in &self.facts {
+            replayed.apply(event, *at);
+        }
+        let kept = self.product.clone();
+        self.come_back();
+        assert_eq!(self.product, replayed, "snapshot and replay");
+        assert_eq!(self.product.view(), replayed.view());
+        assert_eq!(kept.entries(), replayed.entries());
+        assert_eq!(kept.changed_at(), replayed.changed_at());
+    }
+}
+
+/// The words of a command.
+struct Words<'a>(Vec<&'a str>);
+
+impl<'a> Words<'a> {
+    fn after(&self, word: &str) -> Option<&'a str> {
+        let place = self.0.iter().position(|candidate| *candidate == word)?;
+        self.0.get(place + 1).copied()
+    }
+
+    fn time_after(&self, word: &str) -> Option<Timestamp> {
+        self.after(word).map(time)
+    }
+
+    fn command(&self) -> Command {
+        let retry = self.after("key").map(|key| {
+            let (key, fingerprint) = key.split_once('#').expect("a key is name#fingerprint");
+            let fingerprint = Fingerprint(fingerprint.parse().expect("a fingerprint"));
+            Retry { key: RequestKey(id(key)), fingerprint }
+        });
+        Command { retry, action: self.action() }
+    }
+
+    fn action(&self) -> Action {
+        match self.0[0] {
+            "create" => Action::Create {
+                offer: self.offer(),
+                units: self.0[1].parse().expect("units"),
+                entry: Box::default(),
+            },
+            "adjust" => Action::Adjust {
+                delta: self.0[1].parse().expect("a delta"),
+                reason: "counted".into(),
+            },
+            verb => self.action_on(verb, OrderId(id(self.0[1]))),
+        }
+    }
+
+    fn action_on(&self, verb: &str, order: OrderId) -> Action {
+        let customer = || CustomerId::new(self.0[2]).expect("a customer");
+        let quantity = || Quantity::new(self.0[3].parse().expect("a number")).expect("a quantity");
+        let hold_ms = || self.time_after("for").expect("for").as_millis();
+        match verb {
+            "buy" => Action::Purchase { order, customer: customer(), quantity: quantity() },
+            "hold" => Action::Hold {
+                order,
+                customer: customer(),
+                quantity: quantity(),
+                hold_ms: hold_ms(),
+            },
+            "confirm" => Action::Confirm { order },
+            "release" => Action::Release { order },
+            "extend" => Action::Extend {
+                order,
+                hold_ms: hold_ms(),
+                extensions_max: self.after("max").expect("max").parse().expect("a number"),
+            },
+            "expire" => Action::Expire { order },
+            "show" => Action::LookUp { order },
+            other => panic!("no such command: {other}"),
+        }
+    }
+
+    fn offer(&self) -> Offer {
+        Offer {
+            price: Money { amount: PRICE, currency: Currency::new("EUR").expect("a currency") },
+            limit_per_customer: self.after("limit").map(|limit| limit.parse().expect("a limit")),
+            opens_at: self.time_after("opens"),
+            closes_at: self.time_after("closes"),
+        }
+    }
+}
+
+/// `90`, `24h`, `24h+1`, `last` (the largest time there is).
+pub fn time(text: &str) -> Timestamp {
+    if text == "last" {
+        return Timestamp::MAX;
+    }
+    let millis = text.split('+').map(|part| match part.strip_suffix('h') {
+        Some(hours) => hours.parse::<u64>().expect("hours") * 3_600_000,
+        None => part.parse().expect("milliseconds"),
+    });
+    Timestamp::from_millis(millis.sum())
+}
+
+/// A word as 128 bits.
+fn id(word: &str) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..word.len()].copy_from_slice(word.as_bytes());
+    bytes
+}
+
+fn name(bytes: [u8; 16]) -> String {
+    String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_string()
+}
+
+fn at(time: Timestamp) -> String {
+    if time == Timestamp::MAX { String::from("last") } else { time.as_millis().to_string() }
+}
+
+fn answered(outcome: &Outcome) -> String {
+    let again =
+        if outcome.replayed { format!("as at {}: ", at(outcome.at)) } else { String::new() };
+    let answer = match &outcome.answer {
+        Answer::Created => String::from("created"),
+        Answer::Purchased { order, quantity, unit_price } => {
+            assert_eq!(*unit_price, PRICE);
+            format!("{} bought {quantity}", name(order.0))
+        }
+        Answer::Held { order, quantity, unit_price, expires_at } => {
+            assert_eq!(*unit_price, PRICE);
+            format!("{} held {quantity} until {}", name(order.0), at(*expires_at))
+        }
+        Answer::Confirmed(sale) => {
+            assert_eq!(sale.unit_price, PRICE);
+            let (order, customer) = (name(sale.order.0), sale.customer.as_str());
+            format!("{order} confirmed {} for {customer}", sale.quantity)
+        }
+        Answer::Released { order } => format!("{} released", name(order.0)),
+        Answer::Extended { order, expires_at } => {
+            format!("{} extended until {}", name(order.0), at(*expires_at))
+        }
+        Answer::Expired { order } => format!("{} expired", name(order.0)),
+        Answer::Adjusted(stock) => {
+            format!("adjusted to {} of {}", stock.available, stock.stocked)
+        }
+        Answer::Shown(hold) => {
+            let (until, extensions) = (at(hold.expires_at), hold.extensions);
+            let (customer, quantity) = (hold.customer.as_str(), hold.quantity);
+            format!("{customer} holds {quantity} until {until}, extended {extensions}")
+        }
+    };
+    format!("{again}{answer}")
+}
+
+fn refused(refusal: Refusal) -> String {
+    let why = match refusal {
+        Refusal::KeyReused => String::from("key reused"),
+        Refusal::UnknownProduct => String::from("unknown product"),
+        Refusal::AlreadyCreated => String::from("already created"),
+        Refusal::UnknownReservation => String::from("unknown reservation"),
+        Refusal::HoldOver(HoldEnd::Confirmed) => String::from("was confirmed"),
+        Refusal::HoldOver(HoldEnd::Released) => String::from("was released"),
+        Refusal::HoldOver(HoldEnd::Expired) => String::from("has expired"),
+        Refusal::ExtensionsUsedUp { extensions_max } => format!("{extensions_max} extensions used"),
+        Refusal::NotOpen { opens_at } => format!("opens at {}", at(opens_at)),
+        Refusal::Closed { closed_at } => format!("closed at {}", at(closed_at)),
+        Refusal::SoldOut => String::from("sold out"),
+        Refusal::CustomerLimit { limit, owned } => format!("limit {limit}, has {owned}"),
+        Refusal::Insufficient { available } => format!("only {available} left"),
+        Refusal::AboveMaximum { stocked } => format!("above the maximum from {stocked}"),
+        Refusal::Full { table } => format!("{table} full"),
+    };
+    format!("no: {why}")
+}

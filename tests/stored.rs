@@ -1,0 +1,395 @@
+//! What is stored: facts and states as bytes, and back.
+//!
+//! Proves: whatever is written is read back the same; bytes that nobody wrote (random, cut off,
+//! flipped) are an error or at least no panic; and the bytes of version 1 mean the same for ever.
+//! The golden bytes below must never be edited: a new version is a new constant beside them.
+//!
+//! Replay: proptest prints the smallest failing case and keeps its seed in the file
+//! `tests/stored.proptest-regressions`; `PROPTEST_CASES=10000 cargo test --test stored` looks longer.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use lastunit::domain::promises;
+use lastunit::domain::{
+    Action, CatalogEntry, Command, Currency, CustomerId, Event, Fingerprint, HoldEnd, Money, Offer,
+    OrderId, Product, ProductId, Quantity, RequestKey, Retry, Timestamp, Verdict,
+};
+use lastunit::journal::stored::{
+    DecodeError, ROW_VERSION, decode_piece, decode_ranges, decode_row, encode_section,
+};
+use lastunit::journal::{Digest, Epoch, PartitionId, Section, Seq, snapshot};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+/// A row of one section with one fact of each kind.
+const GOLDEN_ROW: &str = "\
+012a01fbd8c1a28c340b00e209455552010801e80700e8070e4772c3bc6e65722042656368657201054355502d310001\
+0463757073010101010101010101010101010101010103616e6e02e20900020202020202020202020202020202020203\
+616e6e01e209a8d7240102020202020202020202020202020202ac02020303030303030303030303030303030303616e\
+6e01e20990df240103030303030303030303030303030303ac02020404040404040404040404040404040403616e6e01\
+e209f8e6240104040404040404040404040404040404ac02020505050505050505050505050505050503616e6e01e209\
+e0ee240105050505050505050505050505050505ac020302020202020202020202020202020202e0dc2a010c0c0c0c0c\
+0c0c0c0c0c0c0c0c0c0c0cac02040303030303030303030303030303030300010d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d\
+ac02040404040404040404040404040404040401010e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0eac02040505050505050505\
+0505050505050505020005131162726f6b656e20696e207472616e736974010f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0fac\
+02";
+
+/// The digest of that row as the first batch of partition 3, and of it again as the second.
+const GOLDEN_DIGESTS: [&str; 2] = [
+    "24060914df9fa27e58280b1c9bbf5ec57c2642f9091618f5ece3ed8526bde19f",
+    "edf029199e405a977633436f54b7bb3f58271821971f09d841d739c4d3f13dff",
+];
+
+/// The state those facts make.
+const GOLDEN_SNAPSHOT: &str = "\
+0101e209455552010801e80700da070103de070bfbd8c1a28c340103616e6e0301010202020202020202020202020202\
+020203616e6ee209fbd8c1a28c34e0dc2a010103fbd8c1a28c340303030303030303030303030303030300fbd8c1a28c\
+340404040404040404040404040404040401fbd8c1a28c34050505050505050505050505050505050208020202020202\
+02020202020202020202ac02fbd8c1a28c34010202020202020202020202020202020201e209a8d72403030303030303\
+030303030303030303ac02fbd8c1a28c34010303030303030303030303030303030301e20990df240404040404040404\
+0404040404040404ac02fbd8c1a28c34010404040404040404040404040404040401e209f8e624050505050505050505\
+05050505050505ac02fbd8c1a28c34010505050505050505050505050505050501e209e0ee240c0c0c0c0c0c0c0c0c0c\
+0c0c0c0c0c0cac02fbd8c1a28c340402020202020202020202020202020202e0dc2a0d0d0d0d0d0d0d0d0d0d0d0d0d0d\
+0d0dac02fbd8c1a28c34020303030303030303030303030303030303616e6e01e2090e0e0e0e0e0e0e0e0e0e0e0e0e0e\
+0e0eac02fbd8c1a28c3403040404040404040404040404040404040f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0fac02fbd8c1\
+a28c3405da070103de07";
+
+fn at() -> impl Strategy<Value = Timestamp> {
+    any::<u64>().prop_map(Timestamp::from_millis)
+}
+
+fn order() -> impl Strategy<Value = OrderId> {
+    any::<[u8; 16]>().prop_map(OrderId)
+}
+
+fn customer() -> impl Strategy<Value = CustomerId> {
+    any::<String>().prop_map(|text| CustomerId::from_journal(&text))
+}
+
+fn quantity() -> impl Strategy<Value = Quantity> {
+    any::<u32>().prop_map(Quantity::from_journal)
+}
+
+fn retry() -> impl Strategy<Value = Option<Retry>> {
+    let retry = (any::<[u8; 16]>(), any::<u64>())
+        .prop_map(|(key, print)| Retry { key: RequestKey(key), fingerprint: Fingerprint(print) });
+    option::of(retry)
+}
+
+fn offer() -> impl Strategy<Value = Offer> {
+    let letters = any::<[u8; 3]>().prop_map(Currency::from_journal);
+    let limit = option::of(any::<u32>());
+    (any::<u64>(), letters, limit, option::of(at()), option::of(at())).prop_map(
+        |(amount, currency, limit_per_customer, opens_at, closes_at)| Offer {
+            price: Money { amount, currency },
+            limit_per_customer,
+            opens_at,
+            closes_at,
+        },
+    )
+}
+
+fn entry() -> impl Strategy<Value = Box<CatalogEntry>> {
+    let text = || option::of(any::<String>());
+    (any::<String>(), text(), text(), text()).prop_map(|(name, sku, description, category)| {
+        Box::new(CatalogEntry { name, sku, description, category })
+    })
+}
+
+fn end() -> impl Strategy<Value = HoldEnd> {
+    prop_oneof![Just(HoldEnd::Confirmed), Just(HoldEnd::Released), Just(HoldEnd::Expired)]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (offer(), any::<u64>(), entry()).prop_map(|(offer, units, entry)| Event::Created {
+            offer,
+            units,
+            entry
+        }),
+        (order(), customer(), quantity(), any::<u64>(), retry()).prop_map(
+            |(order, customer, quantity, unit_price, retry)| Event::Purchased {
+                order,
+                customer,
+                quantity,
+                unit_price,
+                retry
+            }
+        ),
+        (order(), customer(), quantity(), any::<u64>(), at(), retry()).prop_map(
+            |(order, customer, quantity, unit_price, expires_at, retry)| Event::Held {
+                order,
+                customer,
+                quantity,
+                unit_price,
+                expires_at,
+                retry
+            }
+        ),
+        (order(), at(), retry()).prop_map(|(order, expires_at, retry)| Event::Extended {
+            order,
+            expires_at,
+            retry
+        }),
+        (order(), end(), retry()).prop_map(|(order, end, retry)| Event::Ended {
+            order,
+            end,
+            retry
+        }),
+        (any::<i64>(), any::<String>(), retry()).prop_map(|(delta, reason, retry)| {
+            Event::Adjusted { delta, reason: reason.into(), retry }
+        }),
+    ]
+}
+
+fn section() -> impl Strategy<Value = Section> {
+    let product = (1..=i64::MAX as u64).prop_map(|id| ProductId::new(id).unwrap());
+    let first_revision = prop_oneof![1..1_000u64, 1..=u64::MAX - 100];
+    (product, first_revision, at(), vec(event(), 0..8)).prop_map(
+        |(product, first_revision, at, events)| Section { product, first_revision, at, events },
+    )
+}
+
+fn encoded(sections: &[Section]) -> Vec<u8> {
+    let mut row = vec![ROW_VERSION];
+    for Section { product, first_revision, at, events } in sections {
+        encode_section(&mut row, *product, *first_revision, *at, events);
+    }
+    row
+}
+
+/// Everything a reader does with a row before it trusts it; only a panic is wrong.
+fn read_everything(row: &[u8]) {
+    let Ok(ranges) = decode_ranges(row) else { return };
+    for (section, range) in ranges {
+        assert_eq!(decode_piece(&row[range]).as_ref(), Ok(&section));
+        assert_eq!(section.entries().count(), section.events.len());
+    }
+}
+
+/// A state, by random commands; some holds run, some have ended, some keys are remembered.
+fn state() -> impl Strategy<Value = Product> {
+    let step = (0..9u8, 0..4u8, 1..4u32, 0..40u64, any::<bool>());
+    (offer(), 0..60u64, vec(step, 0..80)).prop_map(|(mut offer, units, steps)| {
+        (offer.opens_at, offer.closes_at) = (None, None);
+        let mut product = Product::default();
+        product
+            .apply(&Event::Created { offer, units, entry: Box::default() }, Timestamp::default());
+        let mut now = 0;
+        for (index, (kind, who, units, later, keyed)) in (0u8..).zip(steps) {
+            now += later;
+            let key = Retry { key: RequestKey([index; 16]), fingerprint: Fingerprint(now) };
+            let action = action(kind, index, who, units);
+            let command = Command { retry: keyed.then_some(key), action };
+            let now = Timestamp::from_millis(now);
+            let decision = product.decide(&command, now);
+            for order in decision.lapsed {
+                product.apply(&Event::Ended { order, end: HoldEnd::Expired, retry: None }, now);
+            }
+            if let Ok(Verdict::Record(event)) = decision.verdict {
+                product.apply(&event, now);
+            }
+        }
+        product
+    })
+}
+
+fn action(kind: u8, index: u8, who: u8, units: u32) -> Action {
+    let customer = CustomerId::new(&format!("customer {who}")).unwrap();
+    let quantity = Quantity::new(units).unwrap();
+    let (new, old) = (OrderId([index; 16]), OrderId([index.saturating_sub(who + 1); 16]));
+    match kind {
+        0 | 1 => Action::Purchase { order: new, customer, quantity },
+        2..=4 => Action::Hold { order: new, customer, quantity, hold_ms: 200 },
+        5 => Action::Confirm { order: old },
+        6 => Action::Release { order: old },
+        7 => Action::Extend { order: old, hold_ms: 300, extensions_max: 2 },
+        _ => Action::Adjust { delta: i64::from(who) - 1, reason: "counted".into() },
+    }
+}
+
+proptest! {
+    #[test]
+    fn facts_come_back_as_they_were(sections in vec(section(), 0..6)) {
+        let row = encoded(&sections);
+        prop_assert_eq!(decode_row(&row), Ok(sections));
+        read_everything(&row);
+    }
+
+    #[test]
+    fn a_row_cut_off_is_an_error_or_ends_behind_a_section(sections in vec(section(), 1..4)) {
+        let row = encoded(&sections);
+        for cut in 0..row.len() {
+            if let Ok(some) = decode_row(&row[..cut]) {
+                prop_assert_eq!(encoded(&some).len(), cut);
+                prop_assert_eq!(&some[..], &sections[..some.len()]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_never_panics(sections in vec(section(), 1..4), place in any::<usize>()) {
+        let mut row = encoded(&sections);
+        let bit = place % (row.len() * 8);
+        row[bit / 8] ^= 1 << (bit % 8);
+        read_everything(&row);
+    }
+
+    #[test]
+    fn bytes_nobody_wrote_never_panic(mut bytes in vec(any::<u8>(), 0..400), known: bool) {
+        if let (Some(version), true) = (bytes.first_mut(), known) {
+            *version = ROW_VERSION;
+        }
+        read_everything(&bytes);
+        let _ = snapshot::decode(&bytes);
+    }
+
+    #[test]
+    fn a_state_comes_back_as_it_was(product in state()) {
+        let bytes = snapshot::encode(&product);
+        let again = snapshot::decode(&bytes).unwrap();
+        prop_assert_eq!(&again, &product);
+        prop_assert_eq!(again.view(), product.view());
+        prop_assert_eq!(again.entries(), product.entries());
+        // And what is remembered is in the same order: the oldest is forgotten first.
+        prop_assert!(again.memory().iter().eq(product.memory().iter()));
+        prop_assert!(again.holds().iter_ended().eq(product.holds().iter_ended()));
+        let lapsed = |product: &Product| -> Vec<_> {
+            product.holds().lapsed(Timestamp::MAX).map(|(order, _)| order).collect()
+        };
+        prop_assert_eq!(lapsed(&again), lapsed(&product));
+    }
+
+    #[test]
+    fn a_snapshot_cut_off_or_longer_is_an_error(product in state(), place in any::<usize>()) {
+        let mut bytes = snapshot::encode(&product);
+        prop_assert!(snapshot::decode(&bytes[..place % bytes.len()]).is_err());
+        bytes.push(0);
+        prop_assert!(snapshot::decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_flipped_snapshot_is_an_error_or_adds_up(product in state(), place in any::<usize>()) {
+        let mut bytes = snapshot::encode(&product);
+        let bit = place % (bytes.len() * 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(decoded) = snapshot::decode(&bytes) {
+            prop_assert_eq!(promises::exact_sale_in_full(&decoded), Ok(()));
+            let _ = (decoded.view(), decoded.holds().lapsed(Timestamp::MAX).count());
+        }
+    }
+}
+
+#[test]
+fn a_row_says_what_is_wrong_with_it() {
+    assert_eq!(decode_row(&[]), Err(DecodeError::Empty));
+    assert_eq!(decode_row(&[2, 0]), Err(DecodeError::Version(2)));
+    assert_eq!(decode_row(&[ROW_VERSION]), Ok(vec![]));
+    assert!(matches!(decode_row(&[ROW_VERSION, 1]), Err(DecodeError::Section(_))));
+    // product, first revision, time, number of facts
+    assert_eq!(decode_row(&[ROW_VERSION, 0, 1, 0, 0]), Err(DecodeError::Value("product id")));
+    assert_eq!(decode_row(&[ROW_VERSION, 1, 0, 0, 0]), Err(DecodeError::Value("revision")));
+    let mut beyond = vec![ROW_VERSION, 1];
+    beyond.extend([0xff; 9]);
+    beyond.extend([1, 0, 1]);
+    assert_eq!(decode_row(&beyond), Err(DecodeError::Value("revision")));
+    assert_eq!(snapshot::decode(&[]).err(), Some(DecodeError::Empty));
+    assert_eq!(snapshot::decode(&[9]).err(), Some(DecodeError::Version(9)));
+}
+
+/// One fact of each kind, with and without what may be absent.
+fn golden_facts() -> Vec<Event> {
+    let ann = || CustomerId::new("ann").unwrap();
+    let quantity = |units| Quantity::new(units).unwrap();
+    let order = |byte| OrderId([byte; 16]);
+    let key = |byte: u8| Some(Retry { key: RequestKey([byte; 16]), fingerprint: Fingerprint(300) });
+    let time = Timestamp::from_millis;
+    let offer = Offer {
+        price: Money { amount: 12_50, currency: Currency::new("EUR").unwrap() },
+        limit_per_customer: Some(8),
+        opens_at: Some(time(1_000)),
+        closes_at: None,
+    };
+    let entry = CatalogEntry {
+        name: "Grüner Becher".into(),
+        sku: Some("CUP-1".into()),
+        description: None,
+        category: Some("cups".into()),
+    };
+    let held = |byte, expires_at| Event::Held {
+        order: order(byte),
+        customer: ann(),
+        quantity: quantity(1),
+        unit_price: 12_50,
+        expires_at: time(expires_at),
+        retry: key(byte),
+    };
+    let ended = |byte, end, retry| Event::Ended { order: order(byte), end, retry };
+    vec![
+        Event::Created { offer, units: 1_000, entry: Box::new(entry) },
+        Event::Purchased {
+            order: order(1),
+            customer: ann(),
+            quantity: quantity(2),
+            unit_price: 12_50,
+            retry: None,
+        },
+        held(2, 601_000),
+        held(3, 602_000),
+        held(4, 603_000),
+        held(5, 604_000),
+        Event::Extended { order: order(2), expires_at: time(700_000), retry: key(12) },
+        ended(3, HoldEnd::Confirmed, key(13)),
+        ended(4, HoldEnd::Released, key(14)),
+        ended(5, HoldEnd::Expired, None),
+        Event::Adjusted { delta: -10, reason: "broken in transit".into(), retry: key(15) },
+    ]
+}
+
+fn golden_section() -> Section {
+    let product = ProductId::new(42).unwrap();
+    let at = Timestamp::from_millis(1_790_000_000_123);
+    Section { product, first_revision: 1, at, events: golden_facts() }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<_> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(pair).collect()
+}
+
+#[test]
+fn a_row_of_version_1_means_the_same_for_ever() {
+    assert_eq!(hex(&encoded(&[golden_section()])), hex(&unhex(GOLDEN_ROW)));
+    assert_eq!(decode_row(&unhex(GOLDEN_ROW)), Ok(vec![golden_section()]));
+}
+
+#[test]
+fn the_chain_of_digests_is_the_same_for_ever() {
+    let row = unhex(GOLDEN_ROW);
+    let mut digest = Digest::GENESIS;
+    for (seq, golden) in (1..).zip(GOLDEN_DIGESTS) {
+        let recorded_at = Timestamp::from_millis(1_790_000_000_123 + seq);
+        digest = digest.next(PartitionId(3), Seq(seq), Epoch(5), recorded_at, &row);
+        assert_eq!(digest.to_string(), golden, "batch {seq}");
+    }
+}
+
+#[test]
+fn a_snapshot_of_version_1_means_the_same_for_ever() {
+    let section = golden_section();
+    let mut product = Product::default();
+    for event in &section.events {
+        product.apply(event, section.at);
+    }
+    assert_eq!(hex(&snapshot::encode(&product)), hex(&unhex(GOLDEN_SNAPSHOT)));
+    assert_eq!(snapshot::decode(&unhex(GOLDEN_SNAPSHOT)), Ok(product));
+}
