@@ -14,6 +14,9 @@
 //! `shop` the customers, `truth` and `witness` the checks, `lives` the course of a run.
 #![allow(clippy::expect_used)]
 
+// The helpers of a test fail loudly, like the test itself.
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod simulation {
     pub mod chance;
     pub mod disk;
@@ -32,7 +35,7 @@ use std::panic;
 use std::sync::Once;
 
 /// Seeds of one test run.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 2_000;
 
 /// Lines of the log that a failure shows.
 const SHOWN: usize = 60;

@@ -31,7 +31,7 @@ use crate::journal::store::StoreError;
 use crate::journal::writer::{JournalHandle, JournalState, Position, Settle, Work};
 use crate::journal::{Opened, PartitionId, Seq};
 use crate::telemetry::metrics::EngineMetrics;
-use desk::{Bounds, Closed};
+use desk::{Bounds, Closed, Desk};
 use registry::{Parts, Registry};
 use std::fmt;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Engine {
         let journal = &self.registry.journal;
         loop {
             self.check_ready()?;
-            let desk = self.registry.desk(product).await?;
+            let desk = self.desk(product).await?;
             if let Some(refusal) = desk.refusal_at_once(&command, self.registry.clock.now())
                 && journal.may_answer_from_memory()
             {
@@ -125,7 +125,7 @@ impl Engine {
     /// `Refused(UnknownProduct)`, or why this server cannot tell.
     pub async fn view(&self, product: ProductId) -> Result<Shown, EngineError> {
         self.check_ready()?;
-        let desk = self.registry.desk(product).await?;
+        let desk = self.desk(product).await?;
         if !self.registry.journal.may_answer_from_memory() {
             self.barrier(desk.partition).await?;
         }
@@ -261,6 +261,17 @@ impl Engine {
             JournalState::Stuck | JournalState::Broken => Err(EngineError::JournalUnavailable),
             JournalState::NotOwner | JournalState::Closed => Err(EngineError::NotOwner),
         }
+    }
+
+    /// Finds a product. That there is none is said by an owner only: the next one may have created it.
+    async fn desk(&self, product: ProductId) -> Result<Arc<Desk>, EngineError> {
+        let found = self.registry.desk(product).await;
+        if let Err(EngineError::Refused(_)) = found
+            && !self.registry.journal.may_answer_from_memory()
+        {
+            self.barrier(self.registry.partitions.of(product)).await?;
+        }
+        found
     }
 
     async fn barrier(&self, partition: PartitionId) -> Result<(), EngineError> {

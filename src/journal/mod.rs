@@ -18,6 +18,7 @@ pub mod cat;
 mod chain;
 mod open;
 pub mod postgres;
+mod queue;
 pub mod recovery;
 pub mod snapshot;
 pub mod sqlite;

@@ -20,13 +20,13 @@
 //! unknown; the group itself is kept and sent again until it is known to be in the journal. A panic
 //! here ends the process: recovery is a replay, and that is tested.
 
+use super::queue::{Queue, Waiting};
 use super::store::{CommitError, Group, Head, JournalStore, Lease, SnapshotRow, StoreError};
 use super::{Batch, Digest, Epoch, PartitionId, Seq, stored};
 use crate::clock::{self, Clock};
 use crate::domain::ProductId;
 use crate::telemetry::metrics::{CommitFailure, JournalMetrics};
 use parking_lot::Mutex;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,7 +40,7 @@ const GROUP_BYTES_MAX: usize = 8 << 20;
 const WORK_MAX: usize = 4096;
 
 /// Pause between two tries of a group that could not be written.
-const RETRY_PAUSE: Duration = Duration::from_millis(200);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Why a writer that was closed does not write.
 const CLOSING: &str = "the server is shutting down";
@@ -101,7 +101,7 @@ pub struct WriterOptions {
 }
 
 /// What everybody may know about the writer.
-struct Shared {
+pub(super) struct Shared {
     state: AtomicU8,
     reason: Mutex<String>,
     ended: watch::Sender<bool>,
@@ -192,7 +192,7 @@ impl Shared {
         u64::try_from(clock::moment().duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn set_state(&self, state: JournalState, reason: &str) {
+    pub(super) fn set_state(&self, state: JournalState, reason: &str) {
         let before = self.state.swap(state as u8, Ordering::AcqRel);
         if before != state as u8 {
             reason.clone_into(&mut self.reason.lock());
@@ -228,19 +228,6 @@ pub struct Writer {
     queue: Queue,
     shared: Arc<Shared>,
     metrics: JournalMetrics,
-}
-
-/// What is to be done, in order.
-struct Queue {
-    receiver: mpsc::UnboundedReceiver<Work>,
-    backlog: VecDeque<Work>,
-}
-
-/// Who waits for a commit, and for a product id behind it.
-#[derive(Default)]
-struct Waiting {
-    settles: Vec<(PartitionId, Box<dyn Settle>)>,
-    ids: Vec<oneshot::Sender<Result<ProductId, StoreError>>>,
 }
 
 /// What one commit holds, and who waits for it.
@@ -286,7 +273,7 @@ impl Writer {
             options,
             lease,
             cursors,
-            queue: Queue { receiver, backlog: VecDeque::new() },
+            queue: Queue::new(receiver),
             shared: shared.clone(),
             metrics,
         };
@@ -571,59 +558,6 @@ impl Writer {
             }
             self.rest(waiting, deadline).await;
         }
-    }
-}
-
-impl Queue {
-    /// Waits for a call of the store, which is never cancelled. From the deadline on everyone who
-    /// waits is told that the outcome is unknown, and so is, again and again, who comes after.
-    async fn patiently<T>(
-        &mut self,
-        call: impl Future<Output = T>,
-        waiting: &mut Waiting,
-        deadline: Instant,
-        shared: &Shared,
-    ) -> T {
-        tokio::pin!(call);
-        let mut tell_at = deadline;
-        loop {
-            tokio::select! {
-                biased;
-                result = &mut call => return result,
-                () = tokio::time::sleep_until(tell_at) => {
-                    shared.set_state(JournalState::Stuck, "the journal's store takes longer than journal.commit_timeout_ms");
-                    self.tell_uncertain(waiting);
-                    tell_at = clock::moment() + RETRY_PAUSE;
-                }
-            }
-        }
-    }
-
-    /// Lets go of everything that is left, and of whatever would come.
-    fn clear(&mut self) {
-        self.receiver.close();
-        while self.receiver.try_recv().is_ok() {}
-        self.backlog.clear();
-    }
-
-    /// Tells everyone, also those still in the queue, that the outcome is unknown.
-    fn tell_uncertain(&mut self, waiting: &mut Waiting) {
-        while let Ok(work) = self.receiver.try_recv() {
-            self.backlog.push_back(work);
-        }
-        for (_, settle) in &mut waiting.settles {
-            settle.uncertain();
-        }
-        // An id may be lost, so nobody need wait for one.
-        waiting.ids.clear();
-        self.backlog.retain_mut(|work| match work {
-            Work::Facts { settle, .. } | Work::Barrier { settle, .. } => {
-                settle.uncertain();
-                true
-            }
-            Work::NextProductId { .. } => false,
-            Work::Snapshot { .. } | Work::Checkpoint { .. } | Work::Close { .. } => true,
-        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! Chance and weather: everything that differs from seed to seed.
 //!
 //! All randomness of a run comes from one [`Chance`], so a seed is a run. [`Weather`] is drawn first:
-//! each seed has its own kind of store (exclusive like SQLite or leased like Postgres), its own
+//! each seed has its own kind of store (exclusive like `SQLite` or leased like Postgres), its own
 //! numbers and its own rate of every fault; about half of the faults are absent in any one seed, so
 //! that the others are seen alone as well.
 
@@ -52,7 +52,7 @@ pub type Span = (u64, u64);
 /// What one seed is like. Rates are per mille.
 #[derive(Debug, Clone)]
 pub struct Weather {
-    /// The store is shared and ownership is a lease (Postgres); else it is exclusive (SQLite).
+    /// The store is shared and ownership is a lease (Postgres); else it is exclusive (`SQLite`).
     pub leased: bool,
     pub partitions: u16,
     pub lives: u64,
@@ -135,7 +135,7 @@ impl Weather {
             downtime: chance.pick(&[(0, 50), (0, 3_000), (1_000, 20_000)]),
             skew_max,
             commit_timeout,
-            lease: chance.between((150, 1_500)),
+            lease: chance.pick(&[150, 200, 300, 700, 1_500]),
             idle_after: chance.pick(&[10, 50, 300, 5_000]),
             grace: chance.pick(&[0, 300, 2_000]),
             checkpoint_facts: chance.pick(&[1, 5, 30, 1_000]),

@@ -10,7 +10,7 @@
 //!   outage, cut off, silent: no call works, or none returns, for a while; broken: the disk is dead
 //! ```
 //!
-//! Ownership works as in Postgres where the seed is leased, as in SQLite where it is not.
+//! Ownership works as in Postgres where the seed is leased, as in `SQLite` where it is not.
 
 use super::world::{Connection, Shared, World};
 use async_trait::async_trait;
@@ -30,8 +30,8 @@ pub struct Disk {
     pub rows: Vec<Vec<Batch>>,
     epochs: Vec<Epoch>,
     owner: Option<Connection>,
-    /// Owners that gave it up of their own accord.
-    pub given_up: Vec<Connection>,
+    /// The epoch each owner was given; none any more once it gave the journal up.
+    owned: BTreeMap<Connection, Epoch>,
     checkpoints: Vec<Seq>,
     snapshots: BTreeMap<ProductId, SnapshotRow>,
     last_product_id: u64,
@@ -58,7 +58,7 @@ impl Disk {
             rows: partitions.all().map(|_| Vec::new()).collect(),
             epochs: partitions.all().map(|_| Epoch::default()).collect(),
             owner: None,
-            given_up: Vec::new(),
+            owned: BTreeMap::new(),
             checkpoints: partitions.all().map(|_| Seq::default()).collect(),
             snapshots: BTreeMap::new(),
             last_product_id: 0,
@@ -69,6 +69,12 @@ impl Disk {
     pub fn row(&self, partition: PartitionId, seq: Seq) -> Option<&Batch> {
         let index = usize::try_from(seq.0.checked_sub(1)?).ok()?;
         self.rows[usize::from(partition.0)].get(index)
+    }
+
+    /// Whether another one may be selling: this one gave the journal up, or a later one opened it.
+    pub fn is_fenced(&self, connection: Connection, partition: PartitionId) -> bool {
+        let head = self.rows[usize::from(partition.0)].last().map(|row| row.epoch);
+        self.owned.get(&connection).is_none_or(|epoch| head > Some(*epoch))
     }
 
     pub const fn owner(&self) -> Option<Connection> {
@@ -239,6 +245,7 @@ impl World {
             *epoch = epoch.next();
         }
         let epochs = self.disk.epochs.clone();
+        self.disk.owned.extend(epochs.first().map(|epoch| (by, *epoch)));
         self.note(format_args!("disk: {by} takes it over from {before:?}: {epochs:?}"));
         let duration = Duration::from_millis(self.weather.lease);
         let wait = if before.is_some() { duration } else { Duration::ZERO };
@@ -315,7 +322,7 @@ impl JournalStore for MemoryJournal {
                 world.note(format_args!("disk: {by} gives it up"));
                 world.disk.owner = None;
                 if world.weather.leased {
-                    world.disk.given_up.push(by);
+                    world.disk.owned.remove(&by);
                 }
             }
         })

@@ -143,8 +143,16 @@ async fn disturb(world: Shared, nodes: Nodes) {
             let calm_for = world.weather.calm_for;
             let disturbances = world.weather.disturbances.clone();
             let longest = world.weather.disturbed_max();
-            let lasts = world.chance.between((1, longest));
-            (world.chance.between(calm_for), world.chance.pick(&disturbances), lasts)
+            let disturbance = world.chance.pick(&disturbances);
+            // The one that is cut off comes back just when the other one has begun to sell.
+            let shortest = match disturbance {
+                Disturbance::SplitInTwo => world.weather.lease,
+                _ => 1,
+            };
+            let short = longest.min(shortest + 200);
+            let longest = world.chance.pick(&[short, longest]);
+            let lasts = world.chance.between((shortest, longest));
+            (world.chance.between(calm_for), disturbance, lasts)
         };
         pause(calm_for).await;
         ensure_node(&world, &nodes).await;

@@ -26,8 +26,8 @@ pub struct Asked {
     /// Newest version that had been shown.
     floor: Version,
     at: Timestamp,
-    /// The node had given the journal up: the next owner did not wait for it.
-    given_up: bool,
+    /// Another node could be selling already, so this one must not answer.
+    fenced: bool,
 }
 
 /// Where and when an answer came from.
@@ -57,13 +57,14 @@ impl World {
         self.questions += 1;
         let number = self.questions;
         self.note(format_args!("#{number} to node {}, product {product}: {what:?}", node.number));
-        let durable = node.engine.durable()[usize::from(self.disk.partitions.of(product).0)];
+        let partition = self.disk.partitions.of(product);
+        let durable = node.engine.durable()[usize::from(partition.0)];
         let known = self.truth.moments(product).iter().rposition(|moment| moment.seq <= durable);
         let told = self.told.get(&product).copied().unwrap_or_default();
         let base = told.max(known.unwrap_or_default());
         let floor = self.shown.get(&product).copied().unwrap_or_default();
-        let given_up = self.disk.given_up.contains(&node.number);
-        Asked { number, product, base, floor, at: node.clock.now(), given_up }
+        let fenced = self.disk.is_fenced(node.number, partition);
+        Asked { number, product, base, floor, at: node.clock.now(), fenced }
     }
 
     fn place(asked: &Asked, node: &Node) -> Place {
@@ -112,13 +113,10 @@ impl World {
         self.remember(asked, command, reply);
     }
 
-    /// Who has given the journal up has stopped answering before.
+    /// Who does not own the journal any more has stopped answering before.
     fn judge_owner(&mut self, asked: &Asked, answered: bool) {
-        if asked.given_up && answered {
-            self.fail(format_args!(
-                "one owner: #{} was answered without the journal",
-                asked.number
-            ));
+        if asked.fenced && answered {
+            self.fail(format_args!("one owner: #{} was answered by another one", asked.number));
         }
     }
 
