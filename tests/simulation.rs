@@ -12,7 +12,6 @@
 //!
 //! `chance` draws what a seed is like, `disk` is the store, `nodes` are the servers, `shopper` and
 //! `shop` the customers, `truth` and `witness` the checks, `lives` the course of a run.
-#![allow(clippy::expect_used)]
 
 // The helpers of a test fail loudly, like the test itself.
 #![allow(clippy::expect_used, clippy::panic)]
