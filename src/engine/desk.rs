@@ -197,8 +197,12 @@ impl Desk {
         }
     }
 
-    /// State that is durable now.
+    /// State that is durable now. Called by the writer alone, for the turns of a group newest first:
+    /// a version names one state only, the last of its batch.
     pub(super) fn publish(&self, shown: Shown) {
+        if self.durable_revision() >= shown.view.revision {
+            return;
+        }
         self.durable_revision.store(shown.view.revision, Ordering::Release);
         self.shown.store(Some(shown));
     }

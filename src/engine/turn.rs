@@ -61,11 +61,14 @@ pub(super) struct Parked {
 }
 
 impl Settle for Parked {
-    fn durable(mut self: Box<Self>, position: Position) {
+    fn publish(&mut self, position: Position) {
         if let Some(view) = self.view {
             let version = Version { epoch: position.epoch, seq: position.seq };
             self.desk.publish(Shown { view, version });
         }
+    }
+
+    fn durable(mut self: Box<Self>, _: Position) {
         let answers = std::mem::take(&mut self.answers);
         self.desk.answered(answers.len());
         for (reply, answer) in answers {

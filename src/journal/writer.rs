@@ -70,7 +70,11 @@ pub struct Position {
 
 /// Whoever waits for a commit.
 pub trait Settle: Send {
-    /// Everything submitted up to here is durable.
+    /// What was submitted is durable and may be shown. Called for a whole group, newest first,
+    /// before anyone in it is answered.
+    fn publish(&mut self, _position: Position) {}
+
+    /// Everything submitted up to here is durable and published: answer.
     fn durable(self: Box<Self>, position: Position);
 
     /// It takes too long: answer whoever waits that the outcome is unknown. `durable` may follow.
@@ -499,9 +503,17 @@ impl Writer {
                 }
             });
         }
-        for (partition, settle) in turn.waiting.settles {
-            let cursor = &self.cursors[usize::from(partition.0)];
-            settle.durable(Position { epoch: cursor.epoch, seq: cursor.seq });
+        let cursors = &self.cursors;
+        let position = |partition: PartitionId| {
+            let cursor = &cursors[usize::from(partition.0)];
+            Position { epoch: cursor.epoch, seq: cursor.seq }
+        };
+        let mut settles = turn.waiting.settles;
+        for (partition, settle) in settles.iter_mut().rev() {
+            settle.publish(position(*partition));
+        }
+        for (partition, settle) in settles {
+            settle.durable(position(partition));
         }
         for stored in turn.snapshots {
             let _ = stored.send(());
