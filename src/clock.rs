@@ -80,6 +80,14 @@ pub fn moment() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }
 
+/// Stops this thread for less than a timer could measure (those of the runtime tick in milliseconds).
+/// For threads that do one thing only.
+pub fn pause(duration: std::time::Duration) {
+    if !duration.is_zero() {
+        std::thread::sleep(duration);
+    }
+}
+
 /// Draws an id that nobody else has (a UUID of version 7).
 #[must_use]
 #[allow(clippy::disallowed_methods)] // this is the place that the ban points to

@@ -16,6 +16,7 @@ pub mod audit;
 mod batch;
 pub mod cat;
 mod chain;
+mod gather;
 mod open;
 pub mod postgres;
 mod queue;

@@ -62,11 +62,16 @@ impl Queue {
         self.backlog.clear();
     }
 
-    /// Tells everyone, also those still in the queue, that the outcome is unknown.
-    pub(super) fn tell_uncertain(&mut self, waiting: &mut Waiting) {
+    /// Takes in what has come meanwhile.
+    pub(super) fn take_arrived(&mut self) {
         while let Ok(work) = self.receiver.try_recv() {
             self.backlog.push_back(work);
         }
+    }
+
+    /// Tells everyone, also those still in the queue, that the outcome is unknown.
+    pub(super) fn tell_uncertain(&mut self, waiting: &mut Waiting) {
+        self.take_arrived();
         for (_, settle) in &mut waiting.settles {
             settle.uncertain();
         }

@@ -20,6 +20,7 @@
 //! unknown; the group itself is kept and sent again until it is known to be in the journal. A panic
 //! here ends the process: recovery is a replay, and that is tested.
 
+use super::gather;
 use super::queue::{Queue, Waiting};
 use super::store::{CommitError, Group, Head, JournalStore, Lease, SnapshotRow, StoreError};
 use super::{Batch, Digest, Epoch, PartitionId, Seq, stored};
@@ -230,6 +231,8 @@ pub struct Writer {
     lease: Option<Lease>,
     cursors: Vec<Cursor>,
     queue: Queue,
+    /// Facts in the last commit.
+    last_facts: usize,
     shared: Arc<Shared>,
     metrics: JournalMetrics,
 }
@@ -278,6 +281,7 @@ impl Writer {
             lease,
             cursors,
             queue: Queue::new(receiver),
+            last_facts: 0,
             shared: shared.clone(),
             metrics,
         };
@@ -319,12 +323,15 @@ impl Writer {
                     }
                     () = tokio::time::sleep(renew), if self.lease.is_some() => {}
                 }
+                clock::pause(gather::pause_after(self.last_facts));
+                self.queue.take_arrived();
             }
             if self.lease.is_some() && self.lease_is_half_over() {
                 let deadline = clock::moment() + self.options.commit_timeout;
                 self.renew_once(&mut Waiting::default(), deadline).await?;
             }
             let mut turn = self.next_turn();
+            self.last_facts = turn.facts();
             self.commit(&mut turn).await?;
             if let Some(closed) = self.settle(turn).await {
                 // The next owner does not wait for us: from here on nothing is answered any more,
@@ -424,7 +431,7 @@ impl Writer {
             self.confirm_ownership(waiting).await?;
         }
         self.shared.set_state(JournalState::Ready, "");
-        self.metrics.committed(turn.rows.iter().map(|row| row.2 as usize).sum(), started.elapsed());
+        self.metrics.committed(turn.facts(), started.elapsed());
         Ok(())
     }
 
@@ -574,6 +581,10 @@ impl Writer {
 }
 
 impl Turn {
+    fn facts(&self) -> usize {
+        self.rows.iter().map(|row| row.2 as usize).sum()
+    }
+
     fn add_section(&mut self, partition: PartitionId, section: &[u8], count: u32) {
         // A group has few partitions: the hot one, mostly.
         let row = if let Some(index) = self.rows.iter().position(|row| row.0 == partition) {
