@@ -25,6 +25,14 @@ impl Drop for EndOnPanic {
     }
 }
 
+/// Runs a task on this runtime that the process cannot do without.
+pub fn spawn_task(name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(async move {
+        let _guard = EndOnPanic(name);
+        future.await;
+    });
+}
+
 /// Runs a future to its end on a thread and a runtime of its own.
 ///
 /// # Errors

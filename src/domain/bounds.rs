@@ -5,14 +5,17 @@
 /// Most active holds. One more is refused.
 pub(super) const HOLDS_MAX: usize = bound(4_000_000);
 
+/// Most holds that one decision finds lapsed. Beyond, it is refused until their expiry has caught up.
+pub(super) const LAPSED_MAX: usize = 1_000;
+
 /// Most ends of holds that are remembered. One more pushes the oldest out.
-pub(super) const ENDS_MAX: usize = bound(8_000_000);
+pub(super) const ENDS_MAX: usize = bound(4_000_000);
 
 /// Most customers that units are counted for. One more is refused.
-pub(super) const CUSTOMERS_MAX: usize = bound(16_000_000);
+pub(super) const CUSTOMERS_MAX: usize = bound(8_000_000);
 
 /// Most idempotency keys that are remembered. One more is refused.
-pub(super) const KEYS_MAX: usize = bound(8_000_000);
+pub(super) const KEYS_MAX: usize = bound(4_000_000);
 
 const fn bound(entries: usize) -> usize {
     if cfg!(test) { 5_000 } else { entries }

@@ -12,6 +12,7 @@
 //! decision that relied on that names them in `lapsed`, and their expiry is recorded before the
 //! decision itself: so a crash cannot bring a hold back that an answer has already called over.
 
+use super::bounds::LAPSED_MAX;
 use super::command::{Action, Command, Retry};
 use super::{
     Answer, CustomerId, Event, Hold, HoldEnd, Offer, OrderId, Outcome, Product, Quantity, Refusal,
@@ -46,6 +47,9 @@ impl From<Event> for Decision {
         Self { lapsed: Vec::new(), verdict: Ok(Verdict::Record(event)) }
     }
 }
+
+/// The table of holds whose expiry is still to be recorded.
+const LAPSED: &str = "lapsed holds";
 
 /// Who asks for units, and how many.
 struct Demand<'a> {
@@ -146,7 +150,7 @@ impl Product {
             return refusal.into();
         }
         let short = u64::from(demand.quantity.get()).saturating_sub(self.stock.available);
-        let lapsed =
+        let (lapsed, complete) =
             self.lapsed_needed(short, self.over_limit_with_holds(demand, &view.offer), now);
         let freed = units_of(&lapsed);
         let own = units_of(lapsed.iter().filter(|(_, hold)| hold.customer == *demand.customer));
@@ -159,7 +163,9 @@ impl Product {
         });
         // Something is available here: the view would have said "sold out".
         let verdict = match over_limit {
+            Some(_) if !complete => Err(Refusal::Full { table: LAPSED }),
             Some(refusal) => Err(refusal),
+            _ if available < wanted && !complete => Err(Refusal::Full { table: LAPSED }),
             _ if available < wanted => Err(Refusal::Insufficient { available }),
             _ if demand.held && self.holds.is_full() => Err(Refusal::Full { table: "holds" }),
             _ if demand.keyed && self.memory.is_full_at(now) => {
@@ -188,18 +194,22 @@ impl Product {
 
     /// The lapsed holds a decision has to look behind: those that make up the units it is `short`
     /// of and those up to the customer's `own` last one. Earliest first; each is then recorded as
-    /// expired, so no hold is walked twice.
+    /// expired, so no hold is walked twice. At most [`LAPSED_MAX`] of them, or one decision could take
+    /// as long as a whole sale; `false` says that there may be more.
     fn lapsed_needed(
         &self,
         mut short: u64,
         own: Option<(&CustomerId, u64)>,
         now: Timestamp,
-    ) -> Vec<Lapsed<'_>> {
+    ) -> (Vec<Lapsed<'_>>, bool) {
         let mut own_held = own.map_or(0, |(_, held)| held);
         let mut needed = Vec::new();
         for (order, hold) in self.holds.lapsed(now) {
             if short == 0 && own_held == 0 {
                 break;
+            }
+            if needed.len() == LAPSED_MAX {
+                return (needed, false);
             }
             let units = u64::from(hold.quantity);
             short = short.saturating_sub(units);
@@ -208,7 +218,7 @@ impl Product {
             }
             needed.push((order, hold));
         }
-        needed
+        (needed, true)
     }
 
     /// What stands in the way of using this reservation; `Ok` for an active hold that still runs.
@@ -292,9 +302,11 @@ impl Product {
         let Stock { available, stocked, .. } = self.stock;
         let taken = delta.min(0).unsigned_abs();
         let added = delta.max(0).unsigned_abs();
-        let lapsed = self.lapsed_needed(taken.saturating_sub(available), None, now);
+        let (lapsed, complete) = self.lapsed_needed(taken.saturating_sub(available), None, now);
         let available = available + units_of(&lapsed);
-        let verdict = if taken > available {
+        let verdict = if taken > available && !complete {
+            Err(Refusal::Full { table: LAPSED })
+        } else if taken > available {
             Err(Refusal::Insufficient { available })
         } else if added > 0 && stocked.saturating_add(added) > STOCKED_MAX {
             Err(Refusal::AboveMaximum { stocked })

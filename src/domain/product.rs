@@ -96,6 +96,7 @@ impl Product {
         Some(View {
             stock: self.stock,
             offer: self.offer?,
+            changed_at: self.changed_at,
             revision: self.revision,
             next_lapse: self.holds.next_lapse(),
             keys: self.memory.len() as u64,

@@ -8,6 +8,8 @@ use super::{Offer, Refusal, Stock, Timestamp};
 pub struct View {
     pub stock: Stock,
     pub offer: Offer,
+    /// When the newest fact was decided: for this product it is never earlier again.
+    pub changed_at: Timestamp,
     /// Events of this product so far.
     pub revision: u64,
     /// When the earliest hold runs out; from then on `available` here may be too low.
@@ -25,6 +27,7 @@ impl View {
     /// way cannot disagree.
     #[must_use]
     pub fn closed_to_all(&self, now: Timestamp) -> Option<Refusal> {
+        let now = now.max(self.changed_at);
         if let Some(opens_at) = self.offer.opens_at.filter(|opens_at| now < *opens_at) {
             return Some(Refusal::NotOpen { opens_at });
         }

@@ -9,17 +9,19 @@
 //!     └────────── somebody came ─────────────────┴──▶ Gone: the registry loads it again when asked
 //! ```
 //!
-//! A panic here ends the process (`threads::EndOnPanic` on the engine's threads): the state in
-//! memory could be half changed, the journal cannot.
+//! A panic here ends the process: the state in memory could be half changed, the journal cannot. The
+//! runtime would catch it and go on, so every way into the actor holds an [`EndOnPanic`].
 
 use super::desk::{Bounds, Desk};
 use super::registry::Registry;
+use super::threads::THREAD;
 use super::turn::{Parked, Turn};
 use crate::clock::Clock;
 use crate::domain::{Product, Timestamp};
 use crate::journal::store::SnapshotRow;
 use crate::journal::writer::{JournalHandle, Work};
 use crate::journal::{snapshot, stored};
+use crate::threads::EndOnPanic;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle,
     WrapFuture,
@@ -35,6 +37,9 @@ const EXPIRIES_PER_TICK: usize = 1_000;
 
 /// With this many turns at the writer, expiry waits: it is the one source of work no bound counts.
 const UNSETTLED_MAX: usize = 4;
+
+/// Largest snapshot: well below what a row of either store takes (1 GB).
+const SNAPSHOT_BYTES_MAX: usize = 768 << 20;
 
 /// There is something in the inbox.
 pub(super) struct Ring;
@@ -162,6 +167,7 @@ impl ProductActor {
 
     /// One tick of expiry: a bounded number of holds, decided and journaled like any command.
     fn expire_lapsed(&mut self, ctx: &mut Context<Self>) {
+        let _guard = EndOnPanic(THREAD);
         self.alarm = None;
         let now = self.now();
         if self.desk.unsettled() >= UNSETTLED_MAX {
@@ -187,15 +193,22 @@ impl ProductActor {
         self.set_alarm(ctx);
     }
 
-    /// Submits a snapshot of the state; the receiver hears when it is durable.
+    /// Submits a snapshot of the state; the receiver hears when it is durable. One that no store
+    /// would take is not submitted at all: the facts stay in the journal, and recovery reads those.
     fn submit_snapshot(&self) -> oneshot::Receiver<()> {
         let (stored, wait) = oneshot::channel();
+        let state = snapshot::encode(&self.state);
+        if state.len() > SNAPSHOT_BYTES_MAX {
+            let (product, bytes) = (self.desk.product, state.len());
+            tracing::error!(%product, bytes, "the product is too large for a snapshot: the next start replays its facts");
+            return wait;
+        }
         let row = SnapshotRow {
             partition: self.desk.partition,
             product: self.desk.product,
             revision: self.state.revision(),
             next_expiry: self.state.holds().next_lapse(),
-            state: snapshot::encode(&self.state),
+            state,
         };
         self.journal.submit(Work::Snapshot { row, stored });
         wait
@@ -203,6 +216,7 @@ impl ProductActor {
 
     /// Called every now and then: retires an actor that nobody has needed twice in a row.
     fn look_idle(&mut self, ctx: &mut Context<Self>) {
+        let _guard = EndOnPanic(THREAD);
         let idle = !self.desk.take_touched()
             && !self.retiring
             && self.state.holds().is_empty()
@@ -245,6 +259,7 @@ impl Actor for ProductActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        let _guard = EndOnPanic(THREAD);
         self.count_state();
         self.set_alarm(ctx);
         ctx.run_interval(self.idle_after / 2, Self::look_idle);
@@ -261,6 +276,7 @@ impl Handler<Ring> for ProductActor {
     type Result = ();
 
     fn handle(&mut self, _: Ring, ctx: &mut Context<Self>) {
+        let _guard = EndOnPanic(THREAD);
         let commands = self.desk.take_inbox();
         if commands.is_empty() {
             return;
@@ -278,6 +294,7 @@ impl Handler<TakeSnapshot> for ProductActor {
     type Result = ();
 
     fn handle(&mut self, message: TakeSnapshot, ctx: &mut Context<Self>) {
+        let _guard = EndOnPanic(THREAD);
         if self.state.revision() == self.stored_revision {
             let _ = message.stored.send(());
             return;

@@ -11,6 +11,7 @@ use super::api::EngineError;
 use super::registry::Registry;
 use crate::journal::PartitionId;
 use crate::journal::writer::Work;
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -21,17 +22,50 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Most entries that a round writes for each new fact.
 const ENTRIES_PER_FACT: u64 = 4;
 
+/// After failures a partition is left alone for longer and longer, up to this many looks.
+const LOOKS_SKIPPED_MAX: u32 = 256;
+
 /// Runs until the engine is gone.
 pub(super) async fn run(registry: Weak<Registry>, facts_min: u64) {
+    let mut failures: HashMap<PartitionId, Failure> = HashMap::new();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let Some(registry) = registry.upgrade() else { return };
         for partition in registry.partitions.all() {
             let facts = registry.journal.facts_since_checkpoint(partition);
-            if facts >= facts_min && facts * ENTRIES_PER_FACT >= registry.entries(partition) {
-                round(&registry, partition).await;
+            if facts < facts_min || facts * ENTRIES_PER_FACT < registry.entries(partition) {
+                continue;
+            }
+            if failures.get_mut(&partition).is_some_and(Failure::keeps_away) {
+                continue;
+            }
+            if round(&registry, partition).await {
+                failures.remove(&partition);
+            } else {
+                failures.entry(partition).or_default().again();
             }
         }
+    }
+}
+
+/// Rounds of a partition that failed one after the other: a product that cannot be loaded or stored
+/// must not have all its neighbours written again each second.
+#[derive(Default)]
+struct Failure {
+    skip: u32,
+    left: u32,
+}
+
+impl Failure {
+    fn again(&mut self) {
+        self.left = self.skip;
+        self.skip = (self.skip * 2).clamp(1, LOOKS_SKIPPED_MAX);
+    }
+
+    fn keeps_away(&mut self) -> bool {
+        let away = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        away
     }
 }
 

@@ -49,6 +49,26 @@ pub(super) struct Bounds {
     pub(super) per_product_max: usize,
 }
 
+impl Bounds {
+    /// Counts one more thing that waits for the journal, until the guard is dropped.
+    pub(super) fn admit(self: &Arc<Self>) -> Result<Admitted, EngineError> {
+        let admitted = Admitted(self.clone());
+        if self.in_flight.fetch_add(1, Ordering::Relaxed) >= self.in_flight_max {
+            return Err(EngineError::Overloaded("requests in flight"));
+        }
+        Ok(admitted)
+    }
+}
+
+/// Counted in [`Bounds::in_flight`] as long as it lives.
+pub(super) struct Admitted(Arc<Bounds>);
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// One product's meeting place.
 pub(super) struct Desk {
     pub(super) product: ProductId,
@@ -203,8 +223,10 @@ impl Desk {
         if self.durable_revision() >= shown.view.revision {
             return;
         }
-        self.durable_revision.store(shown.view.revision, Ordering::Release);
+        // In this order: who is answered because of the revision must not meet an older view after.
+        let revision = shown.view.revision;
         self.shown.store(Some(shown));
+        self.durable_revision.store(revision, Ordering::Release);
     }
 
     pub(super) fn durable_revision(&self) -> u64 {

@@ -31,7 +31,8 @@ use crate::journal::store::StoreError;
 use crate::journal::writer::{JournalHandle, JournalState, Position, Settle, Work};
 use crate::journal::{Opened, PartitionId, Seq};
 use crate::telemetry::metrics::EngineMetrics;
-use desk::{Bounds, Closed, Desk};
+use crate::threads::spawn_task;
+use desk::{Admitted, Bounds, Closed, Desk};
 use registry::{Parts, Registry};
 use std::fmt;
 use std::sync::Arc;
@@ -87,8 +88,9 @@ impl Engine {
             metrics,
             last_product_id,
         });
-        tokio::spawn(checkpoint::run(Arc::downgrade(&registry), options.checkpoint_facts));
-        tokio::spawn(wake::run(Arc::downgrade(&registry), expiries));
+        let facts_min = options.checkpoint_facts;
+        spawn_task("checkpoints", checkpoint::run(Arc::downgrade(&registry), facts_min));
+        spawn_task("wake", wake::run(Arc::downgrade(&registry), expiries));
         Ok(Self { registry })
     }
 
@@ -143,6 +145,7 @@ impl Engine {
         entry: CatalogEntry,
     ) -> Result<ProductId, EngineError> {
         self.check_ready()?;
+        let _admitted = self.registry.bounds.admit()?;
         let (drawn, id) = oneshot::channel();
         self.registry.journal.submit(Work::NextProductId { drawn });
         let product = match id.await {
@@ -276,7 +279,8 @@ impl Engine {
 
     async fn barrier(&self, partition: PartitionId) -> Result<(), EngineError> {
         let (passed, wait) = oneshot::channel();
-        let settle = Box::new(Passed(Some(passed)));
+        let admitted = self.registry.bounds.admit()?;
+        let settle = Box::new(Passed { passed: Some(passed), _admitted: admitted });
         self.registry.journal.submit(Work::Barrier { partition, settle });
         wait.await.map_err(|_| EngineError::NotOwner)?
     }
@@ -289,17 +293,20 @@ impl fmt::Debug for Engine {
 }
 
 /// Whoever waits for nothing but the confirmation that this server still owns the journal.
-struct Passed(Option<oneshot::Sender<Result<(), EngineError>>>);
+struct Passed {
+    passed: Option<oneshot::Sender<Result<(), EngineError>>>,
+    _admitted: Admitted,
+}
 
 impl Settle for Passed {
     fn durable(mut self: Box<Self>, _: Position) {
-        if let Some(passed) = self.0.take() {
+        if let Some(passed) = self.passed.take() {
             let _ = passed.send(Ok(()));
         }
     }
 
     fn uncertain(&mut self) {
-        if let Some(passed) = self.0.take() {
+        if let Some(passed) = self.passed.take() {
             let _ = passed.send(Err(EngineError::JournalUnavailable));
         }
     }

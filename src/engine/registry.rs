@@ -11,7 +11,7 @@ use super::api::{EngineError, Shown, Version};
 use super::desk::{Bounds, Desk};
 use crate::clock::Clock;
 use crate::domain::{Grace, Offer, Product, ProductId, Refusal, Timestamp, View};
-use crate::journal::recovery::Tail;
+use crate::journal::recovery::{self, Tail};
 use crate::journal::store::{JournalReader, StoreError};
 use crate::journal::writer::JournalHandle;
 use crate::journal::{Epoch, PartitionId, Partitions};
@@ -116,7 +116,9 @@ impl Registry {
         let loaded = async {
             let snapshot = self.reader.snapshot(product).await?;
             let stored_revision = snapshot.as_ref().map_or(0, |row| row.revision);
-            let state = self.tail.lock().rebuild(product, snapshot.as_ref())?;
+            let pieces = self.tail.lock().pieces(product);
+            let state = recovery::rebuild(product, snapshot.as_ref(), pieces).await?;
+            self.tail.lock().used_up(product);
             Ok::<_, StoreError>(state.map(|state| (state, stored_revision)))
         };
         match loaded.await {

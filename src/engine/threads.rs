@@ -1,9 +1,11 @@
 //! Where actors run.
 
-use crate::threads::EndOnPanic;
 use actix::{ArbiterHandle, System};
 use std::io;
 use std::sync::mpsc;
+
+/// What the engine's threads are called.
+pub(super) const THREAD: &str = "engine";
 
 /// Where the engine's actors are placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +28,7 @@ impl Placement {
 
 fn start_thread() -> io::Result<ArbiterHandle> {
     let (report, started) = mpsc::channel();
-    std::thread::Builder::new().name("engine".into()).spawn(move || {
-        let _guard = EndOnPanic("engine");
+    std::thread::Builder::new().name(THREAD.into()).spawn(move || {
         let system = System::new();
         drop(report.send(System::current().arbiter().clone()));
         if let Err(error) = system.run() {

@@ -1,6 +1,7 @@
 //! Wakes products whose holds run out though nobody asks for them: after a restart nothing is
 //! loaded, yet a hold must end on time. From then on the product's own timer takes over.
 
+use super::api::EngineError;
 use super::registry::Registry;
 use crate::domain::{ProductId, Timestamp};
 use std::cmp::Reverse;
@@ -26,7 +27,9 @@ pub(super) async fn run(registry: Weak<Registry>, expiries: Vec<(ProductId, Time
             tokio::time::sleep(Duration::from_millis(at.millis_since(now))).await;
         }
         let Some(registry) = registry.upgrade() else { return };
-        if let Err(super::EngineError::JournalUnavailable) = registry.desk(product).await {
+        if let Err(EngineError::JournalUnavailable | EngineError::Overloaded(_)) =
+            registry.desk(product).await
+        {
             queue.push(Reverse((registry.clock.now().plus_millis(RETRY_PAUSE_MS), product)));
         }
     }

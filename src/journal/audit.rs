@@ -158,14 +158,7 @@ impl<'a> PartitionAudit<'a> {
     }
 
     async fn check_batch(&mut self, batch: &Batch, report: &mut Report) -> Result<(), StoreError> {
-        let digest = self.digest.next(
-            batch.partition,
-            batch.seq,
-            batch.epoch,
-            batch.recorded_at,
-            &batch.events,
-        );
-        if digest != batch.digest {
+        if !batch.follows(self.digest) {
             let problem = "the digest does not follow from the batch and the one before: \
                            one of them was changed, or one is missing";
             self.find(report, Some(batch.seq), None, problem.into());

@@ -97,6 +97,33 @@ pub struct Batch {
     pub digest: Digest,
 }
 
+impl Batch {
+    /// The batch that comes after the one at `seq` with the digest `digest`.
+    #[must_use]
+    pub fn behind(
+        (seq, digest): (Seq, Digest),
+        partition: PartitionId,
+        epoch: Epoch,
+        recorded_at: Timestamp,
+        events: Vec<u8>,
+    ) -> Self {
+        let mut batch = Self { partition, seq: seq.next(), epoch, recorded_at, events, digest };
+        batch.digest = batch.digest_after(digest);
+        batch
+    }
+
+    /// The digest this batch has behind one with the digest `before`.
+    fn digest_after(&self, before: Digest) -> Digest {
+        before.next(self.partition, self.seq, self.epoch, self.recorded_at, &self.events)
+    }
+
+    /// Whether this is the very batch that was written behind one with the digest `before`.
+    #[must_use]
+    pub fn follows(&self, before: Digest) -> bool {
+        self.digest == self.digest_after(before)
+    }
+}
+
 /// Consecutive facts of one product that were decided in one turn of its actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {

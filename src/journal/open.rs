@@ -101,9 +101,8 @@ async fn write_opening(
             .iter()
             .zip(epochs)
             .map(|(head, epoch)| {
-                let (seq, events) = (head.seq.next(), vec![stored::ROW_VERSION]);
-                let digest = head.digest.next(head.partition, seq, *epoch, recorded_at, &events);
-                Batch { partition: head.partition, seq, epoch: *epoch, recorded_at, events, digest }
+                let events = vec![stored::ROW_VERSION];
+                Batch::behind((head.seq, head.digest), head.partition, *epoch, recorded_at, events)
             })
             .collect();
         let opened: Vec<Head> = heads

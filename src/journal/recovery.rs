@@ -12,9 +12,9 @@
 //! What must never happen: a fact applied twice or left out. Every fact carries its product's
 //! revision, so a gap is noticed here and not by a customer.
 
-use super::store::{Head, JournalReader, StoreError};
+use super::store::{Head, JournalReader, SnapshotRow, StoreError};
 use super::stored::{self, DecodeError};
-use super::{PartitionId, Partitions, Section, Seq, snapshot};
+use super::{Digest, PartitionId, Partitions, Section, Seq, snapshot};
 use crate::domain::{Event, Product, ProductId, Timestamp};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -22,6 +22,9 @@ use std::sync::Arc;
 
 /// Read in one go; large enough that the number of round trips does not matter.
 const READ_BYTES: usize = 4 << 20;
+
+/// Pieces that are replayed in one go.
+const PIECES_PER_TURN: usize = 64;
 
 /// Part of a journal row that belongs to one product.
 #[derive(Debug, Clone)]
@@ -47,7 +50,9 @@ impl Tail {
     pub async fn read(reader: &dyn JournalReader, heads: &[Head]) -> Result<Self, StoreError> {
         let mut tail = Self { expiries: reader.expiries().await?, ..Self::default() };
         for head in heads {
-            let mut after = head.checkpoint;
+            // From the checkpoint's own row on, for the digest that the chain goes on from.
+            let mut after = Seq(head.checkpoint.0.saturating_sub(1));
+            let mut chain = Digest::GENESIS;
             while after < head.seq {
                 let batches = reader.batches(head.partition, after, READ_BYTES).await?;
                 if batches.is_empty() {
@@ -57,9 +62,18 @@ impl Tail {
                     if batch.seq != after.next() {
                         return Err(gap(head.partition, after, batch.seq));
                     }
-                    tail.take_row(batch.events.into())
-                        .map_err(|error| damaged(head.partition, batch.seq, &error))?;
                     after = batch.seq;
+                    if batch.seq > head.checkpoint && !batch.follows(chain) {
+                        return Err(StoreError::Damaged(format!(
+                            "partition {}, batch {}: the digest is not that of the batch",
+                            head.partition, batch.seq
+                        )));
+                    }
+                    chain = batch.digest;
+                    if batch.seq > head.checkpoint {
+                        tail.take_row(batch.events.into())
+                            .map_err(|error| damaged(head.partition, after, &error))?;
+                    }
                 }
             }
         }
@@ -101,37 +115,58 @@ impl Tail {
         self.pieces.keys().copied()
     }
 
-    /// Builds a product: its snapshot and its pieces of this tail, which are thereby used up.
-    /// `None` when there is no fact of it anywhere.
-    ///
-    /// # Errors
-    /// `Damaged` when snapshot and facts do not fit together.
-    pub fn rebuild(
-        &mut self,
-        product: ProductId,
-        snapshot: Option<&super::store::SnapshotRow>,
-    ) -> Result<Option<Product>, StoreError> {
-        let pieces = self.pieces.get(&product);
-        if pieces.is_none() && snapshot.is_none() {
-            return Ok(None);
-        }
-        let mut state = match snapshot {
-            None => Product::default(),
-            Some(row) => snapshot::decode(&row.state).map_err(|error| {
-                StoreError::Damaged(format!("the snapshot of product {product}: {error}"))
-            })?,
-        };
-        for piece in pieces.into_iter().flatten() {
-            let section =
-                stored::decode_piece(&piece.row[piece.range.clone()]).map_err(|error| {
-                    StoreError::Damaged(format!("a fact of product {product}: {error}"))
-                })?;
-            replay(&mut state, &section)?;
-        }
-        // Only now: a product that could not be built must not be built without them next time.
-        self.pieces.remove(&product);
-        Ok(Some(state))
+    /// The facts of a product behind the checkpoint, for [`rebuild`].
+    #[must_use]
+    pub fn pieces(&self, product: ProductId) -> Pieces {
+        Pieces(self.pieces.get(&product).cloned().unwrap_or_default())
     }
+
+    /// The product was built with its pieces: nobody needs them any more. Only then: a product that
+    /// could not be built must not be built without them next time.
+    pub fn used_up(&mut self, product: ProductId) {
+        self.pieces.remove(&product);
+    }
+}
+
+/// Facts of one product, still encoded, in their order.
+#[derive(Debug, Default)]
+pub struct Pieces(Vec<Piece>);
+
+/// Builds a product: its snapshot and the facts behind it. `None` when there is no fact of it
+/// anywhere. Gives others their turn every now and then: the tail of a product can be long.
+///
+/// # Errors
+/// `Damaged` when snapshot and facts do not fit together.
+pub async fn rebuild(
+    product: ProductId,
+    snapshot: Option<&SnapshotRow>,
+    Pieces(pieces): Pieces,
+) -> Result<Option<Product>, StoreError> {
+    if pieces.is_empty() && snapshot.is_none() {
+        return Ok(None);
+    }
+    let mut state = match snapshot {
+        None => Product::default(),
+        Some(row) => snapshot::decode(&row.state).map_err(|error| {
+            StoreError::Damaged(format!("the snapshot of product {product}: {error}"))
+        })?,
+    };
+    let mut next = None;
+    for (number, piece) in pieces.into_iter().enumerate() {
+        if number % PIECES_PER_TURN == PIECES_PER_TURN - 1 {
+            tokio::task::yield_now().await;
+        }
+        let section = stored::decode_piece(&piece.row[piece.range]).map_err(|error| {
+            StoreError::Damaged(format!("a fact of product {product}: {error}"))
+        })?;
+        // A snapshot may know the first of these facts already; but no fact is there twice.
+        if next.is_some_and(|next| section.first_revision != next) {
+            return Err(misfit(&section, next.unwrap_or_default()));
+        }
+        next = section.first_revision.checked_add(piece.facts);
+        replay(&mut state, &section)?;
+    }
+    Ok(Some(state))
 }
 
 /// Applies the facts of a section that the state does not have yet.
@@ -140,12 +175,7 @@ impl Tail {
 /// `Damaged` when the section does not follow the state without a gap.
 pub fn replay(state: &mut Product, section: &Section) -> Result<(), StoreError> {
     if section.first_revision > state.revision().saturating_add(1) {
-        return Err(StoreError::Damaged(format!(
-            "product {}: revision {} follows {}",
-            section.product,
-            section.first_revision,
-            state.revision()
-        )));
+        return Err(misfit(section, state.revision() + 1));
     }
     for entry in section.entries() {
         if entry.revision > state.revision() {
@@ -153,6 +183,13 @@ pub fn replay(state: &mut Product, section: &Section) -> Result<(), StoreError> 
         }
     }
     Ok(())
+}
+
+fn misfit(section: &Section, next: u64) -> StoreError {
+    StoreError::Damaged(format!(
+        "product {}: revision {} stands where {next} should",
+        section.product, section.first_revision
+    ))
 }
 
 fn gap(partition: PartitionId, after: Seq, found: Seq) -> StoreError {
@@ -167,8 +204,7 @@ fn damaged(partition: PartitionId, seq: Seq, error: &DecodeError) -> StoreError 
 
 #[cfg(test)]
 mod tests {
-    use super::super::store::SnapshotRow;
-    use super::super::{Batch, Digest, Epoch};
+    use super::super::{Batch, Epoch};
     use super::*;
     use async_trait::async_trait;
 
@@ -210,23 +246,31 @@ mod tests {
     }
 
     /// One product for each row, so that no gap of a product's revisions gives a gap of rows away.
-    fn batch(seq: u64) -> Batch {
+    fn batch(seq: u64, before: Digest) -> Batch {
         let product = ProductId::new(seq).unwrap();
         let adjusted = Event::Adjusted { delta: 0, reason: "counted".into(), retry: None };
         let mut events = vec![stored::ROW_VERSION];
         stored::encode_section(&mut events, product, 1, Timestamp::default(), &[adjusted]);
-        Batch {
-            partition: PartitionId(0),
-            seq: Seq(seq),
-            epoch: Epoch(1),
-            recorded_at: Timestamp::default(),
-            events,
-            digest: Digest::GENESIS,
-        }
+        let before = (Seq(seq - 1), before);
+        Batch::behind(before, PartitionId(0), Epoch(1), Timestamp::default(), events)
+    }
+
+    /// The rows that are left of a journal of five when only `seqs` are.
+    fn left(seqs: &[u64]) -> Vec<Batch> {
+        let mut digest = Digest::GENESIS;
+        let all = (1..=5).map(|seq| {
+            let batch = batch(seq, digest);
+            digest = batch.digest;
+            batch
+        });
+        all.filter(|batch| seqs.contains(&batch.seq.0)).collect()
     }
 
     async fn products_of(seqs: &[u64]) -> Result<usize, String> {
-        let rows = Rows(seqs.iter().map(|seq| batch(*seq)).collect());
+        products_in(Rows(left(seqs))).await
+    }
+
+    async fn products_in(rows: Rows) -> Result<usize, String> {
         let heads = rows.heads().await.map_err(|error| error.to_string())?;
         let tail = Tail::read(&rows, &heads).await.map_err(|error| error.to_string())?;
         Ok(tail.products().count())
@@ -239,6 +283,17 @@ mod tests {
         for missing in [&[2, 3][..], &[1, 3, 4], &[1, 2, 4], &[1, 2, 3, 5]] {
             let error = products_of(missing).await.unwrap_err();
             assert!(error.contains("missing"), "{missing:?}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_changed_row_is_noticed_before_anything_is_sold() {
+        for index in 0..5 {
+            let mut rows = left(&[1, 2, 3, 4, 5]);
+            // The last byte is text that decodes whatever it is.
+            *rows[index].events.iter_mut().rev().nth(1).unwrap() ^= 1;
+            let error = products_in(Rows(rows)).await.unwrap_err();
+            assert!(error.contains("digest"), "row {index}: {error}");
         }
     }
 }

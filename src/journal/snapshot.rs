@@ -1,7 +1,7 @@
 //! Snapshots: a product's whole state as bytes, so that recovery need not begin at the first fact.
 //!
 //! ```text
-//!   version (1 byte = 1) | StoredProduct   (postcard)
+//!   version (1 byte = 2) | BLAKE3 of the rest (32 bytes) | StoredProduct   (postcard)
 //! ```
 //!
 //! Written by the product's actor through the journal writer, behind the facts it is made of; so a
@@ -15,7 +15,10 @@ use crate::domain::{
 };
 use serde::{Deserialize, Serialize};
 
-const SNAPSHOT_VERSION: u8 = 1;
+const SNAPSHOT_VERSION: u8 = 2;
+
+/// Bytes before the state: the version and the digest.
+const HEAD: usize = 1 + blake3::OUT_LEN;
 
 #[derive(Serialize, Deserialize, Clone, Copy)]
 struct StoredStock {
@@ -93,9 +96,13 @@ pub fn encode(product: &Product) -> Vec<u8> {
         keys: product.memory().iter().filter_map(stored_key).collect(),
     };
     let mut bytes = Vec::with_capacity(64 + product.entries() * 40);
-    bytes.push(SNAPSHOT_VERSION);
+    bytes.resize(HEAD, SNAPSHOT_VERSION);
     match postcard::to_extend(&stored, bytes) {
-        Ok(bytes) => bytes,
+        Ok(mut bytes) => {
+            let digest = blake3::hash(&bytes[HEAD..]);
+            bytes[1..HEAD].copy_from_slice(digest.as_bytes());
+            bytes
+        }
         // Writing to memory cannot fail: there is no value here that postcard cannot write.
         Err(error) => unreachable!("a state that cannot be encoded: {error}"),
     }
@@ -108,12 +115,16 @@ pub fn encode(product: &Product) -> Vec<u8> {
 pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
     let stored: StoredProduct<'_> = match bytes.split_first() {
         None => return Err(DecodeError::Empty),
+        // Written before there was a digest.
+        Some((1, rest)) => whole(rest)?,
         Some((&SNAPSHOT_VERSION, rest)) => {
-            let (stored, behind) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
-            if !behind.is_empty() {
-                return Err(DecodeError::Value("bytes behind the state"));
+            let (digest, rest) = rest
+                .split_first_chunk::<{ blake3::OUT_LEN }>()
+                .ok_or(DecodeError::Value("a snapshot without digest"))?;
+            if blake3::hash(rest) != *digest {
+                return Err(DecodeError::Value("a snapshot that is not the one written"));
             }
-            stored
+            whole(rest)?
         }
         Some((&version, _)) => return Err(DecodeError::Version(version)),
     };
@@ -145,9 +156,13 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
         Timestamp::from_millis(stored.changed_at),
         (customers, holds, memory),
     );
-    // A snapshot has no digest of its own; what was damaged hardly ever still adds up.
     promises::exact_sale_in_full(&product).map_err(|broken| DecodeError::Value(broken.promise))?;
     Ok(product)
+}
+
+fn whole(bytes: &[u8]) -> Result<StoredProduct<'_>, DecodeError> {
+    let (stored, behind) = postcard::take_from_bytes(bytes).map_err(DecodeError::Section)?;
+    if behind.is_empty() { Ok(stored) } else { Err(DecodeError::Value("bytes behind the state")) }
 }
 
 impl From<Stock> for StoredStock {

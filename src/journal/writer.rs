@@ -313,6 +313,7 @@ impl Writer {
         let mut incoming = Vec::with_capacity(WORK_MAX);
         loop {
             if self.queue.backlog.is_empty() {
+                let asked = clock::moment();
                 tokio::select! {
                     biased;
                     taken = self.queue.receiver.recv_many(&mut incoming, WORK_MAX) => {
@@ -323,7 +324,7 @@ impl Writer {
                     }
                     () = tokio::time::sleep(renew), if self.lease.is_some() => {}
                 }
-                clock::pause(gather::pause_after(self.last_facts));
+                clock::pause(gather::pause_after(self.last_facts, asked.elapsed()));
                 self.queue.take_arrived();
             }
             if self.lease.is_some() && self.lease_is_half_over() {
@@ -333,7 +334,7 @@ impl Writer {
             let mut turn = self.next_turn();
             self.last_facts = turn.facts();
             self.commit(&mut turn).await?;
-            if let Some(closed) = self.settle(turn).await {
+            if let Some(closed) = self.settle(turn).await? {
                 // The next owner does not wait for us: from here on nothing is answered any more,
                 // not even from memory.
                 self.shared.set_state(JournalState::Closed, CLOSING);
@@ -375,16 +376,10 @@ impl Writer {
         let recorded_at = self.clock.now();
         for (partition, events, _) in &mut turn.rows {
             let cursor = &self.cursors[usize::from(partition.0)];
-            let seq = cursor.seq.next();
-            let digest = cursor.digest.next(*partition, seq, cursor.epoch, recorded_at, events);
-            turn.group.batches.push(Batch {
-                partition: *partition,
-                seq,
-                epoch: cursor.epoch,
-                recorded_at,
-                events: std::mem::take(events),
-                digest,
-            });
+            let before = (cursor.seq, cursor.digest);
+            let events = std::mem::take(events);
+            let batch = Batch::behind(before, *partition, cursor.epoch, recorded_at, events);
+            turn.group.batches.push(batch);
         }
         turn
     }
@@ -491,7 +486,7 @@ impl Writer {
     }
 
     /// Moves the heads on and answers everybody. Gives whoever wants the writer closed.
-    async fn settle(&mut self, turn: Turn) -> Option<oneshot::Sender<()>> {
+    async fn settle(&mut self, turn: Turn) -> Result<Option<oneshot::Sender<()>>, End> {
         for (batch, (_, _, count)) in turn.group.batches.iter().zip(&turn.rows) {
             let index = usize::from(batch.partition.0);
             let cursor = &mut self.cursors[index];
@@ -529,10 +524,21 @@ impl Writer {
             let deadline = clock::moment() + self.options.commit_timeout;
             let id = self.store.next_product_id();
             let nobody = &mut Waiting::default();
-            drop(drawn.send(self.queue.patiently(id, nobody, deadline, &self.shared).await));
-            self.shared.set_state(JournalState::Ready, "");
+            let ready = self.shared.state.load(Ordering::Acquire) == JournalState::Ready as u8;
+            let id = self.queue.patiently(id, nobody, deadline, &self.shared).await;
+            match &id {
+                Ok(_) => self.shared.set_state(JournalState::Ready, ""),
+                // An id is a commit too: after a failed sync nothing more may be promised.
+                Err(StoreError::Broken(reason) | StoreError::Damaged(reason)) => {
+                    return Err(End::Broken(reason.clone()));
+                }
+                // Slow or lost, an id is owed to nobody; the next commit says how the store is.
+                Err(_) if ready => self.shared.set_state(JournalState::Ready, ""),
+                Err(_) => {}
+            }
+            drop(drawn.send(id));
         }
-        turn.close
+        Ok(turn.close)
     }
 
     fn lease_is_over(&self) -> bool {
@@ -560,6 +566,9 @@ impl Writer {
                 Ok(())
             }
             Ok(false) => Err(End::NotOwner),
+            Err(StoreError::Broken(reason) | StoreError::Damaged(reason)) => {
+                Err(End::Broken(reason))
+            }
             Err(error) => {
                 self.shared.set_state(JournalState::Stuck, &error.to_string());
                 Ok(())

@@ -23,6 +23,7 @@ mod flipped;
 mod kill;
 mod ledger;
 mod outages;
+mod panic;
 mod places;
 mod request;
 mod restart;
