@@ -8,7 +8,6 @@
 //! `tests/stored.proptest-regressions`; `PROPTEST_CASES=10000 cargo test --test stored` looks longer.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-use lastunit::domain::promises;
 use lastunit::domain::{
     Action, CatalogEntry, Command, Currency, CustomerId, Event, Fingerprint, HoldEnd, Money, Offer,
     OrderId, Product, ProductId, Quantity, RequestKey, Retry, Timestamp, Verdict,

@@ -1,7 +1,7 @@
 //! The journal in Postgres: for shops that have one, and for several servers.
 //!
 //! One dedicated connection writes; it is not from a pool and no timeout ever cancels a statement on
-//! it, because a cancelled commit is an unknown outcome. The insert of `(partition, seq)` is the
+//! it, because a cancelled commit is an unknown outcome; one that is silent for long is given up whole. The insert of `(partition, seq)` is the
 //! compare-and-swap that keeps two owners apart. `journal_partition.owner` says who answers from
 //! memory: an owner may do so for [`LEASE`] after it last saw its own name there, so the next owner
 //! writes its name and then waits that long.
@@ -18,6 +18,7 @@ use crate::domain::{ProductId, Timestamp};
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::{ConnectOptions, Connection, Executor, Row};
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 use uuid::Uuid;
@@ -27,6 +28,16 @@ const FORMAT: i64 = 1;
 
 /// How long an owner may answer from memory after it last confirmed its ownership.
 const LEASE: Duration = Duration::from_millis(1_500);
+
+/// A server that says nothing for this long is given up like a lost connection: its side may have
+/// closed without our hearing of it, and then no answer ever comes.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
+
+/// The same for a snapshot, which can be large.
+const SNAPSHOT_READ_MAX: Duration = Duration::from_secs(60);
+
+/// What the slowest disk writes in a second; large groups have so much more time.
+const BYTES_PER_SECOND_MIN: u64 = 1 << 20;
 
 /// The writing side.
 pub struct PostgresJournal {
@@ -46,6 +57,27 @@ fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
         StoreError::Unfit(format!("journal.url is not a Postgres URL: {error}"))
     })?;
     Ok(options.application_name("lastunit journal").disable_statement_logging())
+}
+
+/// Whatever Postgres answers within the limit. After it the connection must not be used again.
+async fn in_time<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(sqlx::Error::Io(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("Postgres did not answer for {limit:?}"),
+        ))),
+    }
+}
+
+/// Time for writing a group.
+fn limit_of(group: &Group) -> Duration {
+    let batches: usize = group.batches.iter().map(|batch| batch.events.len()).sum();
+    let snapshots: usize = group.snapshots.iter().map(|row| row.state.len()).sum();
+    SILENCE_MAX + Duration::from_secs((batches + snapshots) as u64 / BYTES_PER_SECOND_MIN)
 }
 
 impl PostgresJournal {
@@ -290,12 +322,12 @@ impl JournalStore for PostgresJournal {
     async fn renew_ownership(&mut self) -> Result<bool, StoreError> {
         let owner = self.owner;
         let connection = self.connected().await?;
-        let owned: Result<bool, _> = sqlx::query_scalar(
+        let owned = sqlx::query_scalar(
             "SELECT coalesce(bool_and(owner = $1), false) FROM journal_partition",
         )
         .bind(owner)
-        .fetch_one(connection)
-        .await;
+        .fetch_one(connection);
+        let owned: Result<bool, _> = in_time(SILENCE_MAX, owned).await;
         self.checked(owned).map_err(read_error)
     }
 
@@ -304,8 +336,8 @@ impl JournalStore for PostgresJournal {
         let connection = self.connected().await?;
         let released = sqlx::query("UPDATE journal_partition SET owner = NULL WHERE owner = $1")
             .bind(owner)
-            .execute(connection)
-            .await;
+            .execute(connection);
+        let released = in_time(SILENCE_MAX, released).await;
         self.checked(released).map(|_| ()).map_err(read_error)
     }
 
@@ -315,7 +347,7 @@ impl JournalStore for PostgresJournal {
             // Not even connected: but an earlier attempt may have been, so it is still unknown.
             Err(error) => return Err(CommitError::Unknown(error.to_string())),
         };
-        let written = write_group(connection, group).await;
+        let written = in_time(limit_of(group), write_group(connection, group)).await;
         self.checked(written).map_err(|error| commit_error(&error))
     }
 
@@ -325,23 +357,23 @@ impl JournalStore for PostgresJournal {
         seq: Seq,
     ) -> Result<Option<Digest>, StoreError> {
         let connection = self.connected().await?;
-        let row: Result<Option<Vec<u8>>, _> =
+        let row =
             sqlx::query_scalar("SELECT digest FROM journal WHERE partition = $1 AND seq = $2")
                 .bind(partition.0.cast_signed())
                 .bind(seq.0.cast_signed())
-                .fetch_optional(connection)
-                .await;
+                .fetch_optional(connection);
+        let row: Result<Option<Vec<u8>>, _> = in_time(SILENCE_MAX, row).await;
         self.checked(row).map_err(read_error)?.map(|bytes| digest(&bytes)).transpose()
     }
 
     async fn next_product_id(&mut self) -> Result<ProductId, StoreError> {
         let connection = self.connected().await?;
-        let id: Result<i64, _> = sqlx::query_scalar(
+        let id = sqlx::query_scalar(
             "INSERT INTO journal_meta VALUES ('last_product_id', 1)
              ON CONFLICT (name) DO UPDATE SET value = journal_meta.value + 1 RETURNING value",
         )
-        .fetch_one(connection)
-        .await;
+        .fetch_one(connection);
+        let id: Result<i64, _> = in_time(SILENCE_MAX, id).await;
         product_id(self.checked(id).map_err(read_error)?)
     }
 }
@@ -379,9 +411,8 @@ impl JournalReader for PostgresJournalReader {
               (SELECT * FROM journal WHERE partition = p.partition ORDER BY seq DESC LIMIT 1) j ON true
              ORDER BY p.partition",
         )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(read_error)?;
+        .fetch_all(&self.pool);
+        let rows = in_time(SILENCE_MAX, rows).await.map_err(read_error)?;
         rows.iter()
             .zip(self.partitions.all())
             .map(|(row, partition)| {
@@ -417,9 +448,8 @@ impl JournalReader for PostgresJournalReader {
         .bind(partition.0.cast_signed())
         .bind(after.0.cast_signed())
         .bind(i64::try_from(bytes_max).unwrap_or(i64::MAX))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(read_error)?;
+        .fetch_all(&self.pool);
+        let rows = in_time(SILENCE_MAX, rows).await.map_err(read_error)?;
         rows.iter()
             .map(|row| {
                 Ok(Batch {
@@ -439,9 +469,8 @@ impl JournalReader for PostgresJournalReader {
             "SELECT partition, revision, next_expiry, state FROM snapshot WHERE product_id = $1",
         )
         .bind(product.to_column())
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(read_error)?;
+        .fetch_optional(&self.pool);
+        let row = in_time(SNAPSHOT_READ_MAX, row).await.map_err(read_error)?;
         let Some(row) = row else { return Ok(None) };
         let partition: i16 = row.try_get(0).map_err(read_error)?;
         let next_expiry: Option<i64> = row.try_get(2).map_err(read_error)?;
@@ -458,9 +487,8 @@ impl JournalReader for PostgresJournalReader {
         let rows = sqlx::query(
             "SELECT product_id, next_expiry FROM snapshot WHERE next_expiry IS NOT NULL",
         )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(read_error)?;
+        .fetch_all(&self.pool);
+        let rows = in_time(SILENCE_MAX, rows).await.map_err(read_error)?;
         rows.iter()
             .map(|row| {
                 let id: i64 = row.try_get(0).map_err(read_error)?;
@@ -470,11 +498,10 @@ impl JournalReader for PostgresJournalReader {
     }
 
     async fn last_product_id(&self) -> Result<u64, StoreError> {
-        let id: Option<i64> =
+        let id =
             sqlx::query_scalar("SELECT value FROM journal_meta WHERE name = 'last_product_id'")
-                .fetch_optional(&self.pool)
-                .await
-                .map_err(read_error)?;
+                .fetch_optional(&self.pool);
+        let id: Option<i64> = in_time(SILENCE_MAX, id).await.map_err(read_error)?;
         Ok(id.unwrap_or(0).cast_unsigned())
     }
 }

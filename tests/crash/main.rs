@@ -28,3 +28,4 @@ mod places;
 mod request;
 mod restart;
 mod shop;
+mod silence;

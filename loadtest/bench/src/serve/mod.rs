@@ -13,9 +13,13 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
-    serve::ListenerExt,
 };
-use tokio::{net::TcpListener, runtime};
+use lastunit::{
+    config::{self, Flags},
+    http::server::{Server, Stage, raise_descriptor_limit},
+    telemetry::Metrics,
+};
+use tokio::{runtime, sync::watch};
 
 use crate::options::Part;
 
@@ -45,15 +49,17 @@ pub fn run(part: Part) -> Result<()> {
     })
 }
 
+/// Serves through lastunit's own server, limits and all: whoever is measured differs in the way it
+/// sells, not in the way it speaks HTTP.
 async fn listen_on(address: SocketAddr, routes: Router) -> Result<()> {
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
-    // A small answer must not wait for the acknowledgement of the one before.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let routes = routes.route("/health/ready", get(async || "ready"));
-    axum::serve(listener, routes).await.context("the server ended")
+    let flags = Flags { listen: Some(address.to_string()), ..Flags::default() };
+    let settings = config::load(None, std::iter::empty(), &flags)?.server;
+    let metrics = Metrics::new().context("cannot count connections")?;
+    raise_descriptor_limit(settings.connections_max);
+    let server = Server::bind(settings, metrics.http.clone())?;
+    let (_stage, stages) = watch::channel(Stage::Serving);
+    server.serve(routes.route("/health/ready", get(async || "ready")), stages).await;
+    Ok(())
 }
 
 /// A store that failed: 503, which the driver reports.
