@@ -219,11 +219,19 @@ fn add(count: &AtomicU64, more: u64) {
 }
 
 /// What the last tick saw.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
     answered: u64,
     written: u64,
+    /// A new connection owes its first head from the start.
+    owes_a_head: bool,
     idle_ticks: u32,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { answered: 0, written: 0, owes_a_head: true, idle_ticks: 0 }
+    }
 }
 
 impl Seen {
@@ -233,12 +241,15 @@ impl Seen {
         let written = progress.written.load(Ordering::Relaxed);
         let moved = (answered, written) != (self.answered, self.written);
         (self.answered, self.written) = (answered, written);
-        if moved || progress.answering.load(Ordering::Relaxed) {
+        let owes_a_head = answered == 0 || progress.head_bytes.load(Ordering::Relaxed) > 0;
+        let begins_a_head = owes_a_head && !self.owes_a_head;
+        self.owes_a_head = owes_a_head;
+        // A head that begins has the whole header timeout: the quiet before it must not count.
+        if moved || begins_a_head || progress.answering.load(Ordering::Relaxed) {
             self.idle_ticks = 0;
             return false;
         }
         self.idle_ticks += 1;
-        let owes_a_head = answered == 0 || progress.head_bytes.load(Ordering::Relaxed) > 0;
         let ticks_max = if owes_a_head { timing.head_ticks_max } else { timing.idle_ticks_max };
         self.idle_ticks >= ticks_max
     }
