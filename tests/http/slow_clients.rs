@@ -208,7 +208,8 @@ async fn heads_that_are_too_large_hold_nobody_up() {
     }
     assert_others_are_served(&server, product).await;
     for wire in &mut large {
-        assert_eq!(wire.reply().await.map(|reply| reply.status), Some(431));
+        let reply = wire.reply().await.expect("an answer");
+        assert_eq!((reply.status, reply.code()), (431, "head-too-large"));
         assert!(wire.is_closed_within(SOON).await);
     }
 }
