@@ -431,7 +431,7 @@ impl Writer {
             self.confirm_ownership(waiting).await?;
         }
         self.shared.set_state(JournalState::Ready, "");
-        self.metrics.committed(turn.facts(), started.elapsed());
+        self.metrics.committed(turn.facts(), clock::since(started));
         Ok(())
     }
 
