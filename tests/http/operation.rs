@@ -138,7 +138,7 @@ async fn stock_is_shown_of_the_newest_sales_that_are_open() {
         let window = json!({ "stock": 3, "opensAt": "2020-01-01T00:00:00Z" });
         products.push(server.create(window).await);
     }
-    let closing = json!({ "stock": 3, "closesAt": expect::from_now(6_000) });
+    let closing = json!({ "stock": 3, "closesAt": expect::from_now(10_000) });
     let closing = server.create(closing).await;
     server.create(json!({ "stock": 3, "opensAt": "2999-01-01T00:00:00Z" })).await;
     server.create_product(3).await;
