@@ -132,8 +132,8 @@ fn execute(cli: Cli) -> Result<(), StartError> {
             app::journal_cat(&settings, partition, product)
         }
         Some(Command::Migrate) => app::migrate(&settings),
-        Some(Command::Openapi) => print(&app::openapi()?),
-        Some(Command::Config) => print(&settings.to_toml()?),
+        Some(Command::Openapi) => app::print(&app::openapi()?),
+        Some(Command::Config) => app::print(&settings.to_toml()?),
     }
 }
 
@@ -148,16 +148,6 @@ fn settings(common: &CommonArgs, listen: Option<String>) -> Result<Config, Start
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Ok(config::load(common.config.as_deref(), environment, &flags)?)
-}
-
-/// Writes to standard output; a reader that has seen enough (`| head`) is no error.
-fn print(text: &str) -> Result<(), StartError> {
-    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(StartError::new(format!("cannot write the output: {error}")))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

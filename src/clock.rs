@@ -73,7 +73,13 @@ pub fn instant() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// The same for timers, which a simulation may run ahead.
+/// How long it is since then.
+#[must_use]
+pub fn since(earlier: std::time::Instant) -> std::time::Duration {
+    instant().saturating_duration_since(earlier)
+}
+
+/// A moment for timers, which a simulation may run ahead.
 #[must_use]
 #[allow(clippy::disallowed_methods)] // this is the place that the ban points to
 pub fn moment() -> tokio::time::Instant {

@@ -98,7 +98,7 @@ fn seeds_hold_every_promise() {
     let count = number("LASTUNIT_SEEDS").unwrap_or(SEEDS);
     let started = lastunit::clock::instant();
     let events: usize = (0..count).map(|seed| must_hold(seed, SHOWN).len()).sum();
-    let seconds = started.elapsed().as_secs_f64();
+    let seconds = lastunit::clock::since(started).as_secs_f64();
     println!("{count} seeds, {events} lines of log in {seconds:.1} s");
 }
 

@@ -8,7 +8,7 @@ mod numbers;
 mod offline;
 mod serve;
 
-pub use offline::{audit, journal_cat, migrate, openapi};
+pub use offline::{audit, journal_cat, migrate, openapi, print};
 pub use serve::serve;
 
 use crate::config::{Config, ConfigError, StoreAddress};

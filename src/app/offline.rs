@@ -176,8 +176,11 @@ fn in_words(report: &Report, compared: &Result<u64, String>) -> String {
 }
 
 /// Writes to standard output; a reader that has seen enough (`| head`) is no error.
-fn print(text: &str) -> Result<(), StartError> {
-    ignore_closed(writeln!(std::io::stdout(), "{text}"))
+///
+/// # Errors
+/// When it cannot be written.
+pub fn print(text: &str) -> Result<(), StartError> {
+    ignore_closed(writeln!(std::io::stdout(), "{}", text.trim_end()))
 }
 
 fn ignore_closed(written: std::io::Result<()>) -> Result<(), StartError> {

@@ -219,8 +219,7 @@ impl Engine {
         self.registry.last_product_id() > 0
     }
 
-    /// Copies what is counted anyway to the gauges. Stock is shown of products whose sale is open
-    /// now, as many as there is room for.
+    /// Copies what is counted anyway to the gauges.
     pub fn report(&self, metrics: &EngineMetrics, now: Timestamp) {
         // Gauges take floating point numbers; these counts are far below 2^52.
         #[allow(clippy::cast_precision_loss)]
@@ -228,10 +227,8 @@ impl Engine {
         metrics.inflight.set(number(self.in_flight() as u64));
         metrics.actors.set(number(self.awake() as u64));
         metrics.holds.set(number(self.registry.bounds.holds.load(Ordering::Relaxed) as u64));
-        for (product, view) in self.registry.open_sales(now) {
-            let Some(gauge) = metrics.stock_available(product) else { break };
-            gauge.set(number(view.stock.available));
-        }
+        let open = self.registry.open_sales(now).into_iter();
+        metrics.show_stock(open.map(|(product, view)| (product, view.stock.available)).collect());
     }
 
     /// The journal's writer: its state, and when it ended.

@@ -54,8 +54,8 @@ impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {
     }
 }
 
-/// Makes sure that there is no body, or that nothing hangs on it: answers to requests without one
-/// need their headers only.
+/// The headers of a request that says everything in its path. Clients that cannot send a POST without
+/// a body may send an empty object; anything more would be ignored, so it is refused.
 #[derive(Debug)]
 pub struct NoBody {
     pub headers: HeaderMap,
@@ -66,18 +66,30 @@ impl FromRequest<Api> for NoBody {
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        read(body, api.body_limits).await?;
+        let bytes = read(body, api.body_limits).await?;
+        if says_something(&bytes) {
+            let detail = "this request takes no body, or an empty JSON object";
+            return Err(Problem::new(Code::InvalidRequest, detail));
+        }
         Ok(Self { headers: parts.headers })
     }
+}
+
+fn says_something(bytes: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    !bytes.is_empty() && serde_json::from_slice::<Object<Nothing>>(bytes).is_err()
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let read = serde_json::from_slice::<Object<T>>(bytes).map(|object| object.0);
     read.map_err(|error| {
         let complaint = error.to_string();
-        // More digits than any number type has: out of range, not malformed.
-        if complaint.starts_with("number out of range") {
-            let field = field_before(bytes, &error);
+        // More digits than any number type has: out of range where a number may stand.
+        if complaint.starts_with("number out of range")
+            && let Some(field) = number_before(bytes, &error)
+        {
             let message = "is a number far too large".into();
             return Problem::validation(vec![FieldError { field, message }]);
         }
@@ -86,18 +98,29 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })
 }
 
-/// Every field that holds a number, by its path.
-const NUMBERS: [&str; 7] =
-    ["productId", "quantity", "holdSeconds", "delta", "stock", "limitPerCustomer", "price.amount"];
+/// Every field that takes a number, as it is written and by its path.
+const NUMBERS: [(&str, &str); 9] = [
+    ("productId", "productId"),
+    ("quantity", "quantity"),
+    ("customerId", "customerId"),
+    ("userId", "customerId"),
+    ("holdSeconds", "holdSeconds"),
+    ("delta", "delta"),
+    ("stock", "stock"),
+    ("limitPerCustomer", "limitPerCustomer"),
+    ("amount", "price.amount"),
+];
 
-/// Which of them the reader was at: the last one that is written before the error.
-fn field_before(bytes: &[u8], error: &serde_json::Error) -> &'static str {
+/// Which of them the reader was at: the name in front of the last colon before the error, for there
+/// is none inside a number.
+fn number_before(bytes: &[u8], error: &serde_json::Error) -> Option<&'static str> {
     let lines = bytes.split_inclusive(|byte| *byte == b'\n');
     let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
     let seen = bytes.get(..before + error.column()).unwrap_or(bytes);
     let text = String::from_utf8_lossy(seen);
-    let at = |path: &&str| text.rfind(&format!("\"{}\"", path.trim_start_matches("price.")));
-    NUMBERS.into_iter().filter(|path| at(path).is_some()).max_by_key(at).unwrap_or("body")
+    let (named, _) = text.rsplit_once(':')?;
+    let (_, name) = named.trim_end().strip_suffix('"')?.rsplit_once('"')?;
+    NUMBERS.into_iter().find(|(written, _)| *written == name).map(|(_, path)| path)
 }
 
 /// `application/json`, `application/json; charset=utf-8`, `application/merge-patch+json`.
@@ -253,6 +276,7 @@ mod tests {
     struct Request {
         product_id: Option<u64>,
         quantity: Option<u64>,
+        name: Option<String>,
     }
 
     #[test]
@@ -273,5 +297,20 @@ mod tests {
         assert_eq!(problem.code(), Code::ValidationFailed);
         let document = String::from_utf8_lossy(&problem.body()).into_owned();
         assert!(document.contains(r#""field":"quantity""#), "{document}");
+        // Not where it is no number that should stand there.
+        for json in ["1e400", r#"{"name": 1e400}"#, r#"{"quantity": 1, "name": 1e400}"#] {
+            let problem = parse::<Request>(json.as_bytes()).expect_err("malformed");
+            assert_eq!(problem.code(), Code::InvalidRequest, "{json}");
+        }
+    }
+
+    #[test]
+    fn nothing_may_be_said_by_an_empty_object() {
+        for (body, says) in [("", false), ("{}", false), (" { }\n", false), (" ", true)] {
+            assert_eq!(says_something(body.as_bytes()), says, "{body:?}");
+        }
+        for body in ["[]", "null", "1e400", "{", "{}{}", r#"{"quantity": 1}"#, "nonsense"] {
+            assert!(says_something(body.as_bytes()), "{body}");
+        }
     }
 }

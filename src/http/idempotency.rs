@@ -60,6 +60,20 @@ pub fn key(headers: &HeaderMap) -> Result<Option<Cow<'_, str>>, Problem> {
     Ok(Some(key))
 }
 
+/// Refuses any key, well-formed or not, where nothing is remembered by one: a caller that sends it
+/// relies on being recognised, and would be wrong.
+///
+/// # Errors
+/// 422 that says what to do instead.
+pub fn refuse(headers: &HeaderMap) -> Result<(), Problem> {
+    if !headers.contains_key(HEADER_LOWER) {
+        return Ok(());
+    }
+    let message = "is not taken here, because creating products takes no key: look at GET \
+        /api/v1/products before you repeat it";
+    Err(Problem::validation(vec![FieldError { field: HEADER, message: message.into() }]))
+}
+
 /// The inside of a structured field string (RFC 9651) whose opening quote is taken already.
 fn unquote(rest: &str) -> Result<Cow<'_, str>, Problem> {
     let Some(inside) = rest.strip_suffix('"') else {

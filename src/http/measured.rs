@@ -63,11 +63,12 @@ impl<F: Future<Output = Response> + Unpin> Future for MeasuredFuture<F> {
             // The panic hook has logged what happened and where.
             Err(_) => {
                 self.route.panicked();
-                let detail = "the server failed; repeat it with the same Idempotency-Key only";
+                let detail = "the server failed, and whether it took effect is not known; repeat it \
+                    with the same Idempotency-Key, or look before you repeat it";
                 Problem::new(Code::Internal, detail).into_response()
             }
         };
-        self.route.answered(response.status().as_u16(), self.started.elapsed());
+        self.route.answered(response.status().as_u16(), clock::since(self.started));
         Poll::Ready(response)
     }
 }

@@ -19,7 +19,8 @@ const PROBLEM: &str = "application/problem+json";
         title = "lastunit",
         description = "A reservation server that sells exactly what there is. Every failure is a \
             problem document (RFC 9457) with a stable `code`. Whatever is answered with 503 or got \
-            no answer at all can be repeated with the same `Idempotency-Key`.",
+            no answer at all can be repeated with the same `Idempotency-Key`; only creating a \
+            product takes no key.",
     ),
     components(schemas(Document)),
     paths(
@@ -107,16 +108,39 @@ impl IntoResponses for NotFound {
     }
 }
 
+const INTERNAL: (u16, &str) = (500, "`internal-error`: a bug; the server's log says more");
+
 /// What is answered while nothing can be decided.
 pub struct EngineFailures;
 
 impl IntoResponses for EngineFailures {
     fn responses() -> Answers {
-        problems([(
-            503,
-            "`overloaded`, `journal-unavailable`, `outcome-unknown`, `not-owner`: repeat it with \
-             the same `Idempotency-Key` after `Retry-After` seconds",
-        )])
+        let unavailable = "`overloaded`, `journal-unavailable`, `outcome-unknown`, `not-owner`: \
+            repeat it with the same `Idempotency-Key` after `Retry-After` seconds";
+        problems([INTERNAL, (503, unavailable)])
+    }
+}
+
+/// The same where no key makes a second request recognisable.
+pub struct CreationFailures;
+
+impl IntoResponses for CreationFailures {
+    fn responses() -> Answers {
+        let unavailable = "`overloaded`, `journal-unavailable`, `not-owner`: try again after \
+            `Retry-After` seconds; `outcome-unknown`: look whether the product is there before you \
+            repeat it";
+        problems([INTERNAL, (503, unavailable)])
+    }
+}
+
+/// What is answered where the engine is asked first and the query tables next.
+pub struct LookUpFailures;
+
+impl IntoResponses for LookUpFailures {
+    fn responses() -> Answers {
+        let unavailable = "`overloaded`, `journal-unavailable`, `outcome-unknown`, `not-owner`, \
+            `database-unavailable`, `projection-behind`: ask again after `Retry-After` seconds";
+        problems([INTERNAL, (503, unavailable)])
     }
 }
 
@@ -125,40 +149,39 @@ pub struct QueryFailures;
 
 impl IntoResponses for QueryFailures {
     fn responses() -> Answers {
-        problems([(
-            503,
-            "`database-unavailable`, `projection-behind`: ask again after `Retry-After` seconds",
-        )])
+        let unavailable =
+            "`database-unavailable`, `projection-behind`: ask again after `Retry-After` seconds";
+        problems([INTERNAL, (503, unavailable)])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
 
+    /// What reads a body or a key answers the same bad input everywhere.
     #[test]
-    fn every_reference_leads_somewhere() {
+    fn bad_input_is_described_wherever_it_is_refused() {
         let document = serde_json::to_value(openapi()).expect("JSON");
-        let mut references = Vec::new();
-        collect(&document, &mut references);
-        assert!(references.len() > 20);
-        for reference in references {
-            let pointer = reference.trim_start_matches('#');
-            assert!(document.pointer(pointer).is_some(), "{reference}");
-        }
-    }
-
-    fn collect(value: &Value, references: &mut Vec<String>) {
-        match value {
-            Value::Object(object) => {
-                if let Some(Value::String(reference)) = object.get("$ref") {
-                    references.push(reference.clone());
+        let paths = document["paths"].as_object().expect("paths");
+        let mut checked = 0;
+        for (path, methods) in paths {
+            for method in ["post", "delete"] {
+                let Some(operation) = methods.get(method) else { continue };
+                let responses = operation["responses"].as_object().expect("responses");
+                for status in ["400", "408", "413", "415", "422", "500", "503"] {
+                    assert!(responses.contains_key(status), "{method} {path}: no {status}");
                 }
-                object.values().for_each(|value| collect(value, references));
+                checked += 1;
             }
-            Value::Array(values) => values.iter().for_each(|value| collect(value, references)),
-            _ => {}
         }
+        assert_eq!(checked, 7, "{:?}", paths.keys().collect::<Vec<_>>());
+        let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
+        let text = shown["description"].as_str().expect("text");
+        for code in ["not-owner", "projection-behind", "database-unavailable"] {
+            assert!(text.contains(code), "{text}");
+        }
+        let created = &document["paths"]["/api/v1/products"]["post"];
+        assert!(!created["responses"]["503"].to_string().contains("Idempotency-Key"), "{created}");
     }
 }

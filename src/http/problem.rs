@@ -56,6 +56,7 @@ pub struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     members: Members,
+    retryable: bool,
     retry_after_seconds: Option<u64>,
 }
 
@@ -68,6 +69,7 @@ impl Problem {
             code,
             detail: detail.into(),
             members: Members::None,
+            retryable: code.retryable(),
             retry_after_seconds: wait.then_some(1),
         }
     }
@@ -85,6 +87,13 @@ impl Problem {
     #[must_use]
     fn with(mut self, members: Members) -> Self {
         self.members = members;
+        self
+    }
+
+    /// The same request again might be a second one.
+    #[must_use]
+    const fn not_retryable(mut self) -> Self {
+        self.retryable = false;
         self
     }
 
@@ -200,7 +209,7 @@ impl<'a> Document<'a> {
             status: problem.status().as_u16(),
             code: problem.code.as_str(),
             detail: &problem.detail,
-            retryable: problem.code.retryable(),
+            retryable: problem.retryable,
             errors: None,
             available: None,
             limit: None,

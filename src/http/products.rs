@@ -4,7 +4,8 @@ use super::Api;
 use super::body::Json;
 use super::checks::Checks;
 use super::fields::{self, Object, Whole};
-use super::openapi::{EngineFailures, InputFailures, QueryFailures};
+use super::idempotency;
+use super::openapi::{CreationFailures, InputFailures, QueryFailures};
 use super::params::{PageParams, Params, ProductPath};
 use super::problem::{Document, Problem};
 use super::respond::{self, MoneyDocument, Page};
@@ -189,19 +190,22 @@ impl<'a> ProductDocument<'a> {
 /// Creates a product and begins to sell it.
 #[utoipa::path(
     post, path = "/api/v1/products", tag = "products", operation_id = "createProduct",
+    description = "Takes no `Idempotency-Key`, and refuses one: whoever got no answer, or \
+        `outcome-unknown`, looks at the list of products before creating it again.",
     request_body = ProductRequest,
     responses(
         (status = 201, description = "Created; `Location` says where", body = ProductDocument),
-        InputFailures, EngineFailures,
+        InputFailures, CreationFailures,
     )
 )]
 pub async fn create(
     State(api): State<Api>,
-    Json { value, .. }: Json<ProductRequest>,
+    Json { headers, value }: Json<ProductRequest>,
 ) -> Result<Response, Problem> {
+    idempotency::refuse(&headers)?;
     let NewProduct { offer, units, entry } = value.check()?;
     let created = api.engine.create(offer, units, entry.clone()).await;
-    let product = created.map_err(|error| Problem::of_engine(error, api.clock.now()))?;
+    let product = created.map_err(|error| Problem::of_creation(error, api.clock.now()))?;
     let stock = Stock { available: units, stocked: units, ..Stock::default() };
     let document = ProductDocument::new(product, &entry, offer, stock, None);
     let mut response = respond::json(StatusCode::CREATED, &document);

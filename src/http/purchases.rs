@@ -5,6 +5,7 @@ use super::body::Json;
 use super::checks::Checks;
 use super::fields::{self, Whole};
 use super::idempotency::{self, Meaning, Scope};
+use super::openapi::{EngineFailures, InputFailures};
 use super::order_ref::OrderRef;
 use super::problem::{Code, Document, Problem};
 use super::respond::{self, MoneyDocument};
@@ -124,18 +125,12 @@ pub(super) fn result_index(answer: &Result<Response, Problem>) -> usize {
     responses(
         (status = 201, description = "Bought; a replay says `Idempotent-Replayed: true`",
             body = PurchaseDocument),
-        (status = 400, description = "`invalid-request`", body = Document,
-            content_type = "application/problem+json"),
         (status = 404, description = "`product-not-found`", body = Document,
             content_type = "application/problem+json"),
         (status = 409, description = "`sold-out`, `insufficient-stock` with `available`, \
             `customer-limit-reached` with `limit` and `owned`, `sale-not-open` with `opensAt`, \
             `sale-ended`", body = Document, content_type = "application/problem+json"),
-        (status = 422, description = "`validation-failed` with `errors`, `idempotency-key-reused`",
-            body = Document, content_type = "application/problem+json"),
-        (status = 503, description = "`overloaded`, `journal-unavailable`, `outcome-unknown`, \
-            `not-owner`: repeat it with the same key", body = Document,
-            content_type = "application/problem+json"),
+        InputFailures, EngineFailures,
     )
 )]
 pub async fn buy(

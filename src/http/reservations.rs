@@ -8,7 +8,7 @@ use super::body::{Json, NoBody};
 use super::checks::Checks;
 use super::fields::{self, Whole};
 use super::idempotency::{self, Meaning, Scope};
-use super::openapi::{EngineFailures, InputFailures, NotFound};
+use super::openapi::{EngineFailures, InputFailures, LookUpFailures, NotFound};
 use super::order_ref::OrderRef;
 use super::params::ReservationPath;
 use super::problem::{Document, Problem};
@@ -224,7 +224,7 @@ async fn reserve(
     params(("id" = String, Path, description = "The reservation")),
     responses(
         (status = 200, description = "The reservation", body = ReservationDocument),
-        NotFound, EngineFailures,
+        NotFound, LookUpFailures,
     )
 )]
 pub async fn get(
@@ -319,7 +319,7 @@ async fn command(
             body = Document, content_type = "application/problem+json"),
         (status = 410, description = "`reservation-expired`", body = Document,
             content_type = "application/problem+json"),
-        NotFound, EngineFailures,
+        NotFound, InputFailures, EngineFailures,
     )
 )]
 pub async fn confirm(
@@ -443,7 +443,7 @@ pub async fn extend(
             body = Document, content_type = "application/problem+json"),
         (status = 410, description = "`reservation-expired`", body = Document,
             content_type = "application/problem+json"),
-        NotFound, EngineFailures,
+        NotFound, InputFailures, EngineFailures,
     )
 )]
 pub async fn release(

@@ -15,6 +15,7 @@
 
 mod connection;
 mod refusal;
+mod watched;
 
 use crate::config::ServerConfig;
 use crate::telemetry::metrics::HttpMetrics;

@@ -426,7 +426,7 @@ impl Writer {
             self.confirm_ownership(waiting).await?;
         }
         self.shared.set_state(JournalState::Ready, "");
-        self.metrics.committed(turn.facts(), started.elapsed());
+        self.metrics.committed(turn.facts(), clock::since(started));
         Ok(())
     }
 

@@ -307,7 +307,7 @@ impl Follower {
             self.reporter.caught_up();
         }
         self.reporter.applied(self.positions());
-        let rest = self.pace.rest(started.elapsed(), self.arrived() - arrived_before);
+        let rest = self.pace.rest(clock::since(started), self.arrived() - arrived_before);
         self.rest(rest).await
     }
 

@@ -13,8 +13,8 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use parking_lot::Mutex;
-use std::collections::HashMap;
-use std::fmt;
+use std::cmp::Reverse;
+use std::fmt::{self, Write};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ const UPKEEP_PAUSE: Duration = Duration::from_secs(1);
 pub struct Metrics {
     registry: Registry,
     rendering: PrometheusHandle,
+    stock: StockShown,
     pub http: HttpMetrics,
     pub engine: EngineMetrics,
     pub journal: JournalMetrics,
@@ -55,20 +56,24 @@ impl Metrics {
         }
         let rendering = recorder.handle();
         let registry = Registry(Arc::new(recorder));
+        let stock = StockShown::default();
         Ok(Self {
             http: HttpMetrics::register(&registry),
-            engine: EngineMetrics::register(&registry),
+            engine: EngineMetrics::register(&registry, stock.clone()),
             journal: JournalMetrics::register(&registry),
             projection: ProjectionMetrics::register(&registry),
             registry,
             rendering,
+            stock,
         })
     }
 
     /// The text Prometheus reads.
     #[must_use]
     pub fn render(&self) -> String {
-        self.rendering.render()
+        let mut text = self.rendering.render();
+        self.stock.render_to(&mut text);
+        text
     }
 
     /// Sorts samples into buckets for ever; run it as a task. Runs off the workers that serve.
@@ -148,17 +153,13 @@ impl fmt::Debug for Registry {
     }
 }
 
-/// Every status this server answers; anything else would be shown as `other`.
-const STATUSES: [(u16, &str); 20] = [
+/// Every status that a route answers; anything else would be shown as `other`.
+const STATUSES: [(u16, &str); 15] = [
     (200, "200"),
     (201, "201"),
-    (202, "202"),
-    (204, "204"),
     (303, "303"),
     (304, "304"),
     (400, "400"),
-    (401, "401"),
-    (403, "403"),
     (404, "404"),
     (405, "405"),
     (408, "408"),
@@ -167,7 +168,6 @@ const STATUSES: [(u16, &str); 20] = [
     (413, "413"),
     (415, "415"),
     (422, "422"),
-    (429, "429"),
     (500, "500"),
     (503, "503"),
 ];
@@ -253,7 +253,7 @@ pub struct EngineMetrics {
     pub actors: Gauge,
     pub holds: Gauge,
     pub holds_expired: Counter,
-    stock: Option<StockMetrics>,
+    stock: StockShown,
 }
 
 impl Default for EngineMetrics {
@@ -263,49 +263,48 @@ impl Default for EngineMetrics {
             actors: Gauge::noop(),
             holds: Gauge::noop(),
             holds_expired: Counter::noop(),
-            stock: None,
+            stock: StockShown::default(),
         }
     }
 }
 
 impl EngineMetrics {
-    fn register(registry: &Registry) -> Self {
+    fn register(registry: &Registry, stock: StockShown) -> Self {
         Self {
             inflight: registry.gauge(names::INFLIGHT_COMMANDS, vec![]),
             actors: registry.gauge(names::ACTORS_ACTIVE, vec![]),
             holds: registry.gauge(names::HOLDS_ACTIVE, vec![]),
             holds_expired: registry.counter(names::HOLDS_EXPIRED, vec![]),
-            stock: Some(StockMetrics { registry: registry.clone(), shown: Arc::default() }),
+            stock,
         }
     }
 
-    /// The gauge of a product's available units: ask once for each actor and keep it. `None` when
-    /// as many products as are shown have one already.
-    #[must_use]
-    pub fn stock_available(&self, product: ProductId) -> Option<Gauge> {
-        self.stock.as_ref()?.of(product)
+    /// Shows the available units of these products from now on, and of no others. Of more than are
+    /// shown, the newest are.
+    pub fn show_stock(&self, mut available: Vec<(ProductId, u64)>) {
+        available.sort_unstable_by_key(|(product, _)| Reverse(*product));
+        available.truncate(PRODUCTS_SHOWN_MAX);
+        *self.stock.0.lock() = available;
     }
 }
 
-#[derive(Debug, Clone)]
-struct StockMetrics {
-    registry: Registry,
-    shown: Arc<Mutex<HashMap<ProductId, Gauge>>>,
-}
+/// The stock that is shown. Written by hand, because a registered gauge stays for ever, and a product
+/// whose sale is over must not go on showing what was left then.
+#[derive(Debug, Clone, Default)]
+struct StockShown(Arc<Mutex<Vec<(ProductId, u64)>>>);
 
-impl StockMetrics {
-    fn of(&self, product: ProductId) -> Option<Gauge> {
-        let mut shown = self.shown.lock();
-        if let Some(gauge) = shown.get(&product) {
-            return Some(gauge.clone());
+impl StockShown {
+    fn render_to(&self, text: &mut String) {
+        let Name { text: name, help, .. } = names::STOCK_AVAILABLE;
+        let shown = self.0.lock();
+        if shown.is_empty() {
+            return;
         }
-        if shown.len() >= PRODUCTS_SHOWN_MAX {
-            return None;
+        // Writing into a text cannot fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for (product, available) in shown.iter() {
+            let _ = writeln!(text, "{name}{{product=\"{product}\"}} {available}");
         }
-        let label = Label::new("product", product.to_string());
-        let gauge = self.registry.gauge(names::STOCK_AVAILABLE, vec![label]);
-        shown.insert(product, gauge.clone());
-        Some(gauge)
     }
 }
 
@@ -412,8 +411,7 @@ mod tests {
         metrics.purchases(&["sold", "sold-out"]).count(1);
         metrics.journal.committed(3, Duration::from_micros(150));
         metrics.journal.failed(CommitFailure::Fenced);
-        let product = ProductId::new(7).expect("in range");
-        metrics.engine.stock_available(product).expect("room").set(12.0);
+        metrics.engine.show_stock(vec![(product(7), 12)]);
         let text = metrics.render();
         for line in [
             r#"lastunit_request_seconds_count{route="POST /api/v1/purchases",status="201"} 1"#,
@@ -429,12 +427,24 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_shown_products_is_bounded() {
+    fn the_newest_products_are_shown_while_they_sell() {
         let metrics = Metrics::new().expect("buckets");
-        let shown = (1..=200).filter(|id| {
-            let product = ProductId::new(*id).expect("in range");
-            metrics.engine.stock_available(product).is_some()
-        });
-        assert_eq!(shown.count(), PRODUCTS_SHOWN_MAX);
+        let shown = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| line.starts_with("lastunit_stock_available{"));
+            lines.map(str::to_owned).collect()
+        };
+        metrics.engine.show_stock((1..=200).map(|id| (product(id), id)).collect());
+        let lines = shown(&metrics.render());
+        assert_eq!(lines.len(), PRODUCTS_SHOWN_MAX);
+        assert_eq!(lines[0], r#"lastunit_stock_available{product="200"} 200"#);
+        assert_eq!(lines[99], r#"lastunit_stock_available{product="101"} 101"#);
+        metrics.engine.show_stock(vec![(product(1), 3)]);
+        assert_eq!(shown(&metrics.render()), [r#"lastunit_stock_available{product="1"} 3"#]);
+        metrics.engine.show_stock(Vec::new());
+        assert!(!metrics.render().contains("lastunit_stock_available"));
+    }
+
+    fn product(id: u64) -> ProductId {
+        ProductId::new(id).expect("in range")
     }
 }

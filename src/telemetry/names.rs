@@ -89,7 +89,8 @@ pub(super) const HOLDS_EXPIRED: Name =
     counter("lastunit_holds_expired_total", "Holds whose time ran out.");
 pub(super) const STOCK_AVAILABLE: Name = gauge(
     "lastunit_stock_available",
-    "Units that can be bought, for the first hundred products that were sold since the start.",
+    "Units that can be bought, of products in memory whose sale has a time window and is open; the \
+     hundred newest of them.",
 );
 pub(super) const PROJECTION_LAG_SECONDS: Name = gauge(
     "lastunit_projection_lag_seconds",

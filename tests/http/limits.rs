@@ -5,6 +5,9 @@ use crate::expect;
 use crate::support::{Answer, Stand, client};
 use crate::wire::{self, Wire};
 use serde_json::{Value, json};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn an_unknown_route_is_404() {
@@ -146,8 +149,37 @@ async fn a_head_has_bounds() {
         let start: String = bytes.chars().take(60).collect();
         let reply = wire.reply().await.unwrap_or_else(|| panic!("no answer to {start}"));
         assert_eq!(reply.status, status, "{start}");
+        let code = match status {
+            400 => "invalid-request",
+            431 => "head-too-large",
+            _ => continue,
+        };
+        assert_eq!(reply.header("content-type"), "application/problem+json", "{start}");
+        assert_eq!(reply.header("connection"), "close", "{start}");
+        expect::document(&reply.body, status, code);
+        assert!(wire.is_closed_within(SOON).await, "{start}");
     }
     assert_eq!(server.get("/health/live").await.status, 200);
+}
+
+/// Also where a connection has been good so far, and where nobody waits between two requests: then the
+/// first is answered, and the second at least with its status.
+#[tokio::test]
+async fn a_head_that_cannot_be_read_ends_a_good_connection() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let mut wire = Wire::connect(&server).await;
+    assert_eq!(wire.get("/health/live").await.status, 200);
+    wire.send(b"NONSENSE\r\n\r\n").await;
+    let reply = wire.reply().await.expect("an answer");
+    expect::document(&reply.body, 400, "invalid-request");
+    assert!(wire.is_closed_within(SOON).await);
+    let mut wire = Wire::connect(&server).await;
+    let good = wire::request("GET", "/health/live", "", &Value::Null);
+    wire.send(&[&good[..], b"NONSENSE\r\n\r\n"].concat()).await;
+    assert_eq!(wire.reply().await.map(|reply| reply.status), Some(200));
+    assert_eq!(wire.reply().await.map(|reply| reply.status), Some(400));
+    assert!(wire.is_closed_within(SOON).await);
 }
 
 #[tokio::test]

@@ -19,4 +19,5 @@ mod outcomes;
 mod reservations;
 mod slow_clients;
 mod start;
+mod unavailable;
 mod wire;

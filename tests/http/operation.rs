@@ -119,6 +119,47 @@ async fn every_metric_is_there_after_some_trade() {
     assert_names(&text);
 }
 
+/// The products whose stock is shown.
+fn shown_products(text: &str) -> BTreeSet<u64> {
+    let lines = text.lines().filter_map(|line| {
+        let product = line.strip_prefix("lastunit_stock_available{product=\"")?.split('"').next();
+        product?.parse().ok()
+    });
+    lines.collect()
+}
+
+/// The places are few, so whoever has sold out of time must leave its own to another.
+#[tokio::test]
+async fn stock_is_shown_of_the_newest_sales_that_are_open() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let mut products = Vec::new();
+    for _ in 0..105 {
+        let window = json!({ "stock": 3, "opensAt": "2020-01-01T00:00:00Z" });
+        products.push(server.create(window).await);
+    }
+    let closing = json!({ "stock": 3, "closesAt": expect::from_now(10_000) });
+    let closing = server.create(closing).await;
+    server.create(json!({ "stock": 3, "opensAt": "2999-01-01T00:00:00Z" })).await;
+    server.create_product(3).await;
+    let newest = |count: usize| products.iter().rev().take(count).copied();
+    for expected in [
+        newest(99).chain([closing]).collect::<BTreeSet<_>>(),
+        // Its place is given to the next one when its sale is over.
+        newest(100).collect(),
+    ] {
+        let mut shown = BTreeSet::new();
+        for _ in 0..400 {
+            shown = shown_products(&server.get("/metrics").await.text);
+            if shown == expected {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(shown, expected);
+    }
+}
+
 /// Fails unless the text has exactly the documented metrics, each with help and type.
 fn assert_names(text: &str) {
     for kind in ["# HELP ", "# TYPE "] {
@@ -177,6 +218,7 @@ async fn the_description_lists_every_route() {
     assert_eq!(described, routed());
     let mut references = Vec::new();
     collect_references(document, &mut references);
+    assert!(references.len() > 20, "{references:?}");
     for reference in references {
         let pointer = reference.trim_start_matches('#');
         assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");

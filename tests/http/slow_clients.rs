@@ -138,6 +138,24 @@ async fn a_quiet_connection_is_closed_and_a_busy_one_is_not() {
 }
 
 #[tokio::test]
+async fn a_head_after_a_long_pause_has_the_whole_time() {
+    let stand = Stand::embedded()
+        .setting("SERVER__HEADER_TIMEOUT_MS", 2_000)
+        .setting("SERVER__IDLE_TIMEOUT_MS", 60_000);
+    let server = stand.start();
+    let mut wire = Wire::connect(&server).await;
+    assert_eq!(wire.get("/health/live").await.status, 200);
+    // Quiet for longer than a head may take, and then a head in two parts.
+    tokio::time::sleep(Duration::from_millis(2_600)).await;
+    let head = wire::request("GET", "/health/live", "", &Value::Null);
+    let (begin, rest) = head.split_at(head.len() / 2);
+    wire.send(begin).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    wire.send(rest).await;
+    assert_eq!(wire.reply().await.map(|reply| reply.status), Some(200));
+}
+
+#[tokio::test]
 async fn above_the_limit_on_connections_one_is_told_so() {
     let stand = Stand::embedded().setting("SERVER__CONNECTIONS_MAX", 5);
     let server = stand.start();
@@ -190,7 +208,8 @@ async fn heads_that_are_too_large_hold_nobody_up() {
     }
     assert_others_are_served(&server, product).await;
     for wire in &mut large {
-        assert_eq!(wire.reply().await.map(|reply| reply.status), Some(431));
+        let reply = wire.reply().await.expect("an answer");
+        assert_eq!((reply.status, reply.code()), (431, "head-too-large"));
         assert!(wire.is_closed_within(SOON).await);
     }
 }

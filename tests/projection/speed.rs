@@ -42,7 +42,7 @@ async fn project(name: &str, url: &str, cpu_before: impl Fn() -> f64) {
     let follower = Follower::start_with(&shop, url, config).await;
     let done = follower.progress.wait_for(&shop.journal.positions(), Duration::from_mins(10)).await;
     assert!(done, "{:?}", follower.progress.state());
-    let (seconds, cpu) = (started.elapsed().as_secs_f64(), cpu_before() - cpu);
+    let (seconds, cpu) = (lastunit::clock::since(started).as_secs_f64(), cpu_before() - cpu);
     let orders = ORDERS as f64;
     println!(
         "{name}: {:.0} orders/s, {:.2} µs of CPU an order",

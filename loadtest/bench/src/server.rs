@@ -135,8 +135,7 @@ fn baseline(binaries: &Binaries, store: &Store, pool_size: u32) -> Command {
     command
 }
 
-/// The server as users start it, but without limits per customer and address: one generator on
-/// one address must not be told to slow down.
+/// The server as users start it.
 fn lastunit(binaries: &Binaries, store: &Store, directory: &Path) -> Result<Command> {
     let binary = binaries.lastunit.as_ref().context("the lastunit binary was not looked for")?;
     let mut command = Command::new(binary);

@@ -54,6 +54,7 @@ codes! {
     MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed" "The route does not know this method" false
     RequestTimeout REQUEST_TIMEOUT "request-timeout" "The request took too long to arrive" true
     BodyTooLarge PAYLOAD_TOO_LARGE "body-too-large" "The body is too large" false
+    HeadTooLarge REQUEST_HEADER_FIELDS_TOO_LARGE "head-too-large" "The head of the request is too large" false
     UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body is not JSON" false
     ProductExists CONFLICT "product-exists" "The product is there already" false
     SoldOut CONFLICT "sold-out" "Sold out" false
@@ -85,6 +86,20 @@ mod tests {
             assert_eq!(*code as usize, index);
             let same = Code::ALL.iter().filter(|other| other.as_str() == code.as_str()).count();
             assert_eq!(same, 1, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn every_code_is_documented() {
+        let manual = include_str!("../../../docs/api.md");
+        let rows: Vec<_> = manual.lines().filter(|line| line.starts_with("| ")).collect();
+        for code in Code::ALL {
+            let (status, name) = (code.status().as_u16(), code.as_str());
+            let start = format!("| {status} |");
+            let named = rows
+                .iter()
+                .any(|row| row.starts_with(&start) && row.contains(&format!("`{name}`")));
+            assert!(named, "{status} {name} is not in docs/api.md");
         }
     }
 

@@ -43,6 +43,21 @@ impl Problem {
         }
     }
 
+    /// The same for the creation of a product, which nobody can repeat by a key: whether an unknown
+    /// one is there must be looked up.
+    #[must_use]
+    pub fn of_creation(error: EngineError, now: Timestamp) -> Self {
+        match error {
+            EngineError::OutcomeUnknown => Self::new(
+                Code::OutcomeUnknown,
+                "whether the product was created is not known; look at GET /api/v1/products before \
+                 you repeat it",
+            )
+            .not_retryable(),
+            other => Self::of_engine(other, now),
+        }
+    }
+
     fn of_refusal(refusal: Refusal, now: Timestamp) -> Self {
         match refusal {
             Refusal::KeyReused => Self::new(
@@ -249,6 +264,18 @@ mod tests {
         assert_eq!(problem.code(), Code::ReservationNotFound);
         let problem = Problem::of_reservation(EngineError::NotOwner, NOW);
         assert_eq!(problem.code(), Code::NotOwner);
+    }
+
+    #[test]
+    fn an_unknown_creation_is_not_to_be_repeated_blindly() {
+        let problem = Problem::of_creation(EngineError::OutcomeUnknown, NOW);
+        let document = document(&problem);
+        assert_eq!((&document["status"], &document["retryable"]), (&json!(503), &json!(false)));
+        let detail = document["detail"].as_str().expect("text");
+        assert!(detail.contains("GET /api/v1/products"), "{detail}");
+        assert!(!detail.contains("Idempotency-Key"), "{detail}");
+        let problem = Problem::of_creation(EngineError::NotOwner, NOW);
+        assert_eq!(problem, Problem::of_engine(EngineError::NotOwner, NOW));
     }
 
     #[test]

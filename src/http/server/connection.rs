@@ -26,19 +26,17 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use metrics::Counter;
 use std::convert::Infallible;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Sleep, sleep};
 use tower::Service;
 
 use super::Stage;
+use super::watched::{Progress, Watched};
 
 /// Headers that hyper parses on the stack; another number costs an allocation per request.
 const HEADERS_ON_STACK: usize = 100;
@@ -113,7 +111,7 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(stream: TcpStream, shared: Arc<Shared>, timed_out: Counter) -> Self {
         let progress = Arc::new(Progress::default());
-        let io = TokioIo::new(Watched { stream, progress: progress.clone() });
+        let io = TokioIo::new(Watched::new(stream, progress.clone()));
         let dispatch = Dispatch { router: shared.router.clone(), progress: progress.clone() };
         Self {
             http: shared.http.serve_connection(io, dispatch).with_upgrades(),
@@ -191,120 +189,39 @@ impl Future for Connection {
     }
 }
 
-/// What has moved on a connection. One task writes all of it; atomic only to be shared inside it.
-#[derive(Debug, Default)]
-struct Progress {
-    answering: AtomicBool,
-    answered: AtomicU64,
-    /// Bytes that came since the last answer: a head that is on its way.
-    head_bytes: AtomicU64,
-    written: AtomicU64,
-}
-
-impl Progress {
-    fn begin(&self) {
-        self.answering.store(true, Ordering::Relaxed);
-    }
-
-    fn finish(&self) {
-        self.answering.store(false, Ordering::Relaxed);
-        self.head_bytes.store(0, Ordering::Relaxed);
-        add(&self.answered, 1);
-    }
-}
-
-/// Adds without a locked instruction: there is only one writer.
-fn add(count: &AtomicU64, more: u64) {
-    count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
-}
-
 /// What the last tick saw.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
     answered: u64,
     written: u64,
+    /// A new connection owes its first head from the start.
+    owes_a_head: bool,
     idle_ticks: u32,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { answered: 0, written: 0, owes_a_head: true, idle_ticks: 0 }
+    }
 }
 
 impl Seen {
     /// Takes the next look; true when the client took too long.
     fn is_over(&mut self, progress: &Progress, timing: Timing) -> bool {
-        let answered = progress.answered.load(Ordering::Relaxed);
-        let written = progress.written.load(Ordering::Relaxed);
+        let (answered, written) = (progress.answered(), progress.written());
         let moved = (answered, written) != (self.answered, self.written);
         (self.answered, self.written) = (answered, written);
-        if moved || progress.answering.load(Ordering::Relaxed) {
+        let owes_a_head = answered == 0 || progress.has_head_bytes();
+        let begins_a_head = owes_a_head && !self.owes_a_head;
+        self.owes_a_head = owes_a_head;
+        // A head that begins has the whole header timeout: the quiet before it must not count.
+        if moved || begins_a_head || progress.is_answering() {
             self.idle_ticks = 0;
             return false;
         }
         self.idle_ticks += 1;
-        let owes_a_head = answered == 0 || progress.head_bytes.load(Ordering::Relaxed) > 0;
         let ticks_max = if owes_a_head { timing.head_ticks_max } else { timing.idle_ticks_max };
         self.idle_ticks >= ticks_max
-    }
-}
-
-/// A socket that notes what moves.
-#[derive(Debug)]
-struct Watched {
-    stream: TcpStream,
-    progress: Arc<Progress>,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let read = buffer.filled().len() - before;
-        if read > 0 {
-            add(&self.progress.head_bytes, read as u64);
-        }
-        polled
-    }
-}
-
-impl Watched {
-    fn wrote(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(written)) = polled {
-            add(&self.progress.written, written as u64);
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.wrote(polled)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.wrote(polled)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

@@ -18,16 +18,22 @@ static LINGERING: AtomicUsize = AtomicUsize::new(0);
 
 static ANSWER: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let detail = "every connection is taken; try again in a moment";
-    let body = Problem::new(Code::TooManyConnections, detail).body();
+    closing_answer(&Problem::new(Code::TooManyConnections, detail), "retry-after: 1\r\n")
+});
+
+/// A whole answer as it goes over the wire, the last one of its connection. `more` are further header
+/// lines, each with its end.
+pub(super) fn closing_answer(problem: &Problem, more: &str) -> Vec<u8> {
+    let (status, body) = (problem.status(), problem.body());
     let mut answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
-         content-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+         {more}connection: close\r\n\r\n",
         body.len()
     )
     .into_bytes();
     answer.extend_from_slice(&body);
     answer
-});
+}
 
 /// Answers 503 and closes. The socket's buffer is empty, so the answer fits without waiting; a
 /// moment of lingering lets the client's request arrive, because closing a socket with unread bytes

@@ -93,6 +93,7 @@ fn customer_ids() -> Vec<(String, Refused)> {
         (text("a\u{7f}"), out),
         (text("a\\u0085"), out),
         ("99999999999999999999".into(), out),
+        ("1e400".into(), out),
         (text("a\u{0}b"), Unreadable),
         (text("\\ud800"), Unreadable),
         (text("\\x41"), Unreadable),
@@ -184,5 +185,12 @@ async fn requests_about_a_reservation() {
             (large, With(413, "body-too-large")),
         ])
         .await;
+        // Nothing may be said in a body, for nobody would listen.
+        for body in ["nonsense", "[]", "null", " ", r#"{"quantity": 1}"#, r#"{"holdSeconds": 60}"#]
+        {
+            let said = post(path, body.as_bytes());
+            let said = Request { method: method.parse().expect("a method"), ..said };
+            shop.refuses([(said, Unreadable)]).await;
+        }
     }
 }

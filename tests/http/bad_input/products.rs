@@ -88,9 +88,13 @@ async fn texts_of_a_product() {
         bodies.push((with(field, &text(length)), OutOfRange(named)));
     }
     bodies.push((with("description", "\"a\\u0000\""), OutOfRange(&["description"])));
-    for (field, value) in
-        [("sku", "1"), ("category", "[]"), ("description", "{}"), ("opensAt", "1")]
-    {
+    for (field, value) in [
+        ("sku", "1"),
+        ("sku", "1e400"),
+        ("category", "[]"),
+        ("description", "{}"),
+        ("opensAt", "1"),
+    ] {
         bodies.push((with(field, value), Unreadable));
     }
     let missing = OutOfRange(&["name", "price", "stock"]);
@@ -130,6 +134,22 @@ async fn times_of_a_product() {
     bodies.push((window(same, "2026-01-31T09:59:59+01:00"), OutOfRange(&["closesAt"])));
     shop.refuses_bodies(PRODUCTS, bodies).await;
     assert_eq!(products(&shop).await, 1);
+}
+
+/// Nothing is remembered by a key here, so none is taken, however it is written.
+#[tokio::test]
+async fn keys_for_a_new_product() {
+    let shop = Shop::open().await;
+    let keys = [&b"a key"[..], b"\"quoted\"", b"\"open", b"", b"\xff", &[b'k'; 300]];
+    let refused = OutOfRange(&["Idempotency-Key"]);
+    let with_key = |key| post(PRODUCTS, VALID.as_bytes()).with_header("idempotency-key", key);
+    shop.refuses(keys.map(|key| (with_key(key), refused))).await;
+    let twice = with_key(b"a").with_header("idempotency-key", "b");
+    shop.refuses([(twice, refused)]).await;
+    assert_eq!(products(&shop).await, 1);
+    let answer = with_key(b"a").send(&shop).await;
+    let detail = answer.body["detail"].as_str().expect("text");
+    assert!(detail.contains("look at GET /api/v1/products"), "{detail}");
 }
 
 #[tokio::test]
