@@ -34,7 +34,7 @@ const LEASE: Duration = Duration::from_millis(1_500);
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// The same for a snapshot, which can be large.
-const SNAPSHOT_READ_MAX: Duration = Duration::from_secs(60);
+const SNAPSHOT_READ_MAX: Duration = Duration::from_mins(1);
 
 /// What the slowest disk writes in a second; large groups have so much more time.
 const BYTES_PER_SECOND_MIN: u64 = 1 << 20;

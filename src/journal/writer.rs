@@ -324,7 +324,7 @@ impl Writer {
                     }
                     () = tokio::time::sleep(renew), if self.lease.is_some() => {}
                 }
-                clock::pause(gather::pause_after(self.last_facts, asked.elapsed()));
+                clock::pause(gather::pause_after(self.last_facts, clock::moment() - asked));
                 self.queue.take_arrived();
             }
             if self.lease.is_some() && self.lease_is_half_over() {
