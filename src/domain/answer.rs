@@ -1,6 +1,6 @@
 //! Answers: what a command that was not refused tells its caller.
 
-use super::{Currency, CustomerId, Hold, OrderId, Stock, Timestamp};
+use super::{Currency, CustomerId, Hold, HoldEnd, Line, OrderId, Stock, Timestamp};
 
 /// An answer with the time of the decision behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +42,27 @@ pub enum Answer {
         order: OrderId,
     },
     Adjusted(Box<Stock>),
+    Placed(Box<Placed>),
+    /// A line went the way of its order.
+    Settled {
+        order: OrderId,
+        end: HoldEnd,
+    },
+    Returned {
+        order: OrderId,
+        quantity: u32,
+    },
     /// An active hold, as asked for by a look-up.
     Shown(Box<Hold>),
+}
+
+/// An order that waits for its payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    pub order: OrderId,
+    pub lines: Box<[Line]>,
+    /// Until when it can be paid.
+    pub expires_at: Timestamp,
 }
 
 /// The sale a confirmed hold became.

@@ -8,6 +8,10 @@ pub(super) const HOLDS_MAX: usize = bound(4_000_000);
 /// Most holds that one decision finds lapsed. Beyond, it is refused until their expiry has caught up.
 pub(super) const LAPSED_MAX: usize = 1_000;
 
+/// Most lines of orders that have come back. One more is refused: they are never forgotten, so that
+/// none comes back twice.
+pub(super) const RETURNS_MAX: usize = bound(4_000_000);
+
 /// Most ends of holds that are remembered. One more pushes the oldest out.
 pub(super) const ENDS_MAX: usize = bound(4_000_000);
 
@@ -54,7 +58,7 @@ mod tests {
     fn hold(number: usize, customer: &str, units: u32) -> Action {
         let customer = CustomerId::new(customer).unwrap();
         let quantity = Quantity::new(units).unwrap();
-        Action::Hold { order: order(number), customer, quantity, hold_ms: 100 }
+        Action::Hold { order: order(number), customer, quantity, hold_ms: 100, part: None }
     }
 
     fn adjust(delta: i64) -> Action {

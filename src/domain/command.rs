@@ -1,7 +1,8 @@
 //! Commands: what somebody asks of a product.
 
 use super::{
-    CatalogEntry, CustomerId, Fingerprint, Offer, OrderId, Quantity, RequestKey, Timestamp,
+    CatalogEntry, CustomerId, Fingerprint, HoldEnd, Line, Offer, OrderId, Part, Payment, Quantity,
+    RequestKey, ReturnReason, Timestamp,
 };
 
 /// One request to one product. Everything random or read from a clock (order ids, holding times)
@@ -36,7 +37,20 @@ pub enum Action {
     /// Available → sold, now.
     Purchase { order: OrderId, customer: CustomerId, quantity: Quantity },
     /// Available → held until `now + hold_ms`.
-    Hold { order: OrderId, customer: CustomerId, quantity: Quantity, hold_ms: u64 },
+    Hold {
+        order: OrderId,
+        customer: CustomerId,
+        quantity: Quantity,
+        hold_ms: u64,
+        /// `None` for a reservation of its own.
+        part: Option<Part>,
+    },
+    /// To the lead, when all lines are held: from now on it is an order, to be paid within `pay_ms`.
+    Place { order: OrderId, lines: Box<[Line]>, pay_ms: u64, payment: Box<Payment> },
+    /// A line of an order goes the way its order goes.
+    Settle { order: OrderId, end: HoldEnd },
+    /// Sold → available: one line of an order, as the query tables have it.
+    Return { order: OrderId, customer: CustomerId, quantity: Quantity, reason: ReturnReason },
     /// Held → sold.
     Confirm { order: OrderId },
     /// Held → available, because the customer gave up.

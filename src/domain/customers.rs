@@ -70,6 +70,15 @@ impl Customers {
         }
     }
 
+    /// Sold units came back.
+    pub(super) fn returns(&mut self, customer: &CustomerId, units: u32) {
+        let Some(owned) = self.totals.get_mut(customer) else { return };
+        owned.sold -= units;
+        if owned.total() == 0 {
+            self.totals.remove(customer);
+        }
+    }
+
     pub(crate) fn reserve(&mut self, customers: usize) {
         self.totals.reserve(customers);
     }

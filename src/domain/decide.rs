@@ -15,8 +15,8 @@
 use super::bounds::LAPSED_MAX;
 use super::command::{Action, Command, Retry};
 use super::{
-    Answer, CustomerId, Event, Hold, HoldEnd, Offer, OrderId, Outcome, Product, Quantity, Refusal,
-    STOCKED_MAX, Stock, Timestamp,
+    Answer, CustomerId, Event, Hold, HoldEnd, Line, Offer, OrderId, Outcome, Part, Payment,
+    Product, Quantity, Refusal, ReturnReason, STOCKED_MAX, Stock, Timestamp,
 };
 
 /// What is to happen because of one command.
@@ -92,7 +92,7 @@ impl Product {
                     retry,
                 })
             }
-            Action::Hold { order, customer, quantity, hold_ms } => {
+            Action::Hold { order, customer, quantity, hold_ms, part } => {
                 let demand =
                     Demand { customer, quantity: *quantity, keyed: retry.is_some(), held: true };
                 self.decide_sale(&demand, now, |offer| Event::Held {
@@ -101,8 +101,17 @@ impl Product {
                     quantity: *quantity,
                     unit_price: offer.price.amount,
                     expires_at: Action::deadline(now, *hold_ms),
+                    part: part.clone(),
                     retry,
                 })
+            }
+            Action::Place { order, lines, pay_ms, payment } => {
+                let expires_at = Action::deadline(now, *pay_ms);
+                self.decide_place(*order, lines, expires_at, payment, now, retry)
+            }
+            Action::Settle { order, end } => self.decide_settle(*order, *end, now),
+            Action::Return { order, customer, quantity, reason } => {
+                self.decide_return(*order, customer, *quantity, *reason, now, retry)
             }
             Action::Confirm { order } => self.decide_end(*order, HoldEnd::Confirmed, now, retry),
             Action::Release { order } => self.decide_end(*order, HoldEnd::Released, now, retry),
@@ -231,7 +240,7 @@ impl Product {
                 self.holds.end_of(&order).map_or(Refusal::UnknownReservation, Refusal::HoldOver);
             return Err(refusal.into());
         };
-        if self.holds.lapses_at(hold.expires_at) <= now {
+        if hold.lead().is_none() && self.holds.lapses_at(hold.expires_at) <= now {
             let verdict = Err(Refusal::HoldOver(HoldEnd::Expired));
             return Err(Decision { lapsed: vec![order], verdict });
         }
@@ -247,11 +256,79 @@ impl Product {
     ) -> Decision {
         match self.running_hold(order, now) {
             Err(refused) => refused,
+            Ok(hold) if hold.part.is_some() => Refusal::PartOfOrder.into(),
             Ok(_) if retry.is_some() && self.memory.is_full_at(now) => {
                 Refusal::Full { table: "keys" }.into()
             }
             Ok(_) => Event::Ended { order, end, retry }.into(),
         }
+    }
+
+    /// An order is placed once, by its lead, while the lead's hold runs.
+    fn decide_place(
+        &self,
+        order: OrderId,
+        lines: &[Line],
+        expires_at: Timestamp,
+        payment: &Payment,
+        now: Timestamp,
+        retry: Option<Retry>,
+    ) -> Decision {
+        match self.running_hold(order, now) {
+            Err(refused) => refused,
+            Ok(_) if retry.is_some() && self.memory.is_full_at(now) => {
+                Refusal::Full { table: "keys" }.into()
+            }
+            Ok(hold) => match hold.part.as_deref() {
+                Some(Part::Lead { lines: placed }) if placed.is_empty() => Event::Placed {
+                    order,
+                    lines: lines.into(),
+                    expires_at,
+                    payment: Box::new(payment.clone()),
+                    retry,
+                }
+                .into(),
+                _ => Refusal::PartOfOrder.into(),
+            },
+        }
+    }
+
+    /// A line goes the way of its order. A reservation of its own has no order.
+    fn decide_settle(&self, order: OrderId, end: HoldEnd, now: Timestamp) -> Decision {
+        match self.running_hold(order, now) {
+            Err(refused) => refused,
+            Ok(hold) if hold.part.is_none() => Refusal::UnknownReservation.into(),
+            Ok(_) => Event::Ended { order, end, retry: None }.into(),
+        }
+    }
+
+    /// A sold line comes back once. What the caller says was sold is what the query tables say, which
+    /// follow the journal; that there is so much to give back is checked all the same.
+    fn decide_return(
+        &self,
+        order: OrderId,
+        customer: &CustomerId,
+        quantity: Quantity,
+        reason: ReturnReason,
+        now: Timestamp,
+        retry: Option<Retry>,
+    ) -> Decision {
+        if !self.is_created() {
+            return Refusal::UnknownProduct.into();
+        }
+        if self.returns.contains(&order) {
+            return Refusal::ReturnedAlready.into();
+        }
+        if self.customers.owned(customer).sold < quantity.get() {
+            return Refusal::UnknownReservation.into();
+        }
+        if self.returns.is_full() {
+            return Refusal::Full { table: "returns" }.into();
+        }
+        if retry.is_some() && self.memory.is_full_at(now) {
+            return Refusal::Full { table: "keys" }.into();
+        }
+        Event::Returned { order, customer: customer.clone(), quantity, reason, retry }.into()
     }
 
     fn decide_extend(
@@ -264,6 +341,7 @@ impl Product {
     ) -> Decision {
         match self.running_hold(order, now) {
             Err(refused) => refused,
+            Ok(hold) if hold.part.is_some() => Refusal::PartOfOrder.into(),
             Ok(hold) if hold.extensions >= extensions_max => {
                 Refusal::ExtensionsUsedUp { extensions_max }.into()
             }

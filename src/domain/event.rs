@@ -1,6 +1,9 @@
 //! Events: facts decided by a product's rules. A fact is never edited and never taken back.
 
-use super::{CustomerId, HoldEnd, Offer, OrderId, Quantity, Retry, Timestamp};
+use super::{
+    CustomerId, HoldEnd, Line, Offer, OrderId, Part, Payment, Quantity, Retry, ReturnReason,
+    Timestamp,
+};
 
 /// What the catalogue shows of a product; the rules never look at it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,6 +36,24 @@ pub enum Event {
         quantity: Quantity,
         unit_price: u64,
         expires_at: Timestamp,
+        /// For a line of an order; a lead knows no lines yet.
+        part: Option<Part>,
+        retry: Option<Retry>,
+    },
+    /// All lines of an order are held. A fact of the lead.
+    Placed {
+        order: OrderId,
+        lines: Box<[Line]>,
+        expires_at: Timestamp,
+        payment: Box<Payment>,
+        retry: Option<Retry>,
+    },
+    /// A sold line came back.
+    Returned {
+        order: OrderId,
+        customer: CustomerId,
+        quantity: Quantity,
+        reason: ReturnReason,
         retry: Option<Retry>,
     },
     Extended {
@@ -61,6 +82,8 @@ impl Event {
             Self::Created { .. } => None,
             Self::Purchased { retry, .. }
             | Self::Held { retry, .. }
+            | Self::Placed { retry, .. }
+            | Self::Returned { retry, .. }
             | Self::Extended { retry, .. }
             | Self::Ended { retry, .. }
             | Self::Adjusted { retry, .. } => retry.as_ref(),

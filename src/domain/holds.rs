@@ -7,6 +7,9 @@
 //!        └───────▶ Expired     (units available)
 //! ```
 //!
+//! A hold that is a line of an order (`order`) ends as its order does: a follower's time is when it
+//! asks its lead, not when it runs out.
+//!
 //! A hold ends exactly once (promise 4). How it ended is remembered for a day (of a great many holds
 //! in a day: how the newest ended), so that a late confirm is told the truth. A hold whose time is past is never counted or confirmed, even if the
 //! timer that journals its expiry has not come yet.
@@ -14,7 +17,7 @@
 use super::bounds::{ENDS_MAX, HOLDS_MAX};
 use super::memory::is_old;
 use super::table::Table;
-use super::{CustomerId, OrderId, Timestamp};
+use super::{CustomerId, Line, OrderId, Part, ProductId, Timestamp};
 use foldhash::fast::RandomState;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -27,6 +30,19 @@ pub struct Hold {
     pub expires_at: Timestamp,
     pub quantity: u32,
     pub extensions: u8,
+    /// `None` for a reservation of its own.
+    pub part: Option<Box<Part>>,
+}
+
+impl Hold {
+    /// A line that waits for what becomes of its lead, and never runs out by itself.
+    #[must_use]
+    pub fn lead(&self) -> Option<ProductId> {
+        match self.part.as_deref() {
+            Some(Part::Follower { lead }) => Some(*lead),
+            _ => None,
+        }
+    }
 }
 
 /// The one way a hold went.
@@ -50,6 +66,8 @@ pub struct Grace {
 pub struct Holds {
     active: Table<OrderId, Hold, RandomState>,
     by_time: BTreeSet<(Timestamp, OrderId)>,
+    /// Followers, by the time from which on they ask their lead.
+    followers: BTreeSet<(Timestamp, OrderId)>,
     ended: HashMap<OrderId, HoldEnd, RandomState>,
     ended_order: VecDeque<(Timestamp, OrderId)>,
     grace: Option<Grace>,
@@ -124,9 +142,35 @@ impl Holds {
             .filter_map(|(_, order)| Some((*order, self.active.get(order)?)))
     }
 
+    /// Lines whose order may have been decided by now, with their leads; earliest first.
+    pub fn asking(&self, now: Timestamp) -> impl Iterator<Item = (OrderId, ProductId)> {
+        self.followers
+            .range(..=(now, OrderId([0xff; 16])))
+            .filter_map(|(_, order)| Some((*order, self.active.get(order)?.lead()?)))
+    }
+
+    /// When the next line asks its lead.
+    #[must_use]
+    pub fn next_question(&self) -> Option<Timestamp> {
+        self.followers.first().map(|(at, _)| *at)
+    }
+
+    fn index_of(&mut self, hold: &Hold) -> &mut BTreeSet<(Timestamp, OrderId)> {
+        if hold.lead().is_some() { &mut self.followers } else { &mut self.by_time }
+    }
+
     pub(super) fn insert(&mut self, order: OrderId, hold: Hold) {
-        self.by_time.insert((hold.expires_at, order));
+        self.index_of(&hold).insert((hold.expires_at, order));
         self.active.insert(order, hold);
+    }
+
+    /// The order of a lead is placed: its lines are known, and its time is that of the payment.
+    pub(super) fn place(&mut self, order: &OrderId, lines: &[Line], expires_at: Timestamp) {
+        let Some(hold) = self.active.get_mut(order) else { return };
+        self.by_time.remove(&(hold.expires_at, *order));
+        hold.expires_at = expires_at;
+        hold.part = Some(Box::new(Part::Lead { lines: lines.into() }));
+        self.by_time.insert((expires_at, *order));
     }
 
     pub(super) fn extend(&mut self, order: &OrderId, expires_at: Timestamp) {
@@ -140,7 +184,7 @@ impl Holds {
     /// Takes an active hold out and remembers how it went.
     pub(super) fn end(&mut self, order: &OrderId, end: HoldEnd, at: Timestamp) -> Option<Hold> {
         let hold = self.active.remove(order)?;
-        self.by_time.remove(&(hold.expires_at, *order));
+        self.index_of(&hold).remove(&(hold.expires_at, *order));
         self.restore_end(*order, end, at);
         Some(hold)
     }
@@ -182,11 +226,11 @@ impl Holds {
     /// everything: for audits and tests.
     pub(super) fn count(&self) -> (u64, bool) {
         let units = self.active.iter().map(|(_, hold)| u64::from(hold.quantity)).sum();
-        let indexed = self.by_time.len() == self.active.len()
-            && self
-                .active
-                .iter()
-                .all(|(order, hold)| self.by_time.contains(&(hold.expires_at, *order)));
+        let indexed = self.by_time.len() + self.followers.len() == self.active.len()
+            && self.active.iter().all(|(order, hold)| {
+                let index = if hold.lead().is_some() { &self.followers } else { &self.by_time };
+                index.contains(&(hold.expires_at, *order))
+            });
         (units, indexed)
     }
 }

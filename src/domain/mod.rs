@@ -25,14 +25,16 @@ mod holds;
 mod ids;
 mod memory;
 mod offer;
+mod order;
 mod product;
 pub mod promises;
 mod refusal;
+mod returns;
 mod stock;
 mod table;
 mod view;
 
-pub use answer::{Answer, Confirmed, Outcome};
+pub use answer::{Answer, Confirmed, Outcome, Placed};
 pub use command::{Action, Command, Retry};
 pub use customers::{Customers, Owned};
 pub use decide::{Decision, Verdict};
@@ -44,7 +46,9 @@ pub use ids::{
 };
 pub use memory::{Memory, REMEMBERED_MS};
 pub use offer::{AMOUNT_MAX, Currency, Money, Offer};
+pub use order::{Line, Part, Payment, ReturnReason};
 pub use product::Product;
 pub use refusal::Refusal;
+pub use returns::Returns;
 pub use stock::{STOCKED_MAX, Stock};
 pub use view::View;

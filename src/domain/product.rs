@@ -6,10 +6,10 @@
 //! What must never happen: `apply` refusing a fact or holding a rule. Old journals were decided by
 //! the rules of their day and must replay for ever.
 
-use super::answer::Confirmed;
+use super::answer::{Confirmed, Placed};
 use super::{
-    Answer, Currency, Customers, Event, Grace, Hold, HoldEnd, Holds, Memory, Offer, Outcome, Stock,
-    Timestamp, View, promises,
+    Answer, Currency, Customers, Event, Grace, Hold, HoldEnd, Holds, Memory, Offer, Outcome,
+    Returns, Stock, Timestamp, View, promises,
 };
 
 /// One product's state: built by [`Product::apply`] alone, or restored from a snapshot.
@@ -20,6 +20,7 @@ pub struct Product {
     pub(super) customers: Customers,
     pub(super) holds: Holds,
     pub(super) memory: Memory,
+    pub(super) returns: Returns,
     pub(super) revision: u64,
     pub(super) changed_at: Timestamp,
 }
@@ -32,9 +33,9 @@ impl Product {
         stock: Stock,
         revision: u64,
         changed_at: Timestamp,
-        (customers, holds, memory): (Customers, Holds, Memory),
+        (customers, holds, memory, returns): (Customers, Holds, Memory, Returns),
     ) -> Self {
-        Self { offer, stock, customers, holds, memory, revision, changed_at }
+        Self { offer, stock, customers, holds, memory, returns, revision, changed_at }
     }
 
     #[must_use]
@@ -67,6 +68,11 @@ impl Product {
         &self.memory
     }
 
+    #[must_use]
+    pub const fn returns(&self) -> &Returns {
+        &self.returns
+    }
+
     /// How many facts this state is made of.
     #[must_use]
     pub const fn revision(&self) -> u64 {
@@ -82,7 +88,7 @@ impl Product {
     /// Entries of all tables: what a snapshot of this state costs.
     #[must_use]
     pub fn entries(&self) -> usize {
-        self.customers.len() + self.holds.len() + self.memory.len()
+        self.customers.len() + self.holds.len() + self.memory.len() + self.returns.len()
     }
 
     /// What the product is sold in; `XXX` (no currency, in ISO 4217) before it is created.
@@ -141,7 +147,7 @@ impl Product {
                     unit_price: *unit_price,
                 }
             }
-            Event::Held { order, customer, quantity, unit_price, expires_at, .. } => {
+            Event::Held { order, customer, quantity, unit_price, expires_at, part, .. } => {
                 self.stock.hold(quantity.get());
                 self.customers.holds(customer, quantity.get());
                 let hold = Hold {
@@ -151,6 +157,7 @@ impl Product {
                     expires_at: *expires_at,
                     quantity: quantity.get(),
                     extensions: 0,
+                    part: part.clone().map(Box::new),
                 };
                 self.holds.insert(*order, hold);
                 Answer::Held {
@@ -159,6 +166,20 @@ impl Product {
                     unit_price: *unit_price,
                     expires_at: *expires_at,
                 }
+            }
+            Event::Placed { order, lines, expires_at, .. } => {
+                self.holds.place(order, lines, *expires_at);
+                Answer::Placed(Box::new(Placed {
+                    order: *order,
+                    lines: lines.clone(),
+                    expires_at: *expires_at,
+                }))
+            }
+            Event::Returned { order, customer, quantity, .. } => {
+                self.stock.take_back(quantity.get());
+                self.customers.returns(customer, quantity.get());
+                self.returns.insert(*order);
+                Answer::Returned { order: *order, quantity: quantity.get() }
             }
             Event::Extended { order, expires_at, .. } => {
                 self.holds.extend(order, *expires_at);
@@ -182,6 +203,9 @@ impl Product {
                 HoldEnd::Confirmed => self.stock.confirm(hold.quantity),
                 HoldEnd::Released | HoldEnd::Expired => self.stock.give_back(hold.quantity),
             }
+        }
+        if ended.as_ref().is_some_and(|hold| hold.part.is_some()) {
+            return Answer::Settled { order, end };
         }
         match (end, ended) {
             (HoldEnd::Confirmed, Some(hold)) => Answer::Confirmed(Box::new(Confirmed {

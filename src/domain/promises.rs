@@ -124,6 +124,7 @@ pub struct History {
     orders: HashSet<OrderId>,
     running: HashSet<OrderId>,
     ended: HashMap<OrderId, HoldEnd>,
+    returned: HashSet<OrderId>,
     keys: HashMap<RequestKey, Timestamp>,
 }
 
@@ -147,19 +148,44 @@ impl History {
             }
         }
         match event {
-            Event::Purchased { order, .. } | Event::Held { order, .. } => {
-                if !self.orders.insert(*order) {
-                    return broken("exactly once", format!("order {order:?} decided twice"));
-                }
-                if matches!(event, Event::Held { .. }) {
-                    self.running.insert(*order);
-                }
+            Event::Purchased { order, .. } if !self.orders.insert(*order) => {
+                return broken("exactly once", format!("order {order:?} decided twice"));
             }
+            Event::Held { order, part, .. } => return self.hold(*order, part.is_some()),
+            Event::Placed { order, .. } if !self.running.contains(order) => {
+                return broken("all or nothing", format!("{order:?} placed but not held"));
+            }
+            Event::Returned { order, .. } => return self.take_back(*order),
             Event::Extended { order, .. } if !self.running.contains(order) => {
                 return broken("one way out", format!("{order:?} extended but not held"));
             }
             Event::Ended { order, end, .. } => return self.end(*order, *end),
-            Event::Created { .. } | Event::Extended { .. } | Event::Adjusted { .. } => {}
+            Event::Created { .. }
+            | Event::Purchased { .. }
+            | Event::Placed { .. }
+            | Event::Extended { .. }
+            | Event::Adjusted { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// A line of an order may be held again after it ran out: its payment came late.
+    fn hold(&mut self, order: OrderId, line: bool) -> Result<(), Broken> {
+        let again = line && self.ended.remove(&order) == Some(HoldEnd::Expired);
+        if !self.orders.insert(order) && !again {
+            return broken("exactly once", format!("order {order:?} decided twice"));
+        }
+        self.running.insert(order);
+        Ok(())
+    }
+
+    fn take_back(&mut self, order: OrderId) -> Result<(), Broken> {
+        let unsold = self.ended.get(&order).is_some_and(|end| *end != HoldEnd::Confirmed);
+        if unsold || self.running.contains(&order) || !self.orders.contains(&order) {
+            return broken("exactly once", format!("{order:?} came back but was not sold"));
+        }
+        if !self.returned.insert(order) {
+            return broken("exactly once", format!("{order:?} came back twice"));
         }
         Ok(())
     }

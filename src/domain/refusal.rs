@@ -14,6 +14,10 @@ pub enum Refusal {
     AlreadyCreated,
     /// No such reservation.
     UnknownReservation,
+    /// The hold is a line of an order, which decides for it.
+    PartOfOrder,
+    /// The order's lines came back already.
+    ReturnedAlready,
     /// The hold has ended already, this way.
     HoldOver(HoldEnd),
     /// The hold was extended as often as is allowed.

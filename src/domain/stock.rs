@@ -8,7 +8,8 @@
 //!             │          │◀────────│      │          │      │
 //!             └────┬─────┘ release └──────┘          └──▲───┘
 //!                  │       expire                       │
-//!                  └───────────── purchase ─────────────┘
+//!                  ├───────────── purchase ─────────────▶│
+//!                  └◀──────────── return ───────────────┘
 //! ```
 //!
 //! `stocked` is counted on its own, by adjustments alone, so that promise 1 (exact sale) compares
@@ -40,6 +41,11 @@ impl Stock {
     pub(super) const fn confirm(&mut self, units: u32) {
         self.held -= units as u64;
         self.sold += units as u64;
+    }
+
+    pub(super) const fn take_back(&mut self, units: u32) {
+        self.sold -= units as u64;
+        self.available += units as u64;
     }
 
     pub(super) const fn give_back(&mut self, units: u32) {

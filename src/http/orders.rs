@@ -180,12 +180,17 @@ fn read_cursor(text: &str) -> Option<OrderCursor> {
 mod tests {
     use super::*;
     use crate::domain::{Currency, CustomerId, ProductId};
-    use crate::projection::{OrderLine, OrderStatus};
+    use crate::projection::{LineStatus, OrderLine, OrderStatus};
     use serde_json::json;
 
     fn row(products: &[u64]) -> OrderRow {
         let product = |id: &u64| ProductId::new(*id).expect("in range");
-        let line = |id| OrderLine { product: product(id), quantity: 2, unit_price: 50 };
+        let line = |id| OrderLine {
+            product: product(id),
+            quantity: 2,
+            unit_price: 50,
+            status: LineStatus::Sold,
+        };
         let total = 100 * products.len() as u64;
         OrderRow {
             order: OrderId([7; 16]),
@@ -194,6 +199,7 @@ mod tests {
             status: OrderStatus::Confirmed,
             total: Money { amount: total, currency: Currency::from_journal(*b"USD") },
             created_at: Timestamp::default(),
+            expires_at: None,
             lines: products.iter().map(line).collect(),
         }
     }

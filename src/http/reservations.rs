@@ -201,6 +201,7 @@ async fn reserve(
         customer: wanted.customer.clone(),
         quantity: wanted.quantity,
         hold_ms: wanted.hold_seconds * 1_000,
+        part: None,
     };
     let outcome = api.engine.submit(wanted.product, Command { retry, action }).await;
     let outcome = outcome.map_err(|error| Problem::of_engine(error, api.clock.now()))?;

@@ -32,7 +32,7 @@ pub struct Finding {
 pub struct Summary {
     pub stock: Stock,
     pub revision: u64,
-    /// Purchases and confirmed holds.
+    /// Lines that are sold and have not come back.
     pub orders: u64,
     /// Active holds.
     pub holds: u64,
@@ -295,6 +295,7 @@ impl Replayed {
             Event::Purchased { .. } | Event::Ended { end: HoldEnd::Confirmed, .. } => {
                 self.orders += 1;
             }
+            Event::Returned { .. } => self.orders = self.orders.saturating_sub(1),
             _ => {}
         }
         promises::exact_sale(&self.state)
@@ -339,8 +340,12 @@ fn possible(state: &Product, event: &Event) -> Result<(), Broken> {
         Event::Purchased { quantity, .. } | Event::Held { quantity, .. } => {
             stock.available >= u64::from(quantity.get())
         }
-        Event::Ended { order, .. } | Event::Extended { order, .. } => {
-            state.holds().get(order).is_some()
+        Event::Ended { order, .. }
+        | Event::Extended { order, .. }
+        | Event::Placed { order, .. } => state.holds().get(order).is_some(),
+        Event::Returned { customer, quantity, .. } => {
+            let units = quantity.get();
+            stock.sold >= u64::from(units) && state.customers().owned(customer).sold >= units
         }
         Event::Adjusted { delta, .. } => stock.adjusted(*delta).is_some(),
         Event::Created { .. } => !state.is_created(),

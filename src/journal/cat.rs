@@ -5,7 +5,7 @@
 
 use super::store::{JournalReader, StoreError};
 use super::{Batch, Entry, PartitionId, Seq, stored};
-use crate::domain::{Event, HoldEnd, OrderId, ProductId, Timestamp};
+use crate::domain::{Event, HoldEnd, OrderId, Part, ProductId, ReturnReason, Timestamp};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -101,6 +101,8 @@ fn fact(event: &Event) -> Value {
             "event": "created",
             "name": entry.name,
             "sku": entry.sku,
+            "description": entry.description,
+            "category": entry.category,
             "units": units,
             "price": { "amount": offer.price.amount, "currency": offer.price.currency.as_str() },
             "limitPerCustomer": offer.limit_per_customer,
@@ -114,13 +116,38 @@ fn fact(event: &Event) -> Value {
             "quantity": quantity.get(),
             "unitPrice": unit_price,
         }),
-        Event::Held { order, customer, quantity, unit_price, expires_at, .. } => json!({
+        Event::Held { order, customer, quantity, unit_price, expires_at, part, .. } => json!({
             "event": "held",
             "orderId": uuid(*order),
             "customerId": customer.as_str(),
             "quantity": quantity.get(),
             "unitPrice": unit_price,
             "expiresAt": time(*expires_at),
+            "part": match part {
+                None => Value::Null,
+                Some(Part::Lead { .. }) => "lead".into(),
+                Some(Part::Follower { lead }) => json!({ "lead": lead.get() }),
+            },
+        }),
+        Event::Placed { order, lines, expires_at, payment, .. } => json!({
+            "event": "placed",
+            "orderId": uuid(*order),
+            "lines": lines.iter().map(|line| json!({
+                "productId": line.product.get(),
+                "quantity": line.quantity.get(),
+                "unitPrice": line.unit_price,
+            })).collect::<Vec<_>>(),
+            "expiresAt": time(*expires_at),
+            "paymentMethod": payment.method,
+        }),
+        Event::Returned { order, customer, quantity, reason, .. } => json!({
+            "event": match reason {
+                ReturnReason::Cancelled => "cancelled",
+                ReturnReason::Refunded => "refunded",
+            },
+            "orderId": uuid(*order),
+            "customerId": customer.as_str(),
+            "quantity": quantity.get(),
         }),
         Event::Extended { order, expires_at, .. } => json!({
             "event": "extended",

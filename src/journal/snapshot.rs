@@ -1,19 +1,20 @@
 //! Snapshots: a product's whole state as bytes, so that recovery need not begin at the first fact.
 //!
 //! ```text
-//!   version (1 byte = 2) | BLAKE3 of the rest (32 bytes) | StoredProduct   (postcard)
+//!   version (1 byte = 2) | BLAKE3 of the rest (32 bytes) | StoredProduct | StoredOrders   (postcard)
 //! ```
 //!
 //! Written by the product's actor through the journal writer, behind the facts it is made of; so a
 //! snapshot never knows more than the journal. Read back by [`super::recovery`]. The rules of
 //! [`super::stored`] about versions hold here too.
 
-use super::stored::{DecodeError, StoredEnd, StoredOffer};
+use super::stored::{self, DecodeError, StoredEnd, StoredLine, StoredOffer};
 use crate::domain::{
-    Answer, Confirmed, CustomerId, Customers, Fingerprint, Hold, Holds, Memory, OrderId, Owned,
-    Product, RequestKey, Stock, Timestamp, promises,
+    Answer, Confirmed, CustomerId, Customers, Fingerprint, Hold, Holds, Line, Memory, OrderId,
+    Owned, Part, Placed, Product, RequestKey, Returns, Stock, Timestamp, promises,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 const SNAPSHOT_VERSION: u8 = 2;
 
@@ -48,6 +49,8 @@ enum StoredAnswer<'a> {
     Released { order: [u8; 16] },
     Extended { order: [u8; 16], expires_at: u64 },
     Adjusted(StoredStock),
+    Placed { order: [u8; 16], lines: Vec<StoredLine>, expires_at: u64 },
+    Returned { order: [u8; 16], quantity: u32 },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,6 +60,14 @@ struct StoredKey<'a> {
     at: u64,
     #[serde(borrow)]
     answer: StoredAnswer<'a>,
+}
+
+/// What version 1 did not know: lines of orders, and lines that came back.
+#[derive(Default, Serialize, Deserialize)]
+struct StoredOrders {
+    /// Order, lead ([`stored::lead_of`]), lines of a placed order.
+    parts: Vec<([u8; 16], u64, Vec<StoredLine>)>,
+    returns: Vec<[u8; 16]>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -95,9 +106,14 @@ pub fn encode(product: &Product) -> Vec<u8> {
             .collect(),
         keys: product.memory().iter().filter_map(stored_key).collect(),
     };
+    let orders = StoredOrders {
+        parts: product.holds().iter().filter_map(stored_part).collect(),
+        returns: product.returns().iter().map(|order| order.0).collect(),
+    };
     let mut bytes = Vec::with_capacity(64 + product.entries() * 40);
     bytes.resize(HEAD, SNAPSHOT_VERSION);
-    match postcard::to_extend(&stored, bytes) {
+    let written = postcard::to_extend(&stored, bytes);
+    match written.and_then(|bytes| postcard::to_extend(&orders, bytes)) {
         Ok(mut bytes) => {
             let digest = blake3::hash(&bytes[HEAD..]);
             bytes[1..HEAD].copy_from_slice(digest.as_bytes());
@@ -113,10 +129,10 @@ pub fn encode(product: &Product) -> Vec<u8> {
 /// # Errors
 /// [`DecodeError`] for anything that [`encode`] did not write.
 pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
-    let stored: StoredProduct<'_> = match bytes.split_first() {
+    let (stored, orders): (StoredProduct<'_>, StoredOrders) = match bytes.split_first() {
         None => return Err(DecodeError::Empty),
         // Written before there was a digest.
-        Some((1, rest)) => whole(rest)?,
+        Some((1, rest)) => (whole(rest)?, StoredOrders::default()),
         Some((&SNAPSHOT_VERSION, rest)) => {
             let (digest, rest) = rest
                 .split_first_chunk::<{ blake3::OUT_LEN }>()
@@ -124,7 +140,8 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
             if blake3::hash(rest) != *digest {
                 return Err(DecodeError::Value("a snapshot that is not the one written"));
             }
-            whole(rest)?
+            let (stored, rest) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
+            (stored, whole(rest)?)
         }
         Some((&version, _)) => return Err(DecodeError::Version(version)),
     };
@@ -133,9 +150,18 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
     for (customer, sold, held) in stored.customers {
         customers.restore(CustomerId::from_journal(customer), Owned { sold, held });
     }
+    let mut parts = HashMap::with_capacity(orders.parts.len());
+    for (order, lead, lines) in orders.parts {
+        let mut part = stored::part_of(lead)?;
+        if let Part::Lead { lines: placed } = &mut part {
+            *placed = lines.into_iter().map(Line::try_from).collect::<Result<_, _>>()?;
+        }
+        parts.insert(order, Box::new(part));
+    }
     let mut holds = Holds::default();
     for hold in stored.holds {
-        holds.restore(OrderId(hold.order), hold_of(&hold));
+        let part = parts.remove(&hold.order);
+        holds.restore(OrderId(hold.order), Hold { part, ..hold_of(&hold) });
     }
     for (at, order, end) in stored.ended {
         holds.restore_end(OrderId(order), end.into(), Timestamp::from_millis(at));
@@ -146,21 +172,25 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
             RequestKey(key.key),
             Fingerprint(key.fingerprint),
             Timestamp::from_millis(key.at),
-            answer_of(key.answer),
+            answer_of(key.answer)?,
         );
+    }
+    let mut returns = Returns::default();
+    for order in orders.returns {
+        returns.insert(OrderId(order));
     }
     let product = Product::restored(
         stored.offer.map(Into::into),
         stored.stock.into(),
         stored.revision,
         Timestamp::from_millis(stored.changed_at),
-        (customers, holds, memory),
+        (customers, holds, memory, returns),
     );
     promises::exact_sale_in_full(&product).map_err(|broken| DecodeError::Value(broken.promise))?;
     Ok(product)
 }
 
-fn whole(bytes: &[u8]) -> Result<StoredProduct<'_>, DecodeError> {
+fn whole<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     let (stored, behind) = postcard::take_from_bytes(bytes).map_err(DecodeError::Section)?;
     if behind.is_empty() { Ok(stored) } else { Err(DecodeError::Value("bytes behind the state")) }
 }
@@ -199,7 +229,17 @@ fn hold_of(stored: &StoredHold<'_>) -> Hold {
         expires_at: Timestamp::from_millis(stored.expires_at),
         quantity: stored.quantity,
         extensions: stored.extensions,
+        part: None,
     }
+}
+
+fn stored_part((order, hold): (&OrderId, &Hold)) -> Option<([u8; 16], u64, Vec<StoredLine>)> {
+    let part = hold.part.as_deref()?;
+    let lines = match part {
+        Part::Lead { lines } => lines.iter().map(StoredLine::from).collect(),
+        Part::Follower { .. } => Vec::new(),
+    };
+    Some((order.0, stored::lead_of(part), lines))
 }
 
 /// Answers that are never remembered under a key have no stored form.
@@ -227,13 +267,23 @@ fn stored_key(
             StoredAnswer::Extended { order: order.0, expires_at: expires_at.as_millis() }
         }
         Answer::Adjusted(stock) => StoredAnswer::Adjusted((**stock).into()),
-        Answer::Created | Answer::Expired { .. } | Answer::Shown(_) => return None,
+        Answer::Placed(placed) => StoredAnswer::Placed {
+            order: placed.order.0,
+            lines: placed.lines.iter().map(StoredLine::from).collect(),
+            expires_at: placed.expires_at.as_millis(),
+        },
+        Answer::Returned { order, quantity } => {
+            StoredAnswer::Returned { order: order.0, quantity: *quantity }
+        }
+        Answer::Created | Answer::Expired { .. } | Answer::Settled { .. } | Answer::Shown(_) => {
+            return None;
+        }
     };
     Some(StoredKey { key: key.0, fingerprint: fingerprint.0, at: at.as_millis(), answer })
 }
 
-fn answer_of(stored: StoredAnswer<'_>) -> Answer {
-    match stored {
+fn answer_of(stored: StoredAnswer<'_>) -> Result<Answer, DecodeError> {
+    Ok(match stored {
         StoredAnswer::Purchased { order, quantity, unit_price } => {
             Answer::Purchased { order: OrderId(order), quantity, unit_price }
         }
@@ -257,5 +307,13 @@ fn answer_of(stored: StoredAnswer<'_>) -> Answer {
             expires_at: Timestamp::from_millis(expires_at),
         },
         StoredAnswer::Adjusted(stock) => Answer::Adjusted(Box::new(stock.into())),
-    }
+        StoredAnswer::Placed { order, lines, expires_at } => Answer::Placed(Box::new(Placed {
+            order: OrderId(order),
+            lines: lines.into_iter().map(Line::try_from).collect::<Result<_, _>>()?,
+            expires_at: Timestamp::from_millis(expires_at),
+        })),
+        StoredAnswer::Returned { order, quantity } => {
+            Answer::Returned { order: OrderId(order), quantity }
+        }
+    })
 }

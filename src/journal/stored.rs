@@ -15,8 +15,8 @@
 
 use super::batch::Section;
 use crate::domain::{
-    CatalogEntry, Currency, CustomerId, Event, Fingerprint, HoldEnd, Money, Offer, OrderId,
-    ProductId, Quantity, RequestKey, Retry, Timestamp,
+    CatalogEntry, Currency, CustomerId, Event, Fingerprint, HoldEnd, Line, Money, Offer, OrderId,
+    Part, Payment, ProductId, Quantity, RequestKey, Retry, ReturnReason, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -68,6 +68,13 @@ pub(super) enum StoredEnd {
 }
 
 #[derive(Serialize, Deserialize)]
+pub(super) struct StoredLine {
+    product: u64,
+    quantity: u32,
+    unit_price: u64,
+}
+
+#[derive(Serialize, Deserialize)]
 enum StoredEvent<'a> {
     Created {
         offer: StoredOffer,
@@ -105,6 +112,32 @@ enum StoredEvent<'a> {
     Adjusted {
         delta: i64,
         reason: &'a str,
+        retry: Option<StoredRetry>,
+    },
+    /// `Held` for a line of an order.
+    HeldLine {
+        order: [u8; 16],
+        customer: &'a str,
+        quantity: u32,
+        unit_price: u64,
+        expires_at: u64,
+        /// The lead's product; 0 for the lead itself.
+        lead: u64,
+        retry: Option<StoredRetry>,
+    },
+    Placed {
+        order: [u8; 16],
+        lines: Vec<StoredLine>,
+        expires_at: u64,
+        method: &'a str,
+        token: &'a str,
+        retry: Option<StoredRetry>,
+    },
+    Returned {
+        order: [u8; 16],
+        customer: &'a str,
+        quantity: u32,
+        refunded: bool,
         retry: Option<StoredRetry>,
     },
 }
@@ -256,6 +289,42 @@ impl From<StoredEnd> for HoldEnd {
     }
 }
 
+/// How a line's place in its order is stored.
+pub(super) fn lead_of(part: &Part) -> u64 {
+    match part {
+        Part::Lead { .. } => 0,
+        Part::Follower { lead } => lead.get(),
+    }
+}
+
+pub(super) fn part_of(lead: u64) -> Result<Part, DecodeError> {
+    if lead == 0 {
+        return Ok(Part::Lead { lines: Box::default() });
+    }
+    let lead = ProductId::new(lead).map_err(|_| DecodeError::Value("product id of a lead"))?;
+    Ok(Part::Follower { lead })
+}
+
+impl From<&Line> for StoredLine {
+    fn from(line: &Line) -> Self {
+        let Line { product, quantity, unit_price } = *line;
+        Self { product: product.get(), quantity: quantity.get(), unit_price }
+    }
+}
+
+impl TryFrom<StoredLine> for Line {
+    type Error = DecodeError;
+
+    fn try_from(stored: StoredLine) -> Result<Self, DecodeError> {
+        Ok(Self {
+            product: ProductId::new(stored.product)
+                .map_err(|_| DecodeError::Value("product id of a line"))?,
+            quantity: Quantity::from_journal(stored.quantity),
+            unit_price: stored.unit_price,
+        })
+    }
+}
+
 impl<'a> From<&'a Event> for StoredEvent<'a> {
     fn from(event: &'a Event) -> Self {
         let retry = event.retry().map(StoredRetry::from);
@@ -273,6 +342,38 @@ impl<'a> From<&'a Event> for StoredEvent<'a> {
                 customer: customer.as_str(),
                 quantity: quantity.get(),
                 unit_price: *unit_price,
+                retry,
+            },
+            Event::Held {
+                order,
+                customer,
+                quantity,
+                unit_price,
+                expires_at,
+                part: Some(part),
+                ..
+            } => Self::HeldLine {
+                order: order.0,
+                customer: customer.as_str(),
+                quantity: quantity.get(),
+                unit_price: *unit_price,
+                expires_at: expires_at.as_millis(),
+                lead: lead_of(part),
+                retry,
+            },
+            Event::Placed { order, lines, expires_at, payment, .. } => Self::Placed {
+                order: order.0,
+                lines: lines.iter().map(StoredLine::from).collect(),
+                expires_at: expires_at.as_millis(),
+                method: &payment.method,
+                token: &payment.token,
+                retry,
+            },
+            Event::Returned { order, customer, quantity, reason, .. } => Self::Returned {
+                order: order.0,
+                customer: customer.as_str(),
+                quantity: quantity.get(),
+                refunded: *reason == ReturnReason::Refunded,
                 retry,
             },
             Event::Held { order, customer, quantity, unit_price, expires_at, .. } => Self::Held {
@@ -326,6 +427,44 @@ impl TryFrom<StoredEvent<'_>> for Event {
                     quantity: Quantity::from_journal(quantity),
                     unit_price,
                     expires_at: Timestamp::from_millis(expires_at),
+                    part: None,
+                    retry: retry.map(Into::into),
+                }
+            }
+            StoredEvent::HeldLine {
+                order,
+                customer,
+                quantity,
+                unit_price,
+                expires_at,
+                lead,
+                retry,
+            } => Self::Held {
+                order: OrderId(order),
+                customer: CustomerId::from_journal(customer),
+                quantity: Quantity::from_journal(quantity),
+                unit_price,
+                expires_at: Timestamp::from_millis(expires_at),
+                part: Some(part_of(lead)?),
+                retry: retry.map(Into::into),
+            },
+            StoredEvent::Placed { order, lines, expires_at, method, token, retry } => {
+                Self::Placed {
+                    order: OrderId(order),
+                    lines: lines.into_iter().map(Line::try_from).collect::<Result<_, _>>()?,
+                    expires_at: Timestamp::from_millis(expires_at),
+                    payment: Box::new(Payment { method: method.into(), token: token.into() }),
+                    retry: retry.map(Into::into),
+                }
+            }
+            StoredEvent::Returned { order, customer, quantity, refunded, retry } => {
+                let reason =
+                    if refunded { ReturnReason::Refunded } else { ReturnReason::Cancelled };
+                Self::Returned {
+                    order: OrderId(order),
+                    customer: CustomerId::from_journal(customer),
+                    quantity: Quantity::from_journal(quantity),
+                    reason,
                     retry: retry.map(Into::into),
                 }
             }

@@ -8,10 +8,10 @@
 //! What must never happen: a guess. A fact that does not fit the rows (a gap in a product's
 //! revisions, the end of a hold that is not there) is [`Damage`], and the projection stops.
 
-use super::rows::{ReservationRow, ReservationStatus};
+use super::rows::{OrderStatus, ReservationRow, ReservationStatus};
 use crate::domain::{
-    CatalogEntry, Currency, CustomerId, Event, HoldEnd, Money, Offer, OrderId, ProductId, Stock,
-    Timestamp,
+    CatalogEntry, Currency, CustomerId, Event, HoldEnd, Money, Offer, OrderId, Part, ProductId,
+    ReturnReason, Stock, Timestamp,
 };
 use crate::journal::Section;
 use std::collections::{HashMap, HashSet};
@@ -69,6 +69,28 @@ pub(super) struct Sale {
     pub at: Timestamp,
 }
 
+/// An order whose lines are all held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PlacedOrder {
+    pub order: OrderId,
+    /// The lead.
+    pub product: ProductId,
+    pub customer: CustomerId,
+    pub currency: Currency,
+    pub at: Timestamp,
+    pub expires_at: Timestamp,
+    pub method: Box<str>,
+}
+
+/// A sold line that came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReturnedLine {
+    pub order: OrderId,
+    pub product: ProductId,
+    pub reason: ReturnReason,
+    pub at: Timestamp,
+}
+
 /// Units that one customer gained or lost of one product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TotalDelta {
@@ -88,6 +110,12 @@ pub(super) struct Changes {
     pub purchases: Vec<Sale>,
     /// Sold from a hold: a line of an order that may have other lines, written now or before.
     pub confirmed: Vec<Sale>,
+    /// Orders that wait for their payment.
+    pub placed: Vec<PlacedOrder>,
+    /// What became of orders that were placed.
+    pub decided: Vec<(OrderId, OrderStatus)>,
+    /// Sold lines that came back.
+    pub returned: Vec<ReturnedLine>,
     /// Whole rows.
     pub reservations: Vec<ReservationRow>,
     /// Differences that may make a new row: nothing in them is negative.
@@ -108,12 +136,17 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
                 Event::Held { order, .. } => {
                     begun.insert((*order, section.product));
                 }
-                Event::Extended { order, .. } | Event::Ended { order, .. } => {
+                Event::Extended { order, .. }
+                | Event::Ended { order, .. }
+                | Event::Placed { order, .. } => {
                     if !begun.contains(&(*order, section.product)) {
                         holds.insert(*order);
                     }
                 }
-                Event::Created { .. } | Event::Purchased { .. } | Event::Adjusted { .. } => {}
+                Event::Created { .. }
+                | Event::Purchased { .. }
+                | Event::Returned { .. }
+                | Event::Adjusted { .. } => {}
             }
         }
     }
@@ -200,7 +233,7 @@ impl Folding {
                 self.changes.purchases.push(sale);
                 moved(stock, Place::Available, Place::Sold, quantity)
             }
-            Event::Held { order, customer, quantity, unit_price, expires_at, .. } => {
+            Event::Held { order, customer, quantity, unit_price, expires_at, part, .. } => {
                 let Fact { product, at: created_at, currency } = fact;
                 let quantity = quantity.get();
                 self.total(customer.clone(), fact, 0, i64::from(quantity));
@@ -214,9 +247,16 @@ impl Folding {
                     created_at,
                     expires_at,
                     ended_at: None,
+                    lead: part.map(|part| match part {
+                        Part::Lead { .. } => product,
+                        Part::Follower { lead } => lead,
+                    }),
                 };
                 self.changed.insert((order, product));
-                if self.holds.insert((order, product), hold).is_some() {
+                // A line of an order may be held again after it ran out.
+                let before = self.holds.insert((order, product), hold);
+                let expired = ReservationStatus::Ended(HoldEnd::Expired);
+                if before.is_some_and(|hold| hold.lead.is_none() || hold.status != expired) {
                     return Err("a hold that is there already".to_owned());
                 }
                 moved(stock, Place::Available, Place::Held, quantity)
@@ -224,6 +264,30 @@ impl Folding {
             Event::Extended { order, expires_at, .. } => {
                 self.active_hold(order, fact.product)?.expires_at = expires_at;
                 Ok(stock)
+            }
+            Event::Placed { order, expires_at, payment, .. } => {
+                let hold = self.active_hold(order, fact.product)?;
+                hold.expires_at = expires_at;
+                let customer = hold.customer.clone();
+                let Fact { product, at, currency } = fact;
+                let method = payment.method;
+                self.changes.placed.push(PlacedOrder {
+                    order,
+                    product,
+                    customer,
+                    currency,
+                    at,
+                    expires_at,
+                    method,
+                });
+                Ok(stock)
+            }
+            Event::Returned { order, customer, quantity, reason, .. } => {
+                let quantity = quantity.get();
+                self.total(customer, fact, -i64::from(quantity), 0);
+                let Fact { product, at, .. } = fact;
+                self.changes.returned.push(ReturnedLine { order, product, reason, at });
+                moved(stock, Place::Sold, Place::Available, quantity)
             }
             Event::Ended { order, end, .. } => self.end(order, end, fact, stock),
             // The rules hold the bounds; a fact beyond them changes nothing there either.
@@ -243,6 +307,9 @@ impl Folding {
         hold.ended_at = Some(fact.at);
         let (customer, quantity, price) = (hold.customer.clone(), hold.quantity, hold.unit_price);
         let units = i64::from(quantity);
+        if hold.lead == Some(fact.product) {
+            self.changes.decided.push((order, decided(end)));
+        }
         if end == HoldEnd::Confirmed {
             self.total(customer.clone(), fact, units, -units);
             let sale = fact.sale(order, customer, quantity, price.amount)?;
@@ -284,6 +351,7 @@ impl Folding {
             .filter_map(|product| products.get(&product).map(|row| (product, row)))
             .map(|(product, row)| (product, row.stock, row.revision))
             .collect();
+        changes.decided = last_of_each(changes.decided);
         changes.stock.sort_unstable_by_key(|(product, ..)| *product);
         changes.purchases.sort_unstable_by_key(|sale| sale.order);
         changes.confirmed.sort_unstable_by_key(|sale| (sale.order, sale.product));
@@ -319,6 +387,23 @@ impl Fact {
         };
         let total = Money { amount, currency };
         Ok(Sale { order, product, customer, quantity, unit_price, total, at })
+    }
+}
+
+/// The last status of each order; one that was retaken has several.
+fn last_of_each(decided: Vec<(OrderId, OrderStatus)>) -> Vec<(OrderId, OrderStatus)> {
+    let last: HashMap<_, _> = decided.into_iter().collect();
+    let mut last: Vec<_> = last.into_iter().collect();
+    last.sort_unstable_by_key(|(order, _)| *order);
+    last
+}
+
+/// What the end of its lead makes of an order.
+const fn decided(end: HoldEnd) -> OrderStatus {
+    match end {
+        HoldEnd::Confirmed => OrderStatus::Confirmed,
+        HoldEnd::Released => OrderStatus::Cancelled,
+        HoldEnd::Expired => OrderStatus::Expired,
     }
 }
 

@@ -38,6 +38,7 @@ fn held(number: u8, name: &str, units: u32) -> Event {
         quantity: Quantity::new(units).unwrap(),
         unit_price: 50,
         expires_at: AT.plus_millis(60),
+        part: None,
         retry: None,
     }
 }
@@ -64,6 +65,7 @@ fn prior() -> Prior {
         created_at: AT,
         expires_at: AT.plus_millis(9),
         ended_at: None,
+        lead: None,
     };
     Prior {
         products: HashMap::from([(PRODUCT, product)]),

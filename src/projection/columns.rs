@@ -3,11 +3,12 @@
 
 use super::changes::PriorProduct;
 use super::rows::{
-    Cursor, OrderLine, OrderRow, OrderStatus, ProductRow, ProductTotals, ReservationRow,
-    ReservationStatus, Totals,
+    Cursor, LineStatus, OrderLine, OrderRow, OrderStatus, ProductRow, ProductTotals,
+    ReservationRow, ReservationStatus, Totals,
 };
 use crate::domain::{
-    CatalogEntry, Currency, CustomerId, Money, Offer, OrderId, Owned, ProductId, Stock, Timestamp,
+    CatalogEntry, Currency, CustomerId, Money, Offer, OrderId, Owned, ProductId, ReturnReason,
+    Stock, Timestamp,
 };
 use crate::journal::{Digest, PartitionId, Seq};
 
@@ -43,14 +44,27 @@ pub(super) type ProductColumns = (
     i64,
 );
 
-// order_id, product_id, customer_id, status, total_amount, currency, created_at, line's product_id,
-// quantity, unit_price
-pub(super) type OrderColumns<Id> = (Id, i64, String, String, i64, String, i64, i64, i64, i64);
+// order_id, product_id, customer_id, status, total_amount, currency, created_at, expires_at; of a
+// line, if there is one: product_id, quantity, unit_price, returned
+pub(super) type OrderColumns<Id> = (
+    Id,
+    i64,
+    String,
+    String,
+    i64,
+    String,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<String>,
+);
 
 // order_id, product_id, customer_id, quantity, unit_price, currency, status, created_at,
-// expires_at, ended_at
+// expires_at, ended_at, lead_product_id
 pub(super) type ReservationColumns<Id> =
-    (Id, i64, String, i64, i64, String, String, i64, i64, Option<i64>);
+    (Id, i64, String, i64, i64, String, String, i64, i64, Option<i64>, Option<i64>);
 
 // partition, seq, digest
 pub(super) type CursorColumns = (i64, i64, Vec<u8>);
@@ -160,15 +174,11 @@ pub(super) fn orders<Id: OrderIdColumn>(
     let mut orders: Vec<OrderRow> = Vec::new();
     for columns in rows {
         let (order, id, customer, status, amount, code, created_at, ..) = columns;
-        let (.., line_id, units, unit_price) = columns;
+        let (.., expires_at, line_id, units, unit_price, returned) = columns;
         let order = order.order_id()?;
-        let line = OrderLine {
-            product: product_id(line_id)?,
-            quantity: quantity(units)?,
-            unit_price: count(unit_price, "unit_price")?,
-        };
+        let line = line(line_id, units, unit_price, returned.as_deref())?;
         match orders.last_mut().filter(|last| last.order == order) {
-            Some(last) => last.lines.push(line),
+            Some(last) => last.lines.extend(line),
             None => orders.push(OrderRow {
                 order,
                 product: product_id(id)?,
@@ -176,18 +186,42 @@ pub(super) fn orders<Id: OrderIdColumn>(
                 status: OrderStatus::parse(&status).ok_or(BadColumn("status"))?,
                 total: money(amount, &code)?,
                 created_at: time(created_at, "created_at")?,
-                lines: vec![line],
+                expires_at: expires_at.map(|at| time(at, "expires_at")).transpose()?,
+                lines: line.into_iter().collect(),
             }),
         }
     }
+    for order in orders.iter_mut().filter(|order| order.expires_at.is_none()) {
+        order.judge();
+    }
     Ok(orders)
+}
+
+/// The line beside an order, if it has one.
+fn line(
+    id: Option<i64>,
+    units: Option<i64>,
+    unit_price: Option<i64>,
+    returned: Option<&str>,
+) -> Result<Option<OrderLine>, BadColumn> {
+    let (Some(id), Some(units), Some(unit_price)) = (id, units, unit_price) else {
+        return Ok(None);
+    };
+    let status = match returned {
+        None => LineStatus::Sold,
+        Some("cancelled") => LineStatus::Returned(ReturnReason::Cancelled),
+        Some("refunded") => LineStatus::Returned(ReturnReason::Refunded),
+        Some(_) => return Err(BadColumn("returned")),
+    };
+    let (product, quantity) = (product_id(id)?, quantity(units)?);
+    Ok(Some(OrderLine { product, quantity, unit_price: count(unit_price, "unit_price")?, status }))
 }
 
 pub(super) fn reservation<Id: OrderIdColumn>(
     columns: &ReservationColumns<Id>,
 ) -> Result<ReservationRow, BadColumn> {
     let (order, id, customer, units, amount, code, status, ..) = columns;
-    let (.., created_at, expires_at, ended_at) = columns;
+    let (.., created_at, expires_at, ended_at, lead) = columns;
     Ok(ReservationRow {
         order: order.order_id()?,
         product: product_id(*id)?,
@@ -198,6 +232,7 @@ pub(super) fn reservation<Id: OrderIdColumn>(
         created_at: time(*created_at, "created_at")?,
         expires_at: time(*expires_at, "expires_at")?,
         ended_at: ended_at.map(|at| time(at, "ended_at")).transpose()?,
+        lead: lead.map(product_id).transpose()?,
     })
 }
 

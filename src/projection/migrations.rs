@@ -12,12 +12,20 @@ struct File {
     postgres: &'static str,
 }
 
-const FILES: &[File] = &[File {
-    version: 20_261_120_000_000,
-    description: "create",
-    sqlite: include_str!("../../migrations/sqlite/20261120000000_create.sql"),
-    postgres: include_str!("../../migrations/postgres/20261120000000_create.sql"),
-}];
+const FILES: &[File] = &[
+    File {
+        version: 20_261_120_000_000,
+        description: "create",
+        sqlite: include_str!("../../migrations/sqlite/20261120000000_create.sql"),
+        postgres: include_str!("../../migrations/postgres/20261120000000_create.sql"),
+    },
+    File {
+        version: 20_261_121_000_000,
+        description: "orders",
+        sqlite: include_str!("../../migrations/sqlite/20261121000000_orders.sql"),
+        postgres: include_str!("../../migrations/postgres/20261121000000_orders.sql"),
+    },
+];
 
 /// What makes the tables in SQLite.
 pub(super) fn sqlite() -> Migrator {

@@ -37,6 +37,6 @@ pub use follow::{ProjectionConfig, Projector, ProjectorTask};
 pub use progress::{ProjectionProgress, ProjectionState};
 pub use queries::{Queries, QueryError};
 pub use rows::{
-    Cursor, OrderCursor, OrderLine, OrderRow, OrderStatus, ProductRow, ProductTotals,
+    Cursor, LineStatus, OrderCursor, OrderLine, OrderRow, OrderStatus, ProductRow, ProductTotals,
     ReservationRow, ReservationStatus, Totals,
 };

@@ -108,7 +108,11 @@ impl Queries {
     /// # Errors
     /// See [`QueryError`].
     pub async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, QueryError> {
-        Ok(self.tables.order(order).await?)
+        let mut found = self.tables.order(order).await?;
+        if let Some(row) = &mut found {
+            self.complete(row).await?;
+        }
+        Ok(found)
     }
 
     /// A customer's orders, newest first, from the first one older than `before`.
@@ -121,7 +125,19 @@ impl Queries {
         before: Option<OrderCursor>,
         limit: u32,
     ) -> Result<Vec<OrderRow>, QueryError> {
-        Ok(self.tables.orders_of(customer, before, i64::from(limit)).await?)
+        let mut rows = self.tables.orders_of(customer, before, i64::from(limit)).await?;
+        for row in &mut rows {
+            self.complete(row).await?;
+        }
+        Ok(rows)
+    }
+
+    /// Adds what is held of an order that was placed; one that was bought at once is complete.
+    async fn complete(&self, row: &mut OrderRow) -> Result<(), QueryError> {
+        if row.expires_at.is_some() {
+            row.complete(&self.reservations(row.order).await?);
+        }
+        Ok(())
     }
 
     /// The hold of an order; of an order over several products, its lead's.

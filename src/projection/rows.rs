@@ -1,7 +1,8 @@
 //! Rows of the query tables, in domain types.
 
 use crate::domain::{
-    CatalogEntry, CustomerId, HoldEnd, Money, Offer, OrderId, ProductId, Stock, Timestamp,
+    CatalogEntry, CustomerId, HoldEnd, Money, Offer, OrderId, ProductId, ReturnReason, Stock,
+    Timestamp,
 };
 use crate::journal::{Digest, PartitionId, Seq};
 
@@ -20,8 +21,16 @@ pub struct ProductRow {
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderStatus {
+    /// Its units are held until it is paid.
+    PendingPayment,
     /// Its units are sold to the customer.
     Confirmed,
+    /// Given up before it was paid, or all of it came back.
+    Cancelled,
+    /// Not paid in time.
+    Expired,
+    /// All of it came back, and the money went back.
+    Refunded,
 }
 
 impl OrderStatus {
@@ -29,13 +38,58 @@ impl OrderStatus {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::PendingPayment => "pending_payment",
             Self::Confirmed => "confirmed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Refunded => "refunded",
         }
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        (text == Self::Confirmed.as_str()).then_some(Self::Confirmed)
+        let all =
+            [Self::PendingPayment, Self::Confirmed, Self::Cancelled, Self::Expired, Self::Refunded];
+        all.into_iter().find(|status| status.as_str() == text)
     }
+}
+
+/// Where a line of an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineStatus {
+    Held,
+    Sold,
+    Released,
+    Expired,
+    Returned(ReturnReason),
+}
+
+impl LineStatus {
+    /// As the API spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Sold => "sold",
+            Self::Released => "released",
+            Self::Expired => "expired",
+            Self::Returned(ReturnReason::Cancelled) => "cancelled",
+            Self::Returned(ReturnReason::Refunded) => "refunded",
+        }
+    }
+
+    pub(super) fn of_hold(hold: ReservationStatus) -> Self {
+        match hold {
+            ReservationStatus::Held => Self::Held,
+            ReservationStatus::Ended(HoldEnd::Confirmed) => Self::Sold,
+            ReservationStatus::Ended(HoldEnd::Released) => Self::Released,
+            ReservationStatus::Ended(HoldEnd::Expired) => Self::Expired,
+        }
+    }
+}
+
+/// Why a line came back, as the database spells it.
+pub(super) const fn returned(reason: ReturnReason) -> &'static str {
+    LineStatus::Returned(reason).as_str()
 }
 
 /// One product of an order.
@@ -45,6 +99,7 @@ pub struct OrderLine {
     pub quantity: u32,
     /// In the order's currency.
     pub unit_price: u64,
+    pub status: LineStatus,
 }
 
 /// An order with its lines, in ascending order of product.
@@ -57,7 +112,43 @@ pub struct OrderRow {
     pub status: OrderStatus,
     pub total: Money,
     pub created_at: Timestamp,
+    /// Until when it can be paid; `None` for one that was bought at once.
+    pub expires_at: Option<Timestamp>,
     pub lines: Vec<OrderLine>,
+}
+
+impl OrderRow {
+    /// Adds the lines that are held, or were, of an order that was placed; then says what its lines
+    /// make of it.
+    pub(super) fn complete(&mut self, holds: &[ReservationRow]) {
+        for hold in holds {
+            if self.lines.iter().all(|line| line.product != hold.product) {
+                self.lines.push(OrderLine {
+                    product: hold.product,
+                    quantity: hold.quantity,
+                    unit_price: hold.unit_price.amount,
+                    status: LineStatus::of_hold(hold.status),
+                });
+            }
+        }
+        self.lines.sort_unstable_by_key(|line| line.product);
+        self.total.amount = self
+            .lines
+            .iter()
+            .map(|line| line.unit_price.saturating_mul(u64::from(line.quantity)))
+            .fold(0, u64::saturating_add);
+        self.judge();
+    }
+
+    /// An order of which every line has come back is no longer confirmed.
+    pub(super) fn judge(&mut self) {
+        let refunded = LineStatus::Returned(ReturnReason::Refunded);
+        let returned = |line: &OrderLine| matches!(line.status, LineStatus::Returned(_));
+        if self.status == OrderStatus::Confirmed && self.lines.iter().all(returned) {
+            let by_shop = self.lines.iter().any(|line| line.status == refunded);
+            self.status = if by_shop { OrderStatus::Refunded } else { OrderStatus::Cancelled };
+        }
+    }
 }
 
 /// Where a list of orders goes on: the last one that was seen.
@@ -118,6 +209,8 @@ pub struct ReservationRow {
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    /// The lead of the order it is a line of; its own product for the lead itself.
+    pub lead: Option<ProductId>,
 }
 
 /// How far a partition is contained in the tables.

@@ -202,6 +202,9 @@ impl Ledger {
         }
         let Some(offer) = self.offer else { return Err(Refusal::UnknownProduct) };
         match action {
+            Action::Place { .. } | Action::Settle { .. } | Action::Return { .. } => {
+                unreachable!("no shopper asks for this")
+            }
             Action::Create { .. } => unreachable!("answered above"),
             Action::Purchase { order, customer, quantity } => {
                 self.may_have(customer, quantity.get(), &offer, now)?;
@@ -210,7 +213,7 @@ impl Ledger {
                 self.lines.push(Line { order, customer: customer.clone(), units, price, state });
                 Ok(Answer::Purchased { order, quantity: units, unit_price: price })
             }
-            Action::Hold { order, customer, quantity, hold_ms } => {
+            Action::Hold { order, customer, quantity, hold_ms, .. } => {
                 self.may_have(customer, quantity.get(), &offer, now)?;
                 let (order, units, price) = (*order, quantity.get(), offer.price.amount);
                 let until = now.plus_millis(*hold_ms);
@@ -336,6 +339,7 @@ impl Ledger {
                 expires_at: until,
                 quantity,
                 extensions: extended,
+                part: None,
             }))),
         }
     }

@@ -82,7 +82,13 @@ impl Shopper {
             }
             22..52 => {
                 let (customer, quantity) = (self.customer(chance), quantity(chance));
-                Action::Hold { order: self.new_order(chance), customer, quantity, hold_ms }
+                Action::Hold {
+                    order: self.new_order(chance),
+                    customer,
+                    quantity,
+                    hold_ms,
+                    part: None,
+                }
             }
             52..64 => Action::Confirm { order: self.order(chance) },
             64..74 => Action::Release { order: self.order(chance) },

@@ -63,7 +63,9 @@ fn action(shop: &mut Shop, dice: &mut Dice, product: ProductId) -> Action {
     let held = some_hold(shop, dice, product);
     match (dice.below(10), held) {
         (0..=2, _) => Action::Purchase { order, customer, quantity },
-        (3..=5, _) => Action::Hold { order, customer, quantity, hold_ms: 1 + dice.below(3_000) },
+        (3..=5, _) => {
+            Action::Hold { order, customer, quantity, hold_ms: 1 + dice.below(3_000), part: None }
+        }
         (6, Some(order)) => Action::Confirm { order },
         (7, Some(order)) => Action::Release { order },
         (8, Some(order)) => {

@@ -4,7 +4,7 @@ use crate::follower::Follower;
 use crate::shop::{Shop, customer_id};
 use lastunit::domain::{Action, HoldEnd, OrderId, Owned, ProductId, Stock, Timestamp};
 use lastunit::projection::{
-    Database, DatabaseConfig, OrderLine, ProjectionState, ReservationStatus,
+    Database, DatabaseConfig, LineStatus, OrderLine, ProjectionState, ReservationStatus,
 };
 use std::time::Duration;
 
@@ -115,7 +115,10 @@ pub async fn holds_end_in_later_rounds(url: &str) {
     let order = follower.queries.order(bought).await.unwrap().unwrap();
     assert_eq!(order.customer, customer_id("bob"));
     assert_eq!((order.total.amount, order.total.currency.as_str()), (1_800, "EUR"));
-    assert_eq!(order.lines, [OrderLine { product, quantity: 2, unit_price: 900 }]);
+    assert_eq!(
+        order.lines,
+        [OrderLine { product, quantity: 2, unit_price: 900, status: LineStatus::Sold }]
+    );
     let owned = follower.queries.customer_totals(&customer_id("cem"), product).await.unwrap();
     assert_eq!(owned, Owned::default());
     follower.end().await;
@@ -132,7 +135,8 @@ pub async fn an_order_over_several_products_is_one_order(url: &str) {
         for product in &products {
             let (customer, quantity) = (customer_id("cart"), quantity(2));
             let hold_ms = 60_000;
-            shop.command(*product, Action::Hold { order, customer, quantity, hold_ms }).unwrap();
+            shop.command(*product, Action::Hold { order, customer, quantity, hold_ms, part: None })
+                .unwrap();
         }
         shop.commit();
         for product in products.iter().rev() {

@@ -188,7 +188,8 @@ impl Shop {
     ) -> OrderId {
         let order = self.draw_order();
         let (customer, quantity) = (customer_id(customer), Quantity::new(units).unwrap());
-        self.command(product, Action::Hold { order, customer, quantity, hold_ms }).unwrap();
+        self.command(product, Action::Hold { order, customer, quantity, hold_ms, part: None })
+            .unwrap();
         order
     }
 

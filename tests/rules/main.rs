@@ -16,6 +16,7 @@ mod agreement;
 mod grace;
 mod hold_life;
 mod keys;
+mod orders;
 mod precedence;
 mod sale;
 mod statement;

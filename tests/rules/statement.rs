@@ -10,8 +10,8 @@
 use lastunit::domain::promises::{self, History};
 use lastunit::domain::{
     Action, Answer, Command, Currency, CustomerId, Decision, Event, Fingerprint, Grace, HoldEnd,
-    Money, Offer, OrderId, Outcome, Product, Quantity, Refusal, RequestKey, Retry, Timestamp,
-    Verdict,
+    Line, Money, Offer, OrderId, Outcome, Part, Payment, Product, ProductId, Quantity, Refusal,
+    RequestKey, Retry, ReturnReason, Timestamp, Verdict,
 };
 use lastunit::journal::snapshot;
 use std::fmt::Write as _;
@@ -179,6 +179,28 @@ impl<'a> Words<'a> {
                 customer: customer(),
                 quantity: quantity(),
                 hold_ms: hold_ms(),
+                part: self.part(),
+            },
+            "place" => Action::Place {
+                order,
+                lines: [1, 7].map(|product| line(product)).into(),
+                pay_ms: hold_ms(),
+                payment: Box::new(Payment { method: "simulated".into(), token: "tok_ok".into() }),
+            },
+            "settle" => Action::Settle {
+                order,
+                end: match self.0[2] {
+                    "confirmed" => HoldEnd::Confirmed,
+                    "released" => HoldEnd::Released,
+                    "expired" => HoldEnd::Expired,
+                    other => panic!("no such end: {other}"),
+                },
+            },
+            "return" => Action::Return {
+                order,
+                customer: customer(),
+                quantity: quantity(),
+                reason: ReturnReason::Cancelled,
             },
             "confirm" => Action::Confirm { order },
             "release" => Action::Release { order },
@@ -193,6 +215,15 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// `lead` for the first line of an order, `behind 7` for one that follows product 7.
+    fn part(&self) -> Option<Part> {
+        if self.0.contains(&"lead") {
+            return Some(Part::Lead { lines: Box::default() });
+        }
+        let lead = self.after("behind")?.parse().expect("a product");
+        Some(Part::Follower { lead: ProductId::new(lead).expect("a product id") })
+    }
+
     fn offer(&self) -> Offer {
         Offer {
             price: Money { amount: PRICE, currency: Currency::new("EUR").expect("a currency") },
@@ -201,6 +232,11 @@ impl<'a> Words<'a> {
             closes_at: self.time_after("closes"),
         }
     }
+}
+
+fn line(product: u64) -> Line {
+    let product = ProductId::new(product).expect("a product id");
+    Line { product, quantity: Quantity::new(1).expect("a quantity"), unit_price: PRICE }
 }
 
 /// `90`, `24h`, `24h+1`, `last` (the largest time there is).
@@ -253,6 +289,12 @@ fn answered(outcome: &Outcome) -> String {
             format!("{} extended until {}", name(order.0), at(*expires_at))
         }
         Answer::Expired { order } => format!("{} expired", name(order.0)),
+        Answer::Placed(placed) => {
+            let (order, until) = (name(placed.order.0), at(placed.expires_at));
+            format!("{order} placed with {} lines until {until}", placed.lines.len())
+        }
+        Answer::Settled { order, end } => format!("{} settled as {end:?}", name(order.0)),
+        Answer::Returned { order, quantity } => format!("{} returned {quantity}", name(order.0)),
         Answer::Adjusted(stock) => {
             format!("adjusted to {} of {}", stock.available, stock.stocked)
         }
@@ -271,6 +313,8 @@ fn refused(refusal: Refusal) -> String {
         Refusal::UnknownProduct => String::from("unknown product"),
         Refusal::AlreadyCreated => String::from("already created"),
         Refusal::UnknownReservation => String::from("unknown reservation"),
+        Refusal::PartOfOrder => String::from("part of an order"),
+        Refusal::ReturnedAlready => String::from("returned already"),
         Refusal::HoldOver(HoldEnd::Confirmed) => String::from("was confirmed"),
         Refusal::HoldOver(HoldEnd::Released) => String::from("was released"),
         Refusal::HoldOver(HoldEnd::Expired) => String::from("has expired"),

@@ -134,7 +134,7 @@ impl World {
             return (product, Action::Purchase { order, customer, quantity });
         }
         if draw < 70 {
-            return (product, Action::Hold { order, customer, quantity, hold_ms });
+            return (product, Action::Hold { order, customer, quantity, hold_ms, part: None });
         }
         if draw < 76 {
             let delta = self.chance.pick(&[-3, -1, 1, 2, 5]);

@@ -65,6 +65,8 @@ codes! {
     ReservationExpired GONE "reservation-expired" "The reservation ran out" false
     ReservationConfirmed CONFLICT "reservation-confirmed" "The reservation is confirmed already" false
     ReservationReleased CONFLICT "reservation-released" "The reservation was released" false
+    ReservationInOrder CONFLICT "reservation-in-order" "The reservation is a line of an order" false
+    OrderReturned CONFLICT "order-returned" "The order was cancelled or refunded" false
     ExtensionLimitReached CONFLICT "extension-limit-reached" "The reservation cannot be extended again" false
     Internal INTERNAL_SERVER_ERROR "internal-error" "The server failed" false
     Overloaded SERVICE_UNAVAILABLE "overloaded" "The server has more work than it takes" true

@@ -69,6 +69,13 @@ impl Problem {
                 Self::new(Code::ProductExists, "the product is there already")
             }
             Refusal::UnknownReservation => Self::unknown_reservation(),
+            Refusal::PartOfOrder => Self::new(
+                Code::ReservationInOrder,
+                "the reservation is a line of an order: pay, cancel or refund the order",
+            ),
+            Refusal::ReturnedAlready => {
+                Self::new(Code::OrderReturned, "this was cancelled or refunded before")
+            }
             Refusal::HoldOver(end) => Self::of_ended_hold(end),
             Refusal::ExtensionsUsedUp { extensions_max } => Self::new(
                 Code::ExtensionLimitReached,

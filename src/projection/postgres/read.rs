@@ -17,19 +17,19 @@ const PRODUCTS: &str = "SELECT product_id, name, sku, description, category, pri
      WHERE product_id > $1 ORDER BY product_id LIMIT $2";
 
 const ORDER: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, currency, \
-     created_at, l.product_id, quantity::bigint, unit_price \
-     FROM orders AS o JOIN order_lines AS l ON l.order_id = o.order_id \
+     created_at, expires_at, l.product_id, quantity::bigint, unit_price, returned \
+     FROM orders AS o LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
      WHERE o.order_id = $1 ORDER BY l.product_id";
 
 const ORDERS_OF: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, \
-     currency, created_at, l.product_id, quantity::bigint, unit_price \
+     currency, created_at, expires_at, l.product_id, quantity::bigint, unit_price, returned \
      FROM (SELECT * FROM orders WHERE customer_id = $1 AND (created_at, order_id) < ($2, $3) \
      ORDER BY created_at DESC, order_id DESC LIMIT $4) AS o \
-     JOIN order_lines AS l ON l.order_id = o.order_id \
+     LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
      ORDER BY created_at DESC, o.order_id DESC, l.product_id";
 
 const RESERVATIONS: &str = "SELECT order_id, product_id, customer_id, quantity::bigint, unit_price, \
-     currency, status, created_at, expires_at, ended_at FROM reservations \
+     currency, status, created_at, expires_at, ended_at, lead_product_id FROM reservations \
      WHERE order_id = $1 ORDER BY product_id";
 
 const CUSTOMER_TOTALS: &str =
@@ -46,7 +46,7 @@ const PRODUCT_TOTALS: &str = "SELECT product_id, available, stock.held, stock.so
      revision, coalesce(line_count, 0), coalesce(line_units, 0), coalesce(hold_count, 0), \
      coalesce(hold_units, 0), coalesce(total_sold, 0), coalesce(total_held, 0) FROM stock \
      LEFT JOIN (SELECT product_id, count(*) AS line_count, sum(quantity)::bigint AS line_units \
-     FROM order_lines GROUP BY product_id) AS lines USING (product_id) \
+     FROM order_lines WHERE returned IS NULL GROUP BY product_id) AS lines USING (product_id) \
      LEFT JOIN (SELECT product_id, count(*) AS hold_count, sum(quantity)::bigint AS hold_units \
      FROM reservations WHERE status = 'held' GROUP BY product_id) AS holds USING (product_id) \
      LEFT JOIN (SELECT product_id, sum(sold)::bigint AS total_sold, sum(held)::bigint AS total_held \

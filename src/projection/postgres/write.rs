@@ -1,12 +1,14 @@
 //! Writing the query tables in Postgres.
 
-use crate::domain::OrderId;
+use crate::domain::{OrderId, ProductId};
 use crate::journal::{Digest, PartitionId, Partitions};
-use crate::projection::changes::{Changes, Needs, Prior, Sale, TotalDelta, merged_orders};
+use crate::projection::changes::{
+    Changes, Needs, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta, merged_orders,
+};
 use crate::projection::columns::{
     self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
 };
-use crate::projection::rows::{Cursor, OrderStatus};
+use crate::projection::rows::{Cursor, OrderStatus, returned};
 use crate::projection::write::{WriteError, Writer};
 use async_trait::async_trait;
 use sqlx::postgres::PgConnection;
@@ -44,11 +46,31 @@ const INSERT_LINES: &str = "INSERT INTO order_lines (order_id, product_id, quant
      SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::bigint[])";
 
 const WRITE_RESERVATIONS: &str = "INSERT INTO reservations (order_id, product_id, customer_id, \
-     quantity, unit_price, currency, status, created_at, expires_at, ended_at) \
+     quantity, unit_price, currency, status, created_at, expires_at, ended_at, lead_product_id) \
      SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::integer[], $5::bigint[], \
-     $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[]) \
+     $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]) \
      ON CONFLICT (order_id, product_id) DO UPDATE SET status = excluded.status, \
-     expires_at = excluded.expires_at, ended_at = excluded.ended_at";
+     unit_price = excluded.unit_price, expires_at = excluded.expires_at, ended_at = excluded.ended_at";
+
+/// After the lines that were confirmed in the same round, which may have made the row.
+const PLACE_ORDERS: &str = "INSERT INTO orders (order_id, product_id, customer_id, currency, \
+     created_at, expires_at, payment_method, status, total_amount) \
+     SELECT *, $8, 0 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], \
+     $6::bigint[], $7::text[]) \
+     ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, \
+     product_id = excluded.product_id, expires_at = excluded.expires_at, \
+     payment_method = excluded.payment_method";
+
+/// One that was never placed has no row.
+const DECIDE_ORDERS: &str = "UPDATE orders SET status = decided.status \
+     FROM unnest($1::uuid[], $2::text[]) AS decided (order_id, status) \
+     WHERE orders.order_id = decided.order_id";
+
+const RETURN_LINES: &str = "UPDATE order_lines AS line SET returned = back.returned, \
+     returned_at = back.returned_at \
+     FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[]) \
+     AS back (order_id, product_id, returned, returned_at) \
+     WHERE line.order_id = back.order_id AND line.product_id = back.product_id";
 
 const ADD_TO_TOTALS: &str = "INSERT INTO customer_totals (customer_id, product_id, sold, held) \
      SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) \
@@ -81,7 +103,7 @@ const PRIOR_PRODUCTS: &str = "SELECT product_id, currency, available, held, sold
      FROM stock JOIN products USING (product_id) WHERE product_id = ANY($1)";
 
 const PRIOR_HOLDS: &str = "SELECT order_id, product_id, customer_id, quantity::bigint, unit_price, \
-     currency, status, created_at, expires_at, ended_at FROM reservations \
+     currency, status, created_at, expires_at, ended_at, lead_product_id FROM reservations \
      WHERE order_id = ANY($1)";
 
 /// The projector's connection.
@@ -182,9 +204,54 @@ impl PostgresWriter {
             .bind(column(rows, |row| time_to_column(row.created_at)))
             .bind(column(rows, |row| time_to_column(row.expires_at)))
             .bind(column(rows, |row| row.ended_at.map(time_to_column)))
+            .bind(column(rows, |row| row.lead.map(ProductId::to_column)))
             .execute(&mut self.connection)
             .await?;
         Ok(())
+    }
+
+    async fn place_orders(&mut self, rows: &[PlacedOrder]) -> Result<(), WriteError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(PLACE_ORDERS)
+            .bind(column(rows, |row| uuid(row.order)))
+            .bind(column(rows, |row| row.product.to_column()))
+            .bind(column(rows, |row| row.customer.as_str()))
+            .bind(column(rows, |row| row.currency.as_str()))
+            .bind(column(rows, |row| time_to_column(row.at)))
+            .bind(column(rows, |row| time_to_column(row.expires_at)))
+            .bind(column(rows, |row| &*row.method))
+            .bind(OrderStatus::PendingPayment.as_str())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn decide_orders(&mut self, rows: &[(OrderId, OrderStatus)]) -> Result<(), WriteError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(DECIDE_ORDERS)
+            .bind(column(rows, |(order, _)| uuid(*order)))
+            .bind(column(rows, |(_, status)| status.as_str()))
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn return_lines(&mut self, rows: &[ReturnedLine]) -> Result<(), WriteError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let done = sqlx::query(RETURN_LINES)
+            .bind(column(rows, |row| uuid(row.order)))
+            .bind(column(rows, |row| row.product.to_column()))
+            .bind(column(rows, |row| returned(row.reason)))
+            .bind(column(rows, |row| time_to_column(row.at)))
+            .execute(&mut self.connection)
+            .await?;
+        WriteError::unless_all(done.rows_affected(), rows.len())
     }
 
     async fn write_totals(
@@ -260,6 +327,9 @@ impl Writer for PostgresWriter {
         self.insert_lines(&changes.purchases).await?;
         self.insert_orders(ADD_TO_ORDERS, &merged_orders(&changes.confirmed)).await?;
         self.insert_lines(&changes.confirmed).await?;
+        self.place_orders(&changes.placed).await?;
+        self.decide_orders(&changes.decided).await?;
+        self.return_lines(&changes.returned).await?;
         self.write_reservations(changes).await?;
         self.write_totals(ADD_TO_TOTALS, &changes.gains).await?;
         let moved = self.write_totals(MOVE_TOTALS, &changes.moves).await?;

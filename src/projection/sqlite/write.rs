@@ -4,12 +4,12 @@ use super::insert::{self, Statement, Texts};
 use crate::domain::{OrderId, ProductId};
 use crate::journal::{Digest, PartitionId, Partitions};
 use crate::projection::changes::{
-    Changes, Needs, NewProduct, Prior, Sale, TotalDelta, merged_orders,
+    Changes, Needs, NewProduct, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta, merged_orders,
 };
 use crate::projection::columns::{
     self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
 };
-use crate::projection::rows::{Cursor, OrderStatus, ReservationRow};
+use crate::projection::rows::{Cursor, OrderStatus, ReservationRow, returned};
 use crate::projection::write::{WriteError, Writer};
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
@@ -61,10 +61,33 @@ const INSERT_LINES: Statement = Statement {
 
 const WRITE_RESERVATIONS: Statement = Statement {
     head: "INSERT INTO reservations (order_id, product_id, customer_id, quantity, unit_price, \
-           currency, status, created_at, expires_at, ended_at)",
-    columns: 10,
+           currency, status, created_at, expires_at, ended_at, lead_product_id)",
+    columns: 11,
     tail: "ON CONFLICT (order_id, product_id) DO UPDATE SET status = excluded.status, \
-           expires_at = excluded.expires_at, ended_at = excluded.ended_at",
+           unit_price = excluded.unit_price, expires_at = excluded.expires_at, ended_at = excluded.ended_at",
+};
+
+/// After the lines that were confirmed in the same round, which may have made the row.
+const PLACE_ORDERS: Statement = Statement {
+    head: "INSERT INTO orders (order_id, product_id, customer_id, status, total_amount, currency, \
+           created_at, expires_at, payment_method)",
+    columns: 9,
+    tail: "ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, \
+           product_id = excluded.product_id, expires_at = excluded.expires_at, \
+           payment_method = excluded.payment_method",
+};
+
+/// One that was never placed has no row.
+const DECIDE_ORDERS: Statement = Statement {
+    head: "UPDATE orders SET status = decided.column2 FROM (",
+    columns: 2,
+    tail: ") AS decided WHERE order_id = decided.column1",
+};
+
+const RETURN_LINES: Statement = Statement {
+    head: "UPDATE order_lines SET returned = back.column3, returned_at = back.column4 FROM (",
+    columns: 4,
+    tail: ") AS back WHERE order_id = back.column1 AND product_id = back.column2",
 };
 
 const ADD_TO_TOTALS: Statement = Statement {
@@ -107,7 +130,7 @@ const PRIOR_PRODUCTS: &str = "SELECT product_id, currency, available, held, sold
      JOIN products USING (product_id)";
 
 const PRIOR_HOLDS: &str = "SELECT order_id, product_id, customer_id, quantity, unit_price, \
-     currency, status, created_at, expires_at, ended_at \
+     currency, status, created_at, expires_at, ended_at, lead_product_id \
      FROM json_each(?) AS wanted CROSS JOIN reservations ON order_id = unhex(wanted.value)";
 
 /// The projector's connection.
@@ -201,6 +224,14 @@ impl Writer for SqliteWriter {
         self.run(&INSERT_LINES, &changes.purchases, bind_line).await?;
         self.run(&ADD_TO_ORDERS, &merged_orders(&changes.confirmed), bind_order).await?;
         self.run(&INSERT_LINES, &changes.confirmed, bind_line).await?;
+        self.run(&PLACE_ORDERS, &changes.placed, bind_placed).await?;
+        self.run(&DECIDE_ORDERS, &changes.decided, |values, (order, status)| {
+            values.push(&order.0[..])?;
+            values.push(status.as_str())
+        })
+        .await?;
+        let returned = self.run(&RETURN_LINES, &changes.returned, bind_returned).await?;
+        WriteError::unless_all(returned, changes.returned.len())?;
         self.run(&WRITE_RESERVATIONS, &changes.reservations, bind_reservation).await?;
         self.run(&ADD_TO_TOTALS, &changes.gains, bind_total).await?;
         let moved = self.run(&MOVE_TOTALS, &changes.moves, bind_total).await?;
@@ -263,7 +294,27 @@ fn bind_reservation(values: &mut insert::Values, row: &ReservationRow) -> Result
     values.push(row.status.as_str())?;
     values.push(time_to_column(row.created_at))?;
     values.push(time_to_column(row.expires_at))?;
-    values.push(row.ended_at.map(time_to_column))
+    values.push(row.ended_at.map(time_to_column))?;
+    values.push(row.lead.map(|lead| lead.to_column()))
+}
+
+fn bind_placed(values: &mut insert::Values, row: &PlacedOrder) -> Result<(), sqlx::Error> {
+    values.push(&row.order.0[..])?;
+    values.push(row.product.to_column())?;
+    values.push(row.customer.as_str())?;
+    values.push(OrderStatus::PendingPayment.as_str())?;
+    values.push(0i64)?;
+    values.push(row.currency.as_str())?;
+    values.push(time_to_column(row.at))?;
+    values.push(time_to_column(row.expires_at))?;
+    values.push(&*row.method)
+}
+
+fn bind_returned(values: &mut insert::Values, row: &ReturnedLine) -> Result<(), sqlx::Error> {
+    values.push(&row.order.0[..])?;
+    values.push(row.product.to_column())?;
+    values.push(returned(row.reason))?;
+    values.push(time_to_column(row.at))
 }
 
 fn bind_total(values: &mut insert::Values, delta: &TotalDelta) -> Result<(), sqlx::Error> {

@@ -1,0 +1,50 @@
+//! Orders over several products: what each line knows of the whole.
+//!
+//! Every line is a hold of its own product under one order id. The first line's product is the lead:
+//! it knows all lines once the order is placed, and what becomes of its hold becomes of the order.
+//!
+//! ```text
+//!   lead:      hold ──▶ placed (all lines are held) ──▶ confirmed | released | expired
+//!   follower:  hold ─────────────────────────────────▶ whatever became of the lead
+//! ```
+//!
+//! A lead that was never placed (a crash in the middle, a line that was refused) runs out like any
+//! hold. A follower never runs out by itself: at its time it asks its lead.
+
+use super::{ProductId, Quantity};
+
+/// One line of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    pub product: ProductId,
+    pub quantity: Quantity,
+    /// In minor units of the order's currency.
+    pub unit_price: u64,
+}
+
+/// What a hold is part of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// The first line of an order; `lines` is empty until it is placed.
+    Lead { lines: Box<[Line]> },
+    /// Another line; the lead's product decides.
+    Follower { lead: ProductId },
+}
+
+/// How a customer wants to pay, for whoever asks the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Name of the provider.
+    pub method: Box<str>,
+    /// What the provider knows the customer's means by; empty where it needs none.
+    pub token: Box<str>,
+}
+
+/// Why sold units come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReturnReason {
+    /// The customer does not want them.
+    Cancelled,
+    /// The shop gave the money back.
+    Refunded,
+}

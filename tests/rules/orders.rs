@@ -1,0 +1,130 @@
+//! Lines of orders: the lead that is placed and decides, the follower that goes its way, and what
+//! comes back after it was sold.
+
+use super::statement::check;
+
+#[test]
+fn a_lead_is_placed_once_and_then_has_the_time_of_its_payment() {
+    check(
+        "0  | create 5                     | created                                     | 5/0/0
+         1  | hold A ann 2 for 30 lead     | A held 2 until 31                           | 3/2/0
+         2  | place A for 600 key k#1      | A placed with 2 lines until 602             | 3/2/0
+         3  | place A for 600 key k#1      | as at 2: A placed with 2 lines until 602    | 3/2/0
+         3  | place A for 900 key k#2      | no: key reused                              | 3/2/0
+         4  | place A for 600              | no: part of an order                        | 3/2/0
+         31 | show A                       | ann holds 2 until 602, extended 0           | 3/2/0
+         601 | settle A confirmed          | A settled as Confirmed                      | 3/0/2
+         602 | settle A expired            | no: was confirmed                           | 3/0/2",
+    );
+}
+
+#[test]
+fn a_lead_that_was_never_placed_runs_out() {
+    check(
+        "0  | create 2                     | created                    | 2/0/0
+         1  | hold A ann 2 for 30 lead     | A held 2 until 31          | 0/2/0
+         31 | place A for 600              | A expired; no: has expired | 2/0/0
+         32 | settle A confirmed           | no: has expired            | 2/0/0",
+    );
+}
+
+#[test]
+fn a_placed_lead_runs_out_when_nobody_paid() {
+    check(
+        "0  | create 2                     | created                        | 2/0/0
+         1  | hold A ann 2 for 30 lead     | A held 2 until 31              | 0/2/0
+         2  | place A for 100              | A placed with 2 lines until 102 | 0/2/0
+         101 | buy B bob 1                 | no: sold out                   | 0/2/0
+         102 | settle A confirmed          | A expired; no: has expired     | 2/0/0
+         103 | buy B bob 1                 | B bought 1                     | 1/0/1",
+    );
+}
+
+#[test]
+fn a_follower_never_runs_out_by_itself() {
+    check(
+        "0  | create 2                     | created                | 2/0/0
+         1  | hold A ann 2 for 30 behind 7 | A held 2 until 31      | 0/2/0
+         99 | buy B bob 1                  | no: sold out           | 0/2/0
+         99 | expire A                     | no: unknown reservation | 0/2/0
+         99 | settle A confirmed           | A settled as Confirmed | 0/0/2
+         99 | settle A released            | no: was confirmed      | 0/0/2",
+    );
+    check(
+        "0  | create 2                     | created                | 2/0/0
+         1  | hold A ann 2 for 30 behind 7 | A held 2 until 31      | 0/2/0
+         99 | settle A expired             | A settled as Expired   | 2/0/0
+         99 | settle A confirmed           | no: has expired        | 2/0/0",
+    );
+}
+
+#[test]
+fn a_line_is_not_a_reservation_of_its_own_nor_the_other_way() {
+    for part in ["lead", "behind 7"] {
+        check(&format!(
+            "0 | create 2                 | created              | 2/0/0
+             1 | hold A ann 1 for 30 {part} | A held 1 until 31    | 1/1/0
+             2 | confirm A                | no: part of an order | 1/1/0
+             2 | release A                | no: part of an order | 1/1/0
+             2 | extend A for 90 max 3    | no: part of an order | 1/1/0"
+        ));
+    }
+    check(
+        "0 | create 2             | created                 | 2/0/0
+         1 | hold A ann 1 for 30  | A held 1 until 31       | 1/1/0
+         2 | place A for 600      | no: part of an order    | 1/1/0
+         2 | settle A confirmed   | no: unknown reservation | 1/1/0
+         2 | place B for 600      | no: unknown reservation | 1/1/0
+         2 | settle B released    | no: unknown reservation | 1/1/0",
+    );
+}
+
+#[test]
+fn a_follower_is_never_placed() {
+    check(
+        "0 | create 2                     | created              | 2/0/0
+         1 | hold A ann 1 for 30 behind 7 | A held 1 until 31    | 1/1/0
+         2 | place A for 600              | no: part of an order | 1/1/0",
+    );
+}
+
+#[test]
+fn a_line_that_ran_out_may_be_held_again() {
+    check(
+        "0   | create 2                    | created                         | 2/0/0
+         1   | hold A ann 2 for 30 lead    | A held 2 until 31               | 0/2/0
+         2   | place A for 100             | A placed with 2 lines until 102 | 0/2/0
+         102 | settle A confirmed          | A expired; no: has expired      | 2/0/0
+         103 | hold A ann 2 for 30 lead    | A held 2 until 133              | 0/2/0
+         104 | place A for 30              | A placed with 2 lines until 134 | 0/2/0
+         105 | settle A confirmed          | A settled as Confirmed          | 0/0/2",
+    );
+}
+
+#[test]
+fn what_was_sold_comes_back_once() {
+    check(
+        "0 | create 5 limit 2      | created                 | 5/0/0
+         1 | buy A ann 2           | A bought 2              | 3/0/2
+         2 | buy B ann 1           | no: limit 2, has 2      | 3/0/2
+         3 | return A ann 2 key k#1 | A returned 2           | 5/0/0
+         4 | return A ann 2 key k#1 | as at 3: A returned 2  | 5/0/0
+         5 | return A ann 2        | no: returned already    | 5/0/0
+         6 | buy C ann 2           | C bought 2              | 3/0/2
+         7 | return A ann 2        | no: returned already    | 3/0/2",
+    );
+}
+
+#[test]
+fn nothing_comes_back_that_was_not_sold() {
+    check(
+        "0 | return A ann 1     | no: unknown product     | 0/0/0
+         0 | create 5           | created                 | 5/0/0
+         1 | return A ann 1     | no: unknown reservation | 5/0/0
+         2 | hold A ann 2 for 9 | A held 2 until 11       | 3/2/0
+         3 | return A ann 2     | no: unknown reservation | 3/2/0
+         4 | buy B bob 1        | B bought 1              | 2/2/1
+         5 | return B bob 2     | no: unknown reservation | 2/2/1
+         6 | return B bob 1     | B returned 1            | 3/2/0",
+    );
+}
