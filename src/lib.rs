@@ -5,6 +5,7 @@
 //! is the map.
 
 pub mod app;
+pub mod checkout;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -11,10 +11,7 @@ mod server;
 
 pub use address::{StoreAddress, StoreUrl};
 pub use load::{ConfigError, Flags, load};
-pub use parts::{
-    AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig,
-    ProjectionConfig, TelemetryConfig,
-};
+pub use parts::{AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig, PaymentConfig, ProjectionConfig, TelemetryConfig};
 pub use server::ServerConfig;
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +33,8 @@ pub struct Config {
     pub projection: ProjectionConfig,
     pub engine: EngineConfig,
     pub holds: HoldsConfig,
+    pub orders: OrdersConfig,
+    pub payment: PaymentConfig,
     pub auth: AuthConfig,
     pub telemetry: TelemetryConfig,
 }
@@ -72,6 +71,8 @@ impl Config {
         self.projection.check()?;
         self.engine.check()?;
         self.holds.check()?;
+        self.orders.check()?;
+        self.payment.check()?;
         self.auth.check(self.server.listen)?;
         self.telemetry.check()?;
         if self.journal_address() == self.database_address()

@@ -155,6 +155,12 @@ impl Holds {
         self.followers.first().map(|(at, _)| *at)
     }
 
+    /// When something is to be done about any hold.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        [self.next_lapse(), self.next_question()].into_iter().flatten().min()
+    }
+
     fn index_of(&mut self, hold: &Hold) -> &mut BTreeSet<(Timestamp, OrderId)> {
         if hold.lead().is_some() { &mut self.followers } else { &mut self.by_time }
     }

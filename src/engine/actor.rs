@@ -13,6 +13,7 @@
 //! runtime would catch it and go on, so every way into the actor holds an [`EndOnPanic`].
 
 use super::desk::{Bounds, Desk};
+use super::followers;
 use super::registry::Registry;
 use super::threads::THREAD;
 use super::turn::{Parked, Turn};
@@ -72,6 +73,8 @@ pub(super) struct ProductActor {
     /// The state that is known to be in the snapshot table.
     stored_revision: u64,
     alarm: Option<(Timestamp, SpawnHandle)>,
+    /// Lines that asked their leads ask again at this time.
+    ask_at: Timestamp,
     was_idle: bool,
     retiring: bool,
 }
@@ -103,6 +106,7 @@ impl ProductActor {
             holds_counted: 0,
             stored_revision: start.stored_revision,
             alarm: None,
+            ask_at: Timestamp::default(),
             was_idle: false,
             retiring: false,
         }
@@ -151,7 +155,8 @@ impl ProductActor {
 
     /// Sets the timer to the next hold that runs out.
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
-        let next = self.state.holds().next_lapse();
+        let question = self.state.holds().next_question().map(|at| at.max(self.ask_at));
+        let next = [self.state.holds().next_lapse(), question].into_iter().flatten().min();
         if self.alarm.as_ref().map(|(at, _)| *at) == next {
             return;
         }
@@ -165,11 +170,26 @@ impl ProductActor {
         }
     }
 
+    /// Has lines whose time has come ask their leads, off this thread.
+    fn ask_leads(&mut self, now: Timestamp) {
+        if now < self.ask_at {
+            return;
+        }
+        let questions: Vec<_> =
+            self.state.holds().asking(now).take(followers::QUESTIONS_MAX).collect();
+        let Some(registry) = self.registry.upgrade().filter(|_| !questions.is_empty()) else {
+            return;
+        };
+        self.ask_at = now.plus_millis(followers::ASK_AGAIN_MS);
+        actix::spawn(followers::ask(registry, self.desk.product, questions));
+    }
+
     /// One tick of expiry: a bounded number of holds, decided and journaled like any command.
     fn expire_lapsed(&mut self, ctx: &mut Context<Self>) {
         let _guard = EndOnPanic(THREAD);
         self.alarm = None;
         let now = self.now();
+        self.ask_leads(now);
         if self.desk.unsettled() >= UNSETTLED_MAX {
             let timer = ctx.run_later(Duration::from_millis(5), Self::expire_lapsed);
             self.alarm = Some((now, timer));
@@ -207,7 +227,7 @@ impl ProductActor {
             partition: self.desk.partition,
             product: self.desk.product,
             revision: self.state.revision(),
-            next_expiry: self.state.holds().next_lapse(),
+            next_expiry: self.state.holds().next_deadline(),
             state,
         };
         self.journal.submit(Work::Snapshot { row, stored });

@@ -1,9 +1,10 @@
 //! What callers of the engine see.
 
-use crate::domain::{Refusal, View};
+use crate::domain::{Outcome, Refusal, View};
 use crate::journal::{Epoch, Seq};
 use std::fmt;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Why a command got no outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +29,33 @@ pub enum EngineError {
 impl From<Refusal> for EngineError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+/// A command that is decided, and perhaps not durable yet.
+pub struct Decided {
+    pub(super) early: Result<Outcome, EngineError>,
+    pub(super) answer: oneshot::Receiver<Result<Outcome, EngineError>>,
+}
+
+impl Decided {
+    /// What was decided. For going on only: a crash could take it back.
+    ///
+    /// # Errors
+    /// Why nothing was.
+    pub const fn early(&self) -> Result<&Outcome, EngineError> {
+        match &self.early {
+            Ok(outcome) => Ok(outcome),
+            Err(error) => Err(*error),
+        }
+    }
+
+    /// Returns when it is durable.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub async fn durable(self) -> Result<Outcome, EngineError> {
+        self.answer.await.unwrap_or(Err(EngineError::OutcomeUnknown))
     }
 }
 

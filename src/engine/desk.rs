@@ -30,6 +30,8 @@ const RING_AT: usize = 32;
 pub(super) struct Pending {
     pub(super) command: Command,
     pub(super) reply: oneshot::Sender<Reply>,
+    /// Who only wants to go on, and answers nobody before `reply` has come.
+    pub(super) decided: Option<oneshot::Sender<Reply>>,
 }
 
 #[derive(Default)]
@@ -84,8 +86,12 @@ pub(super) struct Desk {
     actor: OnceLock<Addr<ProductActor>>,
 }
 
-/// The desk was closed before the command got in.
-pub(super) struct Closed(pub(super) Command);
+/// Why a command did not get in.
+pub(super) enum NotIn {
+    /// The desk was closed before.
+    Closed(Command),
+    Full(EngineError),
+}
 
 impl Desk {
     pub(super) fn new(
@@ -143,27 +149,31 @@ impl Desk {
         view.closed_to_all(now)
     }
 
-    /// Puts a command in and waits for its answer. The command runs to its end even if the caller
-    /// goes away meanwhile.
-    pub(super) async fn ask(&self, command: Command) -> Result<Reply, Closed> {
-        if let Err(full) = self.count_in() {
-            return Ok(Err(full));
-        }
+    /// Puts a command in; its answer comes when it is durable. The command runs to its end even if the
+    /// caller goes away meanwhile. With `decided` it is decided at once, whatever is being committed.
+    pub(super) fn put(
+        &self,
+        command: Command,
+        decided: Option<oneshot::Sender<Reply>>,
+    ) -> Result<oneshot::Receiver<Reply>, NotIn> {
+        self.count_in().map_err(NotIn::Full)?;
+        let hurry = decided.is_some();
         let (reply, answer) = oneshot::channel();
         let waiting = {
             let mut inbox = self.inbox.lock();
             if inbox.closed {
                 drop(inbox);
                 self.answered(1);
-                return Err(Closed(command));
+                return Err(NotIn::Closed(command));
             }
-            inbox.commands.push(Pending { command, reply });
+            inbox.commands.push(Pending { command, reply, decided });
             inbox.commands.len()
         };
-        if (waiting == 1 && self.settling.load(Ordering::Acquire) == 0) || waiting == RING_AT {
+        let first = waiting == 1 && self.settling.load(Ordering::Acquire) == 0;
+        if first || waiting == RING_AT || hurry {
             self.ring();
         }
-        Ok(answer.await.unwrap_or(Err(EngineError::OutcomeUnknown)))
+        Ok(answer)
     }
 
     fn count_in(&self) -> Result<(), EngineError> {

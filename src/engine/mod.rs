@@ -16,12 +16,13 @@ mod actor;
 mod api;
 mod checkpoint;
 mod desk;
+mod followers;
 mod registry;
 mod threads;
 mod turn;
 mod wake;
 
-pub use api::{EngineError, EngineOptions, Shown, Version};
+pub use api::{Decided, EngineError, EngineOptions, Shown, Version};
 pub use threads::Placement;
 
 use crate::clock::Clock;
@@ -32,7 +33,7 @@ use crate::journal::writer::{JournalHandle, JournalState, Position, Settle, Work
 use crate::journal::{Opened, PartitionId, Seq};
 use crate::telemetry::metrics::EngineMetrics;
 use crate::threads::spawn_task;
-use desk::{Admitted, Bounds, Closed, Desk};
+use desk::{Admitted, Bounds, Desk, NotIn};
 use registry::{Parts, Registry};
 use std::fmt;
 use std::sync::Arc;
@@ -112,10 +113,38 @@ impl Engine {
             {
                 return Err(refusal.into());
             }
-            match desk.ask(command).await {
-                Ok(reply) => return reply,
+            match desk.put(command, None) {
+                Ok(answer) => return answer.await.unwrap_or(Err(EngineError::OutcomeUnknown)),
+                Err(NotIn::Full(error)) => return Err(error),
                 // It retired between the look-up and the question; the registry wakes it again.
-                Err(Closed(returned)) => command = returned,
+                Err(NotIn::Closed(returned)) => command = returned,
+            }
+            self.registry.forget(&desk);
+        }
+    }
+
+    /// Has a command decided and returns as soon as it is, for whoever has more to decide before
+    /// anybody is answered. What follows in the journal follows this; what was decided may be shown
+    /// to nobody before [`Decided::durable`] has returned.
+    ///
+    /// # Errors
+    /// See [`EngineError`]; a refusal is in [`Decided`], for it may rest on what is not durable.
+    pub async fn decide(
+        &self,
+        product: ProductId,
+        mut command: Command,
+    ) -> Result<Decided, EngineError> {
+        loop {
+            self.check_ready()?;
+            let desk = self.desk(product).await?;
+            let (decided, wait) = oneshot::channel();
+            match desk.put(command, Some(decided)) {
+                Ok(answer) => {
+                    let early = wait.await.unwrap_or(Err(EngineError::OutcomeUnknown));
+                    return Ok(Decided { early, answer });
+                }
+                Err(NotIn::Full(error)) => return Err(error),
+                Err(NotIn::Closed(returned)) => command = returned,
             }
             self.registry.forget(&desk);
         }

@@ -26,7 +26,7 @@ impl Turn {
     /// Decides and applies commands one after the other. Pure but for the senders it carries.
     pub(super) fn take(&mut self, state: &mut Product, commands: Vec<Pending>, now: Timestamp) {
         self.answers.reserve(commands.len());
-        for Pending { command, reply } in commands {
+        for Pending { command, reply, decided } in commands {
             let decision = state.decide(&command, now);
             for order in decision.lapsed {
                 self.expire(state, order, now);
@@ -40,6 +40,10 @@ impl Turn {
                 Ok(Verdict::Replay(outcome)) => Ok(outcome),
                 Err(refusal) => Err(EngineError::Refused(refusal)),
             };
+            if let Some(decided) = decided {
+                // Whoever asked may be gone.
+                drop(decided.send(answer.clone()));
+            }
             self.answers.push((reply, answer));
         }
     }

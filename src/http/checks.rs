@@ -34,6 +34,14 @@ impl Checks {
         Problem::validation(self.errors)
     }
 
+    /// What is wrong with one entry of a list, in a sentence for the list's own field.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let errors = self.errors.iter();
+        let each = errors.map(|error| format!("{} {}", error.field, error.message));
+        each.collect::<Vec<_>>().join("; ")
+    }
+
     /// Nothing was noted.
     #[must_use]
     pub const fn passed(&self) -> bool {

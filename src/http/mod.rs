@@ -12,6 +12,7 @@
 //! engine runs to its end without it. A panic in a handler is a 500 and nothing else.
 
 mod body;
+mod checkout;
 mod checks;
 mod docs;
 mod fields;
@@ -38,6 +39,7 @@ pub use body::BodyLimits;
 pub use openapi::openapi;
 pub use routes::router;
 
+use crate::checkout::Checkout;
 use crate::clock::Clock;
 use crate::config::{HoldsConfig, ServerConfig};
 use crate::engine::Engine;
@@ -75,6 +77,7 @@ impl From<&ServerConfig> for BodyLimits {
 #[derive(Clone)]
 pub struct ApiParts {
     pub engine: Engine,
+    pub checkout: Checkout,
     pub queries: Queries,
     pub progress: ProjectionProgress,
     pub clock: Clock,

@@ -2,7 +2,7 @@
 //! `lastunit openapi`. Made of the annotations beside each handler, so it cannot forget a field.
 
 use super::problem::Document;
-use super::{health, numbers, orders, products, purchases, reservations, stock};
+use super::{checkout, health, numbers, orders, products, purchases, reservations, stock};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
@@ -30,6 +30,10 @@ const PROBLEM: &str = "application/problem+json";
         reservations::confirm,
         reservations::extend,
         reservations::release,
+        checkout::order,
+        checkout::pay,
+        checkout::cancel,
+        checkout::refund,
         orders::list,
         orders::get,
         products::create,

@@ -29,6 +29,8 @@ pub struct LineDocument {
     quantity: u32,
     unit_price: MoneyDocument,
     total: MoneyDocument,
+    /// `held`, `sold`, `released`, `expired`, `cancelled` or `refunded`.
+    status: &'static str,
 }
 
 /// The line of an order that has only one, as the answer to the purchase showed it.
@@ -51,24 +53,28 @@ struct OnlyLine {
     "createdAt": "2026-01-31T09:00:00.000Z",
     "lines": [{"productId": 1, "quantity": 1,
         "unitPrice": {"amount": 99_999, "currency": "USD"},
-        "total": {"amount": 99_999, "currency": "USD"}}]
+        "total": {"amount": 99_999, "currency": "USD"}, "status": "sold"}]
 }))]
 pub struct OrderDocument<'a> {
     #[schema(value_type = String)]
     order_id: OrderRef,
     customer_id: &'a str,
-    /// `confirmed`.
+    /// `pending_payment`, `confirmed`, `cancelled`, `expired` or `refunded`.
     status: &'static str,
     #[serde(flatten)]
     only_line: Option<OnlyLine>,
     total: MoneyDocument,
     #[schema(value_type = String, format = DateTime)]
     created_at: Rfc3339,
+    /// Until when it can be paid, where it was not bought at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Rfc3339>,
     lines: Vec<LineDocument>,
 }
 
 impl<'a> OrderDocument<'a> {
-    fn of_row(row: &'a OrderRow) -> Self {
+    pub(super) fn of_row(row: &'a OrderRow) -> Self {
         let priced = |amount| Money { amount, currency: row.total.currency };
         let lines: Vec<_> = row
             .lines
@@ -78,6 +84,7 @@ impl<'a> OrderDocument<'a> {
                 quantity: line.quantity,
                 unit_price: priced(line.unit_price).into(),
                 total: priced(line.unit_price).times(line.quantity).into(),
+                status: line.status.as_str(),
             })
             .collect();
         let only_line = match lines.as_slice() {
@@ -95,6 +102,7 @@ impl<'a> OrderDocument<'a> {
             only_line,
             total: row.total.into(),
             created_at: Rfc3339(row.created_at),
+            expires_at: row.expires_at.map(Rfc3339),
             lines,
         }
     }
@@ -213,7 +221,7 @@ mod tests {
             "orderId": "3-07070707-0707-0707-0707-070707070707", "customerId": "ann",
             "status": "confirmed", "productId": 3, "quantity": 2, "unitPrice": usd(50),
             "total": usd(100), "createdAt": "1970-01-01T00:00:00.000Z",
-            "lines": [{"productId": 3, "quantity": 2, "unitPrice": usd(50), "total": usd(100)}]
+            "lines": [{"productId": 3, "quantity": 2, "unitPrice": usd(50), "total": usd(100), "status": "sold"}]
         });
         assert_eq!(document, expected);
     }

@@ -3,7 +3,7 @@
 use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
-    Api, docs, health, numbers, openapi, orders, products, purchases, reservations, stock,
+    Api, checkout, docs, health, numbers, openapi, orders, products, purchases, reservations, stock,
 };
 use axum::Router;
 use axum::http::Uri;
@@ -21,6 +21,10 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/reservations/{id}/confirm", post(at.route("POST /api/v1/reservations/{id}/confirm", reservations::confirm)))
         .route("/api/v1/reservations/{id}/extend", post(at.route("POST /api/v1/reservations/{id}/extend", reservations::extend)))
         .route("/api/v1/orders", get(at.route("GET /api/v1/orders", orders::list)))
+        .route("/api/v1/orders", post(at.route("POST /api/v1/orders", checkout::order)))
+        .route("/api/v1/orders/{id}/cancel", post(at.route("POST /api/v1/orders/{id}/cancel", checkout::cancel)))
+        .route("/api/v1/orders/{id}/refund", post(at.route("POST /api/v1/orders/{id}/refund", checkout::refund)))
+        .route("/api/v1/orders/{id}/payment", post(at.route("POST /api/v1/orders/{id}/payment", checkout::pay)))
         .route("/api/v1/orders/{id}", get(at.route("GET /api/v1/orders/{id}", orders::get)))
         .route("/api/v1/products", get(at.route("GET /api/v1/products", products::list)))
         .route("/api/v1/products", post(at.route("POST /api/v1/products", products::create)))

@@ -66,6 +66,11 @@ codes! {
     ReservationConfirmed CONFLICT "reservation-confirmed" "The reservation is confirmed already" false
     ReservationReleased CONFLICT "reservation-released" "The reservation was released" false
     ReservationInOrder CONFLICT "reservation-in-order" "The reservation is a line of an order" false
+    IdempotencyKeyInProgress CONFLICT "idempotency-key-in-progress" "The first request with this key is still running" true
+    MixedCurrencies CONFLICT "mixed-currencies" "The products are sold in different currencies" false
+    OrderNotPaid CONFLICT "order-not-paid" "The order is not paid" false
+    OrderOver CONFLICT "order-over" "The order is over" false
+    PaymentDeclined PAYMENT_REQUIRED "payment-declined" "The payment was declined" false
     OrderReturned CONFLICT "order-returned" "The order was cancelled or refunded" false
     ExtensionLimitReached CONFLICT "extension-limit-reached" "The reservation cannot be extended again" false
     Internal INTERNAL_SERVER_ERROR "internal-error" "The server failed" false

@@ -1,0 +1,274 @@
+//! Checkout: orders of several products, all lines or none.
+//!
+//! ```text
+//!   lines, ascending ──hold──▶ lead … followers ──place──▶ lead ──one wait──▶ pending_payment
+//!        │ refused                                           │ paid | given up | run out
+//!        ▼                                                   ▼
+//!   release what this order took                 settle the lead, the others follow it
+//! ```
+//!
+//! Lines are held in ascending order of product, so that of two orders over the same products one
+//! always gets everything it wants. Each step is decided as soon as the one before is, and only the
+//! last waits for the disk: the journal keeps the order of decisions, so a placed order means that
+//! all its lines are held, also after a crash.
+//!
+//! Who owns it: nobody. Everything an order is stands in its lead's and its lines' journal; this is
+//! only who walks from one to the next. What happens on failure: a line that was refused, or a
+//! server that stops in the middle, leaves a lead that was never placed and runs out after
+//! [`PLACING_MS`]; its followers ask it (`engine::followers`). What must never happen: a line that is
+//! sold while its order is not.
+
+pub mod payment;
+mod settle;
+mod simulated;
+
+pub use simulated::Simulated;
+
+use crate::clock;
+use crate::domain::{
+    Action, Answer, Command, Currency, CustomerId, HoldEnd, Line, OrderId, Part, Payment, ProductId,
+    Quantity, Refusal, RequestKey, Retry, Timestamp,
+};
+use crate::engine::{Decided, Engine, EngineError};
+use parking_lot::Mutex;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// How long lines are held for an order that is not placed yet.
+const PLACING_MS: u64 = 30_000;
+
+/// Most lines of one order.
+pub const LINES_MAX: usize = 50;
+
+/// What is to be ordered.
+#[derive(Debug, Clone)]
+pub struct NewOrder {
+    pub customer: CustomerId,
+    /// Ascending, each product once, at least one and at most [`LINES_MAX`].
+    pub items: Vec<(ProductId, Quantity)>,
+    pub payment: Payment,
+    pub retry: Option<Retry>,
+}
+
+/// An order whose lines are all held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedOrder {
+    pub lead: ProductId,
+    pub order: OrderId,
+    pub lines: Box<[Line]>,
+    pub currency: Currency,
+    pub placed_at: Timestamp,
+    /// Until when it can be paid.
+    pub expires_at: Timestamp,
+    /// This is what was answered to this key before.
+    pub replayed: bool,
+}
+
+/// Why there is no order. Nothing is held for it any more, or will not be for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    /// One line stands in the way of all.
+    #[error("product {product}: {error}")]
+    Line { product: ProductId, error: EngineError },
+    /// The products are not sold in one currency.
+    #[error("the products are sold in different currencies")]
+    MixedCurrencies,
+    /// The same key is being worked on at this moment.
+    #[error("the first request with this key is still running")]
+    InProgress,
+}
+
+/// Orders over several products. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Checkout {
+    engine: Engine,
+    /// How long a placed order can be paid.
+    pay_ms: u64,
+    /// Keys that are being worked on; never more than requests are.
+    in_progress: Arc<Mutex<HashSet<RequestKey>>>,
+}
+
+/// Takes its key out of the running ones, however the work ends.
+struct Running {
+    keys: Arc<Mutex<HashSet<RequestKey>>>,
+    key: RequestKey,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.keys.lock().remove(&self.key);
+    }
+}
+
+impl Checkout {
+    #[must_use]
+    pub fn new(engine: Engine, pay_ms: u64) -> Self {
+        Self { engine, pay_ms, in_progress: Arc::default() }
+    }
+
+    /// Holds all lines and places the order, or holds nothing. Runs to its end even if the caller
+    /// goes away.
+    ///
+    /// # Errors
+    /// See [`PlaceError`].
+    pub async fn place(&self, wanted: NewOrder) -> Result<PlacedOrder, PlaceError> {
+        let lead = wanted.items[0].0;
+        let running = match wanted.retry {
+            None => None,
+            Some(retry) if self.in_progress.lock().insert(retry.key) => {
+                Some(Running { keys: self.in_progress.clone(), key: retry.key })
+            }
+            Some(_) => return Err(PlaceError::InProgress),
+        };
+        let checkout = self.clone();
+        let placing = tokio::spawn(async move {
+            let _running = running;
+            checkout.hold_and_place(wanted).await
+        });
+        let unknown = EngineError::OutcomeUnknown;
+        placing.await.unwrap_or(Err(PlaceError::Line { product: lead, error: unknown }))
+    }
+
+    async fn hold_and_place(&self, wanted: NewOrder) -> Result<PlacedOrder, PlaceError> {
+        let (lead, order) = (wanted.items[0].0, clock::draw_order_id());
+        if let Some(known) = self.recall(lead, order, wanted.retry).await? {
+            return Ok(known);
+        }
+        let mut held = Held { order, lines: Vec::new(), waiting: Vec::new(), currency: None };
+        if let Err(error) = self.hold_all(&wanted, &mut held).await {
+            self.give_back(&held).await;
+            return Err(error);
+        }
+        let place = Action::Place {
+            order,
+            lines: held.lines.clone().into(),
+            pay_ms: self.pay_ms,
+            payment: Box::new(wanted.payment),
+        };
+        let failed = |error| PlaceError::Line { product: lead, error };
+        let placed = self.engine.decide(lead, Command { retry: wanted.retry, action: place }).await;
+        let placed = match placed {
+            Ok(placed) if placed.early().is_ok() => placed,
+            // Nothing is placed: another request with this key was faster, or holding took too long.
+            Ok(refused) => {
+                let error = refused.durable().await.err().unwrap_or(EngineError::OutcomeUnknown);
+                self.give_back(&held).await;
+                return Err(failed(error));
+            }
+            Err(error) => {
+                self.give_back(&held).await;
+                return Err(failed(error));
+            }
+        };
+        for (product, line) in std::mem::take(&mut held.waiting) {
+            line.durable().await.map_err(|error| PlaceError::Line { product, error })?;
+        }
+        let outcome = placed.durable().await.map_err(failed)?;
+        let Answer::Placed(placed) = outcome.answer else {
+            return Err(failed(EngineError::OutcomeUnknown));
+        };
+        Ok(PlacedOrder {
+            lead,
+            order: placed.order,
+            lines: placed.lines,
+            currency: outcome.currency,
+            placed_at: outcome.at,
+            expires_at: placed.expires_at,
+            replayed: outcome.replayed,
+        })
+    }
+
+    /// The first answer under a known key. Asks for an order that nobody has, so that a new key
+    /// changes nothing.
+    async fn recall(
+        &self,
+        lead: ProductId,
+        order: OrderId,
+        retry: Option<Retry>,
+    ) -> Result<Option<PlacedOrder>, PlaceError> {
+        if retry.is_none() {
+            return Ok(None);
+        }
+        let failed = |error| PlaceError::Line { product: lead, error };
+        let action = Action::LookUp { order };
+        let asked = self.engine.decide(lead, Command { retry, action }).await.map_err(failed)?;
+        match asked.early() {
+            Err(EngineError::Refused(Refusal::UnknownReservation)) => Ok(None),
+            _ => match asked.durable().await.map_err(failed)? {
+                outcome if !outcome.replayed => Ok(None),
+                outcome => match outcome.answer {
+                    Answer::Placed(placed) => Ok(Some(PlacedOrder {
+                        lead,
+                        order: placed.order,
+                        lines: placed.lines,
+                        currency: outcome.currency,
+                        placed_at: outcome.at,
+                        expires_at: placed.expires_at,
+                        replayed: true,
+                    })),
+                    // The fingerprint says that it was an order; so this cannot be.
+                    _ => Err(failed(EngineError::Refused(Refusal::KeyReused))),
+                },
+            },
+        }
+    }
+
+    async fn hold_all(&self, wanted: &NewOrder, held: &mut Held) -> Result<(), PlaceError> {
+        let lead = wanted.items[0].0;
+        for (product, quantity) in &wanted.items {
+            let (product, quantity) = (*product, *quantity);
+            let (part, hold_ms) = if product == lead {
+                (Part::Lead { lines: Box::default() }, PLACING_MS)
+            } else {
+                // When it is to ask its lead, should nobody have told it before.
+                (Part::Follower { lead }, PLACING_MS + self.pay_ms)
+            };
+            let action = Action::Hold {
+                order: held.order,
+                customer: wanted.customer.clone(),
+                quantity,
+                hold_ms,
+                part: Some(part),
+            };
+            let failed = |error| PlaceError::Line { product, error };
+            let line =
+                self.engine.decide(product, Command::plain(action)).await.map_err(failed)?;
+            let (unit_price, currency) = match line.early() {
+                Ok(outcome) => match outcome.answer {
+                    Answer::Held { unit_price, .. } => (unit_price, outcome.currency),
+                    _ => return Err(failed(EngineError::OutcomeUnknown)),
+                },
+                // A refusal may rest on what is not durable yet, so it waits like an answer.
+                Err(_) => {
+                    let error = line.durable().await.err().unwrap_or(EngineError::OutcomeUnknown);
+                    return Err(failed(error));
+                }
+            };
+            held.lines.push(Line { product, quantity, unit_price });
+            held.waiting.push((product, line));
+            if *held.currency.get_or_insert(currency) != currency {
+                return Err(PlaceError::MixedCurrencies);
+            }
+        }
+        Ok(())
+    }
+
+    /// Releases what this order took, and nothing else. The refusal does not wait for the disk: what a
+    /// crash keeps held runs out.
+    async fn give_back(&self, held: &Held) {
+        for line in held.lines.iter().rev() {
+            let action = Action::Settle { order: held.order, end: HoldEnd::Released };
+            if let Err(error) = self.engine.decide(line.product, Command::plain(action)).await {
+                tracing::debug!(product = %line.product, %error, "a line is left to run out");
+            }
+        }
+    }
+}
+
+/// What an order has got so far.
+struct Held {
+    order: OrderId,
+    lines: Vec<Line>,
+    waiting: Vec<(ProductId, Decided)>,
+    currency: Option<Currency>,
+}
