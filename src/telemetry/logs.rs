@@ -1,4 +1,5 @@
-//! Logs: tracing to standard error, for people or as JSON lines.
+//! Logs: tracing to standard error, for people or as JSON lines. A panic is a log line like any
+//! other, so that whoever reads the log sees it.
 
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
@@ -30,5 +31,19 @@ pub fn start(format: LogFormat, level: &str) {
     };
     if let Err(error) = started {
         tracing::debug!(error, "logging had been started before");
+        return;
     }
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let backtrace = std::backtrace::Backtrace::capture();
+        let backtrace = matches!(backtrace.status(), std::backtrace::BacktraceStatus::Captured)
+            .then(|| backtrace.to_string());
+        tracing::error!(
+            thread = thread.name().unwrap_or_default(),
+            place = panic.location().map(ToString::to_string),
+            backtrace,
+            "panicked: {}",
+            panic.payload_as_str().unwrap_or("without a message")
+        );
+    }));
 }
