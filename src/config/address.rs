@@ -115,14 +115,31 @@ impl StoreUrl {
             pair.split_once('=').is_some_and(|(name, _)| name == PASSWORD || is_harmless(name))
         };
         if query.split('&').all(is_known) {
-            return Ok(());
+            return self.check_tls(key, query);
         }
         refuse(&format!(
             "it has a parameter that is none of {PASSWORD}, {}, options[NAME]",
             HARMLESS.join(", ")
         ))
     }
+
+    fn check_tls(&self, key: &str, query: &str) -> Result<(), ConfigError> {
+        for pair in query.split('&') {
+            if let Some(("sslmode" | "ssl-mode", mode)) = pair.split_once('=')
+                && !TLS_MODES.contains(&mode)
+            {
+                return Err(ConfigError::new(format!(
+                    "{key} is \"{self}\"; its sslmode must be one of {}",
+                    TLS_MODES.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
 }
+
+/// Values of `sslmode`.
+const TLS_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
 /// The parameter that must not be shown.
 const PASSWORD: &str = "password";

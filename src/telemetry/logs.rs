@@ -47,3 +47,32 @@ pub fn start(format: LogFormat, level: &str) {
         );
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// Logging is the whole process's, so the test runs itself once more as another one.
+    #[test]
+    fn a_panic_is_a_log_line() {
+        const INSIDE: &str = "LASTUNIT_TEST_PANICS";
+        if std::env::var_os(INSIDE).is_some() {
+            start(LogFormat::Json, "info");
+            panic!("on {}", "purpose");
+        }
+        let test = "telemetry::logs::tests::a_panic_is_a_log_line";
+        let itself = std::env::current_exe().expect("a path");
+        let mut again = Command::new(itself);
+        again.args([test, "--exact", "--nocapture"]).env(INSIDE, "1").env("RUST_BACKTRACE", "1");
+        let output = again.output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let lines = said.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let lines: Vec<serde_json::Value> = lines.collect();
+        let [line] = &lines[..] else { panic!("not one line of JSON: {said}") };
+        assert_eq!(line["message"], "panicked: on purpose");
+        assert_eq!(line["level"], "ERROR");
+        assert!(line["place"].as_str().is_some_and(|place| place.contains("logs.rs:")), "{line}");
+        assert!(!said.contains("panicked at"), "{said}");
+    }
+}

@@ -63,12 +63,14 @@ async fn a_mistake_in_a_second_server_leaves_the_sale_alone() {
     fs::write(&file, "not a folder").expect("room");
     let unwritable = format!("sqlite:{}", file.join("x.sqlite").display());
     let bad_tls = format!("{}?sslmode=nonsense", postgres.url("shop"));
+    let no_tls = format!("{}?sslmode=require", postgres.url("shop"));
     let [unknown, newer, foreign] = ["typo", "newer", "foreign"].map(|name| postgres.url(name));
     for (number, (url, said)) in [
         (newer, "migrated by a newer lastunit"),
         (foreign, "belongs to another journal"),
         (unknown, "Postgres refuses database.url"),
-        (bad_tls, "database.url is not usable"),
+        (bad_tls, "its sslmode must be one of"),
+        (no_tls, "correct its user, password, database name and TLS settings"),
         (unwritable, "cannot be opened or created"),
     ]
     .into_iter()
@@ -80,7 +82,7 @@ async fn a_mistake_in_a_second_server_leaves_the_sale_alone() {
         assert_eq!(bought.status, 201, "{said}: {}", bought.text);
     }
     until_ready(&server).await;
-    assert_eq!(server.stock(product).await, (95, 0, 5, 100));
+    assert_eq!(server.stock(product).await, (94, 0, 6, 100));
     until_projected(&server).await;
     assert!(server.stop().success());
     assert_audit(&stand);
