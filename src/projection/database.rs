@@ -141,11 +141,15 @@ impl Database {
     }
 
     /// Opens a file; creates it, with its folder, where there is none. A path is taken as it is,
-    /// with every `%` and `?`.
+    /// with every `%` and `?`; only `:memory:` is no file.
     ///
     /// # Errors
     /// [`DatabaseError::Unwritable`].
     pub async fn open_file(path: &Path, config: &DatabaseConfig) -> Result<Self, DatabaseError> {
+        if path == Path::new(":memory:") {
+            // All connections must see the same memory, which only the URL says.
+            return Self::open("sqlite::memory:", config).await;
+        }
         Self::open_sqlite(SqliteConnectOptions::new().filename(path), config).await
     }
 
