@@ -10,7 +10,7 @@ mod parts;
 mod server;
 
 pub use address::{StoreAddress, StoreUrl};
-pub use load::{ConfigError, Flags, load};
+pub use load::{ConfigError, Flags, PREFIX, load};
 pub use parts::{
     AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig,
     ProjectionConfig, TelemetryConfig,
