@@ -100,11 +100,11 @@ fn product() -> impl Strategy<Value = ProductId> {
     (1..=i64::MAX.cast_unsigned()).prop_map(|id| ProductId::new(id).unwrap())
 }
 
-fn part() -> impl Strategy<Value = Option<Part>> {
+fn part() -> impl Strategy<Value = Option<Box<Part>>> {
     prop_oneof![
         Just(None),
-        Just(Some(Part::Lead { lines: Box::default() })),
-        product().prop_map(|lead| Some(Part::Follower { lead })),
+        Just(Some(Box::new(Part::new_lead()))),
+        product().prop_map(|lead| Some(Box::new(Part::Follower { lead }))),
     ]
 }
 

@@ -18,21 +18,27 @@
 //! [`PLACING_MS`]; its followers ask it (`engine::followers`). What must never happen: a line that is
 //! sold while its order is not.
 
+mod buy;
 pub mod payment;
+mod returns;
 mod settle;
 mod simulated;
 
+pub use buy::{Bought, OrderState};
+pub use returns::CancelError;
 pub use simulated::Simulated;
 
 use crate::clock;
 use crate::domain::{
-    Action, Answer, Command, Currency, CustomerId, HoldEnd, Line, OrderId, Part, Payment, ProductId,
-    Quantity, Refusal, RequestKey, Retry, Timestamp,
+    Action, Answer, Command, Currency, CustomerId, HoldEnd, Line, OrderId, Part, Payment,
+    ProductId, Quantity, Refusal, RequestKey, Retry, Timestamp,
 };
 use crate::engine::{Decided, Engine, EngineError};
 use parking_lot::Mutex;
-use std::collections::HashSet;
+use payment::Provider;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How long lines are held for an order that is not placed yet.
 const PLACING_MS: u64 = 30_000;
@@ -64,8 +70,21 @@ pub struct PlacedOrder {
     pub replayed: bool,
 }
 
+impl PlacedOrder {
+    /// What all lines cost together, in minor units.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        total(&self.lines)
+    }
+}
+
+fn total(lines: &[Line]) -> u64 {
+    let each = lines.iter().map(|line| line.unit_price.saturating_mul(line.quantity.get().into()));
+    each.fold(0, u64::saturating_add)
+}
+
 /// Why there is no order. Nothing is held for it any more, or will not be for long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceError {
     /// One line stands in the way of all.
     #[error("product {product}: {error}")]
@@ -76,14 +95,20 @@ pub enum PlaceError {
     /// The same key is being worked on at this moment.
     #[error("the first request with this key is still running")]
     InProgress,
+    /// The provider will not take the money.
+    #[error("the payment was declined: {reason}")]
+    Declined { reason: String },
 }
 
 /// Orders over several products. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Checkout {
     engine: Engine,
     /// How long a placed order can be paid.
     pay_ms: u64,
+    /// How long a customer waits for a provider.
+    patience: Duration,
+    providers: Arc<BTreeMap<&'static str, Box<dyn Provider>>>,
     /// Keys that are being worked on; never more than requests are.
     in_progress: Arc<Mutex<HashSet<RequestKey>>>,
 }
@@ -101,9 +126,27 @@ impl Drop for Running {
 }
 
 impl Checkout {
+    /// `providers` by the name of their method.
     #[must_use]
-    pub fn new(engine: Engine, pay_ms: u64) -> Self {
-        Self { engine, pay_ms, in_progress: Arc::default() }
+    pub fn new(
+        engine: Engine,
+        pay_ms: u64,
+        patience: Duration,
+        providers: BTreeMap<&'static str, Box<dyn Provider>>,
+    ) -> Self {
+        Self { engine, pay_ms, patience, providers: providers.into(), in_progress: Arc::default() }
+    }
+
+    /// Who takes money by this method.
+    #[must_use]
+    pub fn provider(&self, method: &str) -> Option<&dyn Provider> {
+        self.providers.get(method).map(AsRef::as_ref)
+    }
+
+    /// The names of all methods.
+    #[must_use]
+    pub fn methods(&self) -> Vec<&'static str> {
+        self.providers.keys().copied().collect()
     }
 
     /// Holds all lines and places the order, or holds nothing. Runs to its end even if the caller
@@ -218,7 +261,7 @@ impl Checkout {
         for (product, quantity) in &wanted.items {
             let (product, quantity) = (*product, *quantity);
             let (part, hold_ms) = if product == lead {
-                (Part::Lead { lines: Box::default() }, PLACING_MS)
+                (Part::new_lead(), PLACING_MS)
             } else {
                 // When it is to ask its lead, should nobody have told it before.
                 (Part::Follower { lead }, PLACING_MS + self.pay_ms)
@@ -231,19 +274,16 @@ impl Checkout {
                 part: Some(part),
             };
             let failed = |error| PlaceError::Line { product, error };
-            let line =
-                self.engine.decide(product, Command::plain(action)).await.map_err(failed)?;
-            let (unit_price, currency) = match line.early() {
-                Ok(outcome) => match outcome.answer {
-                    Answer::Held { unit_price, .. } => (unit_price, outcome.currency),
-                    _ => return Err(failed(EngineError::OutcomeUnknown)),
-                },
+            let line = self.engine.decide(product, Command::plain(action)).await.map_err(failed)?;
+            let Ok(outcome) = line.early() else {
                 // A refusal may rest on what is not durable yet, so it waits like an answer.
-                Err(_) => {
-                    let error = line.durable().await.err().unwrap_or(EngineError::OutcomeUnknown);
-                    return Err(failed(error));
-                }
+                let error = line.durable().await.err().unwrap_or(EngineError::OutcomeUnknown);
+                return Err(failed(error));
             };
+            let Answer::Held { unit_price, .. } = outcome.answer else {
+                return Err(failed(EngineError::OutcomeUnknown));
+            };
+            let currency = outcome.currency;
             held.lines.push(Line { product, quantity, unit_price });
             held.waiting.push((product, line));
             if *held.currency.get_or_insert(currency) != currency {

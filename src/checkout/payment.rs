@@ -4,15 +4,15 @@
 //! makes asking again after a crash or a time-out safe. What must never happen: an order that is
 //! settled on anything but the provider's own word.
 
-use crate::domain::Money;
+use crate::domain::{Money, OrderId};
 use async_trait::async_trait;
 use std::time::Duration;
 
 /// What is to be paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
-    /// The order's public id: the provider's idempotency key.
-    pub order: String,
+    /// The provider's idempotency key.
+    pub order: OrderId,
     pub amount: Money,
     /// The customer's means of payment, as the provider knows it.
     pub token: Box<str>,

@@ -1,14 +1,17 @@
 //! What becomes of a placed order: its lead decides, the other lines follow in the same commit.
 
 use super::Checkout;
-use crate::domain::{Action, Answer, Command, Hold, HoldEnd, Line, OrderId, Part, ProductId};
+use crate::domain::{
+    Action, Answer, Command, Currency, HoldEnd, Line, OrderId, Part, Payment, ProductId,
+};
 use crate::engine::EngineError;
 
 /// A placed order as its lead has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Open {
-    pub lead: Hold,
+pub(super) struct Open {
     pub lines: Box<[Line]>,
+    pub currency: Currency,
+    pub payment: Box<Payment>,
 }
 
 impl Checkout {
@@ -16,14 +19,20 @@ impl Checkout {
     ///
     /// # Errors
     /// How it ended, or why nobody can tell; see [`EngineError`].
-    pub async fn open(&self, lead: ProductId, order: OrderId) -> Result<Option<Open>, EngineError> {
+    pub(super) async fn open(
+        &self,
+        lead: ProductId,
+        order: OrderId,
+    ) -> Result<Option<Open>, EngineError> {
         let look_up = Command::plain(Action::LookUp { order });
         let outcome = self.engine.submit(lead, look_up).await?;
         let Answer::Shown(hold) = outcome.answer else { return Ok(None) };
         Ok(match hold.part.as_deref() {
-            Some(Part::Lead { lines }) if !lines.is_empty() => {
-                Some(Open { lines: lines.clone(), lead: *hold })
-            }
+            Some(Part::Lead { lines, payment: Some(payment) }) => Some(Open {
+                lines: lines.clone(),
+                currency: outcome.currency,
+                payment: payment.clone(),
+            }),
             _ => None,
         })
     }
@@ -33,7 +42,7 @@ impl Checkout {
     ///
     /// # Errors
     /// Why the lead could not: it has ended already (`HoldOver`), or see [`EngineError`].
-    pub async fn settle(
+    pub(super) async fn settle(
         &self,
         lead: ProductId,
         order: OrderId,
@@ -50,7 +59,9 @@ impl Checkout {
             match self.engine.decide(line.product, settle()).await {
                 Ok(line) => following.push(line),
                 // It asks its lead when its time comes.
-                Err(error) => tracing::debug!(product = %line.product, %error, "a line follows later"),
+                Err(error) => {
+                    tracing::debug!(product = %line.product, %error, "a line follows later");
+                }
             }
         }
         decided.durable().await?;

@@ -10,8 +10,11 @@ mod parts;
 mod server;
 
 pub use address::{StoreAddress, StoreUrl};
-pub use load::{ConfigError, Flags, load};
-pub use parts::{AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig, PaymentConfig, ProjectionConfig, TelemetryConfig};
+pub use load::{ConfigError, Flags, PREFIX, load};
+pub use parts::{
+    AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig,
+    PaymentConfig, ProjectionConfig, TelemetryConfig,
+};
 pub use server::ServerConfig;
 
 use serde::{Deserialize, Serialize};

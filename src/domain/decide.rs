@@ -101,7 +101,7 @@ impl Product {
                     quantity: *quantity,
                     unit_price: offer.price.amount,
                     expires_at: Action::deadline(now, *hold_ms),
-                    part: part.clone(),
+                    part: part.clone().map(Box::new),
                     retry,
                 })
             }
@@ -231,18 +231,18 @@ impl Product {
     }
 
     /// What stands in the way of using this reservation; `Ok` for an active hold that still runs.
-    fn running_hold(&self, order: OrderId, now: Timestamp) -> Result<&Hold, Decision> {
+    fn running_hold(&self, order: OrderId, now: Timestamp) -> Result<&Hold, Box<Decision>> {
         if !self.is_created() {
-            return Err(Refusal::UnknownProduct.into());
+            return Err(Box::new(Refusal::UnknownProduct.into()));
         }
         let Some(hold) = self.holds.get(&order) else {
             let refusal =
                 self.holds.end_of(&order).map_or(Refusal::UnknownReservation, Refusal::HoldOver);
-            return Err(refusal.into());
+            return Err(Box::new(refusal.into()));
         };
         if hold.lead().is_none() && self.holds.lapses_at(hold.expires_at) <= now {
             let verdict = Err(Refusal::HoldOver(HoldEnd::Expired));
-            return Err(Decision { lapsed: vec![order], verdict });
+            return Err(Box::new(Decision { lapsed: vec![order], verdict }));
         }
         Ok(hold)
     }
@@ -255,7 +255,7 @@ impl Product {
         retry: Option<Retry>,
     ) -> Decision {
         match self.running_hold(order, now) {
-            Err(refused) => refused,
+            Err(refused) => *refused,
             Ok(hold) if hold.part.is_some() => Refusal::PartOfOrder.into(),
             Ok(_) if retry.is_some() && self.memory.is_full_at(now) => {
                 Refusal::Full { table: "keys" }.into()
@@ -275,12 +275,12 @@ impl Product {
         retry: Option<Retry>,
     ) -> Decision {
         match self.running_hold(order, now) {
-            Err(refused) => refused,
+            Err(refused) => *refused,
             Ok(_) if retry.is_some() && self.memory.is_full_at(now) => {
                 Refusal::Full { table: "keys" }.into()
             }
             Ok(hold) => match hold.part.as_deref() {
-                Some(Part::Lead { lines: placed }) if placed.is_empty() => Event::Placed {
+                Some(Part::Lead { payment: None, .. }) => Event::Placed {
                     order,
                     lines: lines.into(),
                     expires_at,
@@ -296,7 +296,7 @@ impl Product {
     /// A line goes the way of its order. A reservation of its own has no order.
     fn decide_settle(&self, order: OrderId, end: HoldEnd, now: Timestamp) -> Decision {
         match self.running_hold(order, now) {
-            Err(refused) => refused,
+            Err(refused) => *refused,
             Ok(hold) if hold.part.is_none() => Refusal::UnknownReservation.into(),
             Ok(_) => Event::Ended { order, end, retry: None }.into(),
         }
@@ -340,7 +340,7 @@ impl Product {
         retry: Option<Retry>,
     ) -> Decision {
         match self.running_hold(order, now) {
-            Err(refused) => refused,
+            Err(refused) => *refused,
             Ok(hold) if hold.part.is_some() => Refusal::PartOfOrder.into(),
             Ok(hold) if hold.extensions >= extensions_max => {
                 Refusal::ExtensionsUsedUp { extensions_max }.into()
@@ -360,10 +360,10 @@ impl Product {
         match self.running_hold(order, now) {
             // The timer came early (the hold was extended meanwhile): nothing to do.
             Ok(_) => Refusal::UnknownReservation.into(),
-            Err(Decision { lapsed, .. }) if !lapsed.is_empty() => {
+            Err(refused) if !refused.lapsed.is_empty() => {
                 Event::Ended { order, end: HoldEnd::Expired, retry: None }.into()
             }
-            Err(refused) => refused,
+            Err(refused) => *refused,
         }
     }
 
@@ -398,7 +398,7 @@ impl Product {
 
     fn look_up(&self, order: OrderId, now: Timestamp) -> Decision {
         match self.running_hold(order, now) {
-            Err(refused) => refused,
+            Err(refused) => *refused,
             Ok(hold) => {
                 let outcome = Outcome {
                     answer: Answer::Shown(Box::new(hold.clone())),

@@ -37,7 +37,7 @@ pub enum Event {
         unit_price: u64,
         expires_at: Timestamp,
         /// For a line of an order; a lead knows no lines yet.
-        part: Option<Part>,
+        part: Option<Box<Part>>,
         retry: Option<Retry>,
     },
     /// All lines of an order are held. A fact of the lead.

@@ -17,7 +17,7 @@
 use super::bounds::{ENDS_MAX, HOLDS_MAX};
 use super::memory::is_old;
 use super::table::Table;
-use super::{CustomerId, Line, OrderId, Part, ProductId, Timestamp};
+use super::{CustomerId, Line, OrderId, Part, Payment, ProductId, Timestamp};
 use foldhash::fast::RandomState;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -171,11 +171,18 @@ impl Holds {
     }
 
     /// The order of a lead is placed: its lines are known, and its time is that of the payment.
-    pub(super) fn place(&mut self, order: &OrderId, lines: &[Line], expires_at: Timestamp) {
+    pub(super) fn place(
+        &mut self,
+        order: &OrderId,
+        lines: &[Line],
+        payment: &Payment,
+        expires_at: Timestamp,
+    ) {
         let Some(hold) = self.active.get_mut(order) else { return };
         self.by_time.remove(&(hold.expires_at, *order));
         hold.expires_at = expires_at;
-        hold.part = Some(Box::new(Part::Lead { lines: lines.into() }));
+        let payment = Some(Box::new(payment.clone()));
+        hold.part = Some(Box::new(Part::Lead { lines: lines.into(), payment }));
         self.by_time.insert((expires_at, *order));
     }
 

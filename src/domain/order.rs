@@ -13,6 +13,14 @@
 
 use super::{ProductId, Quantity};
 
+impl Part {
+    /// A lead that is not placed yet.
+    #[must_use]
+    pub fn new_lead() -> Self {
+        Self::Lead { lines: Box::default(), payment: None }
+    }
+}
+
 /// One line of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
@@ -25,8 +33,8 @@ pub struct Line {
 /// What a hold is part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// The first line of an order; `lines` is empty until it is placed.
-    Lead { lines: Box<[Line]> },
+    /// The first line of an order; `lines` and `payment` are there when it is placed.
+    Lead { lines: Box<[Line]>, payment: Option<Box<Payment>> },
     /// Another line; the lead's product decides.
     Follower { lead: ProductId },
 }

@@ -157,7 +157,7 @@ impl Product {
                     expires_at: *expires_at,
                     quantity: quantity.get(),
                     extensions: 0,
-                    part: part.clone().map(Box::new),
+                    part: part.clone(),
                 };
                 self.holds.insert(*order, hold);
                 Answer::Held {
@@ -167,8 +167,8 @@ impl Product {
                     expires_at: *expires_at,
                 }
             }
-            Event::Placed { order, lines, expires_at, .. } => {
-                self.holds.place(order, lines, *expires_at);
+            Event::Placed { order, lines, expires_at, payment, .. } => {
+                self.holds.place(order, lines, payment, *expires_at);
                 Answer::Placed(Box::new(Placed {
                     order: *order,
                     lines: lines.clone(),

@@ -121,12 +121,23 @@ pub async fn get(
     State(api): State<Api>,
     OrderPath(reference): OrderPath,
 ) -> Result<Response, Problem> {
-    let row = waiting::find(&api, PATIENCE, || api.queries.order(reference.order)).await?;
+    let row = find(&api, reference).await?;
+    Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row)))
+}
+
+/// An order that was answered before, waiting for the tables if need be.
+pub(super) async fn find(api: &Api, reference: OrderRef) -> Result<OrderRow, Problem> {
+    let row = waiting::find(api, PATIENCE, || api.queries.order(reference.order)).await?;
     // The id with another product in front of it is not the id of this order.
-    match row.filter(|row| row.product == reference.product) {
-        Some(row) => Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row))),
-        None => Err(Problem::unknown_order()),
+    row.filter(|row| row.product == reference.product).ok_or_else(Problem::unknown_order)
+}
+
+/// The same, with everything that is durable now.
+pub(super) async fn find_fresh(api: &Api, reference: OrderRef) -> Result<OrderRow, Problem> {
+    if !waiting::caught_up(api, PATIENCE).await {
+        return Err(Problem::projection_behind());
     }
+    find(api, reference).await
 }
 
 /// Whose orders.

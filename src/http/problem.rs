@@ -16,7 +16,7 @@ mod failures;
 pub use code::Code;
 
 use super::time::Rfc3339;
-use crate::domain::Timestamp;
+use crate::domain::{ProductId, Timestamp};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -56,6 +56,8 @@ pub struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     members: Members,
+    /// Which of several products it is about.
+    product: Option<ProductId>,
     retryable: bool,
     retry_after_seconds: Option<u64>,
 }
@@ -69,6 +71,7 @@ impl Problem {
             code,
             detail: detail.into(),
             members: Members::None,
+            product: None,
             retryable: code.retryable(),
             retry_after_seconds: wait.then_some(1),
         }
@@ -90,6 +93,13 @@ impl Problem {
         self
     }
 
+    /// Names the product it is about, where the request named several.
+    #[must_use]
+    pub const fn about(mut self, product: ProductId) -> Self {
+        self.product = Some(product);
+        self
+    }
+
     /// The same request again might be a second one.
     #[must_use]
     const fn not_retryable(mut self) -> Self {
@@ -98,7 +108,7 @@ impl Problem {
     }
 
     #[must_use]
-    const fn retry_after(mut self, seconds: u64) -> Self {
+    pub const fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds);
         self
     }
@@ -117,7 +127,7 @@ impl Problem {
     #[must_use]
     pub fn body(&self) -> Bytes {
         // Almost every answer of a sale is this one.
-        if self.code == Code::SoldOut {
+        if self.code == Code::SoldOut && self.product.is_none() {
             return SOLD_OUT.clone();
         }
         self.render()
@@ -199,6 +209,9 @@ pub struct Document<'a> {
     /// How often a reservation may be extended (`extension-limit-reached`).
     #[serde(skip_serializing_if = "Option::is_none")]
     extensions_max: Option<u8>,
+    /// Which of several products it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_id: Option<u64>,
 }
 
 impl<'a> Document<'a> {
@@ -217,6 +230,7 @@ impl<'a> Document<'a> {
             opens_at: None,
             closed_at: None,
             extensions_max: None,
+            product_id: problem.product.map(ProductId::get),
         };
         match &problem.members {
             Members::None => {}

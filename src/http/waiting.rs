@@ -30,12 +30,17 @@ where
     if let Some(row) = asked().await? {
         return Ok(Some(row));
     }
-    let caught_up = api.progress.wait_for(&api.engine.durable(), patience).await
-        && api.engine.knows_what_is_durable();
+    let caught_up = caught_up(api, patience).await;
     match asked().await? {
         None if !caught_up => Err(Problem::projection_behind()),
         row => Ok(row),
     }
+}
+
+/// Whether the tables have everything that is durable now, after waiting for it.
+pub async fn caught_up(api: &Api, patience: Duration) -> bool {
+    api.progress.wait_for(&api.engine.durable(), patience).await
+        && api.engine.knows_what_is_durable()
 }
 
 /// Gives the tables a moment to catch up, so that a list shows what its reader has just done.

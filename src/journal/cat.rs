@@ -123,7 +123,7 @@ fn fact(event: &Event) -> Value {
             "quantity": quantity.get(),
             "unitPrice": unit_price,
             "expiresAt": time(*expires_at),
-            "part": match part {
+            "part": match part.as_deref() {
                 None => Value::Null,
                 Some(Part::Lead { .. }) => "lead".into(),
                 Some(Part::Follower { lead }) => json!({ "lead": lead.get() }),

@@ -11,7 +11,7 @@
 use super::stored::{self, DecodeError, StoredEnd, StoredLine, StoredOffer};
 use crate::domain::{
     Answer, Confirmed, CustomerId, Customers, Fingerprint, Hold, Holds, Line, Memory, OrderId,
-    Owned, Part, Placed, Product, RequestKey, Returns, Stock, Timestamp, promises,
+    Owned, Part, Payment, Placed, Product, RequestKey, Returns, Stock, Timestamp, promises,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -62,11 +62,21 @@ struct StoredKey<'a> {
     answer: StoredAnswer<'a>,
 }
 
+#[derive(Serialize, Deserialize)]
+struct StoredPart {
+    order: [u8; 16],
+    /// As [`stored::lead_of`] has it.
+    lead: u64,
+    /// Of a placed order.
+    lines: Vec<StoredLine>,
+    /// Its method and token.
+    payment: Option<(String, String)>,
+}
+
 /// What version 1 did not know: lines of orders, and lines that came back.
 #[derive(Default, Serialize, Deserialize)]
 struct StoredOrders {
-    /// Order, lead ([`stored::lead_of`]), lines of a placed order.
-    parts: Vec<([u8; 16], u64, Vec<StoredLine>)>,
+    parts: Vec<StoredPart>,
     returns: Vec<[u8; 16]>,
 }
 
@@ -151,10 +161,13 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
         customers.restore(CustomerId::from_journal(customer), Owned { sold, held });
     }
     let mut parts = HashMap::with_capacity(orders.parts.len());
-    for (order, lead, lines) in orders.parts {
+    for StoredPart { order, lead, lines, payment } in orders.parts {
         let mut part = stored::part_of(lead)?;
-        if let Part::Lead { lines: placed } = &mut part {
+        if let Part::Lead { lines: placed, payment: agreed } = &mut part {
             *placed = lines.into_iter().map(Line::try_from).collect::<Result<_, _>>()?;
+            *agreed = payment.map(|(method, token)| {
+                Box::new(Payment { method: method.into(), token: token.into() })
+            });
         }
         parts.insert(order, Box::new(part));
     }
@@ -233,13 +246,18 @@ fn hold_of(stored: &StoredHold<'_>) -> Hold {
     }
 }
 
-fn stored_part((order, hold): (&OrderId, &Hold)) -> Option<([u8; 16], u64, Vec<StoredLine>)> {
+fn stored_part((order, hold): (&OrderId, &Hold)) -> Option<StoredPart> {
     let part = hold.part.as_deref()?;
-    let lines = match part {
-        Part::Lead { lines } => lines.iter().map(StoredLine::from).collect(),
-        Part::Follower { .. } => Vec::new(),
+    let (lines, payment) = match part {
+        Part::Lead { lines, payment } => (lines.as_ref(), payment.as_ref()),
+        Part::Follower { .. } => ([].as_slice(), None),
     };
-    Some((order.0, stored::lead_of(part), lines))
+    Some(StoredPart {
+        order: order.0,
+        lead: stored::lead_of(part),
+        lines: lines.iter().map(StoredLine::from).collect(),
+        payment: payment.map(|payment| (payment.method.to_string(), payment.token.to_string())),
+    })
 }
 
 /// Answers that are never remembered under a key have no stored form.

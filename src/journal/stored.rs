@@ -299,7 +299,7 @@ pub(super) fn lead_of(part: &Part) -> u64 {
 
 pub(super) fn part_of(lead: u64) -> Result<Part, DecodeError> {
     if lead == 0 {
-        return Ok(Part::Lead { lines: Box::default() });
+        return Ok(Part::new_lead());
     }
     let lead = ProductId::new(lead).map_err(|_| DecodeError::Value("product id of a lead"))?;
     Ok(Part::Follower { lead })
@@ -445,7 +445,7 @@ impl TryFrom<StoredEvent<'_>> for Event {
                 quantity: Quantity::from_journal(quantity),
                 unit_price,
                 expires_at: Timestamp::from_millis(expires_at),
-                part: Some(part_of(lead)?),
+                part: Some(Box::new(part_of(lead)?)),
                 retry: retry.map(Into::into),
             },
             StoredEvent::Placed { order, lines, expires_at, method, token, retry } => {

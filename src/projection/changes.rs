@@ -247,7 +247,7 @@ impl Folding {
                     created_at,
                     expires_at,
                     ended_at: None,
-                    lead: part.map(|part| match part {
+                    lead: part.map(|part| match *part {
                         Part::Lead { .. } => product,
                         Part::Follower { lead } => lead,
                     }),

@@ -183,7 +183,7 @@ impl<'a> Words<'a> {
             },
             "place" => Action::Place {
                 order,
-                lines: [1, 7].map(|product| line(product)).into(),
+                lines: [1, 7].map(line).into(),
                 pay_ms: hold_ms(),
                 payment: Box::new(Payment { method: "simulated".into(), token: "tok_ok".into() }),
             },
@@ -218,7 +218,7 @@ impl<'a> Words<'a> {
     /// `lead` for the first line of an order, `behind 7` for one that follows product 7.
     fn part(&self) -> Option<Part> {
         if self.0.contains(&"lead") {
-            return Some(Part::Lead { lines: Box::default() });
+            return Some(Part::new_lead());
         }
         let lead = self.after("behind")?.parse().expect("a product");
         Some(Part::Follower { lead: ProductId::new(lead).expect("a product id") })

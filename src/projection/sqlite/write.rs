@@ -167,7 +167,11 @@ impl SqliteWriter {
 
 #[async_trait]
 impl Writer for SqliteWriter {
-    async fn cursors(&mut self, partitions: Partitions) -> Result<Vec<Cursor>, WriteError> {
+    async fn cursors(&mut self) -> Result<Vec<Cursor>, WriteError> {
+        self.read_cursors().await
+    }
+
+    async fn make_cursors(&mut self, partitions: Partitions) -> Result<(), WriteError> {
         let all: Vec<_> = partitions.all().collect();
         self.run(&MAKE_CURSORS, &all, |values, partition| {
             values.push(i64::from(partition.0))?;
@@ -175,7 +179,7 @@ impl Writer for SqliteWriter {
             values.push(&Digest::GENESIS.0[..])
         })
         .await?;
-        self.read_cursors().await
+        Ok(())
     }
 
     async fn begin(&mut self, partitions: &[PartitionId]) -> Result<Vec<Cursor>, WriteError> {
@@ -295,7 +299,7 @@ fn bind_reservation(values: &mut insert::Values, row: &ReservationRow) -> Result
     values.push(time_to_column(row.created_at))?;
     values.push(time_to_column(row.expires_at))?;
     values.push(row.ended_at.map(time_to_column))?;
-    values.push(row.lead.map(|lead| lead.to_column()))
+    values.push(row.lead.map(ProductId::to_column))
 }
 
 fn bind_placed(values: &mut insert::Values, row: &PlacedOrder) -> Result<(), sqlx::Error> {

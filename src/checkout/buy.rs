@@ -1,0 +1,138 @@
+//! Buying: an order is placed, its provider asked, and the order settled by what the provider says.
+
+use super::payment::{self, Charge, ChargeState};
+use super::{Checkout, NewOrder, PlaceError, PlacedOrder};
+use crate::domain::{CustomerId, HoldEnd, Money, OrderId, Payment, ProductId, Refusal};
+use crate::engine::EngineError;
+
+/// Where an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderState {
+    Pending,
+    Confirmed,
+    Cancelled,
+    Expired,
+}
+
+impl From<HoldEnd> for OrderState {
+    fn from(end: HoldEnd) -> Self {
+        match end {
+            HoldEnd::Confirmed => Self::Confirmed,
+            HoldEnd::Released => Self::Cancelled,
+            HoldEnd::Expired => Self::Expired,
+        }
+    }
+}
+
+/// An order, and how far its payment has come.
+#[derive(Debug, Clone)]
+pub struct Bought {
+    pub placed: PlacedOrder,
+    pub customer: CustomerId,
+    pub state: OrderState,
+}
+
+impl Checkout {
+    /// Places an order and has it paid. An order whose payment is not decided in time stays placed.
+    ///
+    /// # Errors
+    /// See [`PlaceError`]; after `Declined` nothing is held any more.
+    pub async fn buy(&self, wanted: NewOrder) -> Result<Bought, PlaceError> {
+        let customer = wanted.customer.clone();
+        let payment = wanted.payment.clone();
+        let placed = self.place(wanted).await?;
+        let charge = Charge {
+            order: placed.order,
+            amount: Money { amount: placed.total(), currency: placed.currency },
+            token: payment.token.clone(),
+        };
+        let state = if placed.replayed {
+            // It may have been paid, or have run out, since it was answered first.
+            self.state(placed.lead, placed.order).await?
+        } else {
+            self.charge(placed.lead, &placed.lines, &payment, &charge).await?
+        };
+        Ok(Bought { placed, customer, state })
+    }
+
+    /// Asks the provider of an order that waits for its payment.
+    ///
+    /// # Errors
+    /// See [`PlaceError`].
+    pub async fn pay(&self, lead: ProductId, order: OrderId) -> Result<OrderState, PlaceError> {
+        let failed = |error| PlaceError::Line { product: lead, error };
+        let open = match self.open(lead, order).await {
+            Ok(open) => open,
+            Err(EngineError::Refused(Refusal::HoldOver(end))) => return Ok(end.into()),
+            Err(error) => return Err(failed(error)),
+        };
+        let unknown = EngineError::Refused(Refusal::UnknownReservation);
+        let open = open.ok_or_else(|| failed(unknown))?;
+        let charge = Charge {
+            order,
+            amount: Money { amount: super::total(&open.lines), currency: open.currency },
+            token: open.payment.token.clone(),
+        };
+        self.charge(lead, &open.lines, &open.payment, &charge).await
+    }
+
+    /// Gives up an order that waits for its payment.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub async fn give_up(&self, lead: ProductId, order: OrderId) -> Result<(), EngineError> {
+        let open = self.open(lead, order).await?;
+        let lines = open.map(|open| open.lines).unwrap_or_default();
+        self.settle(lead, order, &lines, HoldEnd::Released).await
+    }
+
+    async fn state(&self, lead: ProductId, order: OrderId) -> Result<OrderState, PlaceError> {
+        match self.open(lead, order).await {
+            Ok(_) => Ok(OrderState::Pending),
+            Err(EngineError::Refused(Refusal::HoldOver(end))) => Ok(end.into()),
+            Err(error) => Err(PlaceError::Line { product: lead, error }),
+        }
+    }
+
+    /// Charges, and settles the order by what the provider says. Runs to its end even if the caller
+    /// goes away.
+    async fn charge(
+        &self,
+        lead: ProductId,
+        lines: &[crate::domain::Line],
+        payment: &Payment,
+        charge: &Charge,
+    ) -> Result<OrderState, PlaceError> {
+        let (checkout, lines) = (self.clone(), lines.to_vec());
+        let (method, charge) = (payment.method.clone(), charge.clone());
+        let charging = tokio::spawn(async move {
+            let Some(provider) = checkout.provider(&method) else {
+                tracing::error!(method = &*method, "no provider has this name any more");
+                return Ok(OrderState::Pending);
+            };
+            let asked = payment::charge_within(provider, &charge, checkout.patience).await;
+            let (end, declined) = match asked {
+                Ok(ChargeState::Paid) => (HoldEnd::Confirmed, None),
+                Ok(ChargeState::Declined { reason }) => (HoldEnd::Released, Some(reason)),
+                Ok(ChargeState::Pending) => return Ok(OrderState::Pending),
+                Err(error) => {
+                    tracing::warn!(%error, "a provider could not be asked; the order waits");
+                    return Ok(OrderState::Pending);
+                }
+            };
+            let state = match checkout.settle(lead, charge.order, &lines, end).await {
+                Ok(()) => end.into(),
+                Err(EngineError::Refused(Refusal::HoldOver(end))) => end.into(),
+                Err(error) => return Err(PlaceError::Line { product: lead, error }),
+            };
+            match declined {
+                Some(reason) if state == OrderState::Cancelled => {
+                    Err(PlaceError::Declined { reason })
+                }
+                _ => Ok(state),
+            }
+        });
+        let unknown = PlaceError::Line { product: lead, error: EngineError::OutcomeUnknown };
+        charging.await.unwrap_or(Err(unknown))
+    }
+}

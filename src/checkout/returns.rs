@@ -1,0 +1,60 @@
+//! Returns: sold lines come back, each exactly once.
+
+use super::Checkout;
+use crate::domain::{Action, Command, Quantity, Refusal, ReturnReason};
+use crate::engine::EngineError;
+use crate::projection::{LineStatus, OrderLine, OrderRow};
+
+/// Why nothing came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CancelError {
+    /// All of it came back before.
+    #[error("this came back before")]
+    ReturnedAlready,
+    /// A line is not sold.
+    #[error("a line is not sold")]
+    NotSold,
+    #[error("{0}")]
+    Engine(EngineError),
+}
+
+impl Checkout {
+    /// Takes sold lines of an order back. The rows say what was sold, and never change again; the
+    /// product itself remembers what came back, so two requests at once return a line once.
+    ///
+    /// # Errors
+    /// See [`CancelError`]. Lines before the failing one have come back.
+    pub async fn take_back(
+        &self,
+        row: &OrderRow,
+        lines: &[OrderLine],
+        reason: ReturnReason,
+    ) -> Result<(), CancelError> {
+        let mut waiting = Vec::with_capacity(lines.len());
+        for line in lines {
+            match line.status {
+                LineStatus::Sold => {}
+                LineStatus::Returned(_) => continue,
+                _ => return Err(CancelError::NotSold),
+            }
+            let action = Action::Return {
+                order: row.order,
+                customer: row.customer.clone(),
+                quantity: Quantity::from_journal(line.quantity),
+                reason,
+            };
+            let decided = self.engine.decide(line.product, Command::plain(action)).await;
+            waiting.push(decided.map_err(CancelError::Engine)?);
+        }
+        let mut returned = 0;
+        for line in waiting {
+            match line.durable().await {
+                Ok(_) => returned += 1,
+                // Somebody else was faster.
+                Err(EngineError::Refused(Refusal::ReturnedAlready)) => {}
+                Err(error) => return Err(CancelError::Engine(error)),
+            }
+        }
+        if returned == 0 { Err(CancelError::ReturnedAlready) } else { Ok(()) }
+    }
+}

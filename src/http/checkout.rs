@@ -1,0 +1,390 @@
+//! Checkout: orders of several products, and what becomes of them.
+
+use super::Api;
+use super::body::{Json, NoBody};
+use super::checks::Checks;
+use super::fields::{self, Object, Whole};
+use super::idempotency::{self, Meaning, Scope};
+use super::openapi::{EngineFailures, InputFailures, NotFound, QueryFailures};
+use super::orders::{self, OrderDocument};
+use super::params::OrderPath;
+use super::problem::{Code, Document, Problem};
+use super::respond;
+use crate::checkout::{
+    Bought, CancelError, Checkout, LINES_MAX, NewOrder, OrderState, PlaceError, PlacedOrder,
+};
+use crate::domain::{CustomerId, Fingerprint, Money, Payment, ProductId, Quantity, ReturnReason};
+use crate::projection::{LineStatus, OrderLine, OrderRow, OrderStatus};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use compact_str::CompactString;
+use serde::Deserialize;
+
+/// One product of a new order.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ItemRequest {
+    #[serde(default, deserialize_with = "fields::whole_or_digits")]
+    #[schema(value_type = u64, minimum = 1, required)]
+    product_id: Option<Whole>,
+    #[serde(default, deserialize_with = "fields::whole")]
+    #[schema(value_type = u32, minimum = 1, maximum = 1000, required)]
+    quantity: Option<Whole>,
+}
+
+/// How it is to be paid.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"method": "simulated", "token": "tok_ok"}))]
+pub struct PaymentRequest {
+    /// `simulated`.
+    method: Option<String>,
+    /// The means of payment as the provider knows it.
+    token: Option<String>,
+}
+
+/// What is to be ordered, by whom, and how it is paid.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "customerId": "ann", "items": [{"productId": 1, "quantity": 1}, {"productId": 2, "quantity": 2}],
+    "payment": {"method": "simulated", "token": "tok_ok"}
+}))]
+pub struct OrderRequest {
+    /// Who buys; an integer is accepted too, and `userId` as another name.
+    #[serde(default, alias = "userId", deserialize_with = "fields::customer")]
+    #[schema(value_type = String, min_length = 1, max_length = 64, required)]
+    customer_id: Option<CompactString>,
+    /// Each product once.
+    #[serde(default)]
+    #[schema(value_type = Vec<ItemRequest>, min_items = 1, max_items = 50, required)]
+    items: Option<Vec<Object<ItemRequest>>>,
+    #[schema(value_type = PaymentRequest, required)]
+    payment: Option<Object<PaymentRequest>>,
+}
+
+/// A request whose values are in range.
+pub(super) struct Wanted {
+    pub customer: CustomerId,
+    pub items: Vec<(ProductId, Quantity)>,
+    pub payment: Payment,
+}
+
+impl OrderRequest {
+    fn check(self, checkout: &Checkout) -> Result<Wanted, Problem> {
+        let mut checks = Checks::default();
+        let customer = checks.customer(self.customer_id.as_deref());
+        let items = check_items(&mut checks, self.items);
+        let payment = check_payment(&mut checks, self.payment, checkout);
+        match (customer, items, payment) {
+            (Some(customer), Some(items), Some(payment)) => Ok(Wanted { customer, items, payment }),
+            _ => Err(checks.problem()),
+        }
+    }
+}
+
+fn check_items(
+    checks: &mut Checks,
+    items: Option<Vec<Object<ItemRequest>>>,
+) -> Option<Vec<(ProductId, Quantity)>> {
+    let items = items.unwrap_or_default();
+    if items.is_empty() || items.len() > LINES_MAX {
+        return checks.fail("items", format!("must name 1 to {LINES_MAX} products"));
+    }
+    let mut read = Vec::with_capacity(items.len());
+    for (index, Object(item)) in items.into_iter().enumerate() {
+        let mut own = Checks::default();
+        match (own.product(item.product_id), own.quantity(item.quantity)) {
+            (Some(product), Some(quantity)) => read.push((product, quantity)),
+            _ => return checks.fail("items", format!("item {}: {}", index + 1, own.sentence())),
+        }
+    }
+    read.sort_unstable_by_key(|(product, _)| *product);
+    if let Some(twice) = read.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        return checks
+            .fail("items", format!("must name each product once, {} is twice", twice[0].0));
+    }
+    Some(read)
+}
+
+pub(super) fn check_payment(
+    checks: &mut Checks,
+    payment: Option<Object<PaymentRequest>>,
+    checkout: &Checkout,
+) -> Option<Payment> {
+    let Some(Object(payment)) = payment else { return checks.fail("payment", "is required") };
+    let method = checks.required_text("payment.method", payment.method, (1, 32))?;
+    let token = checks.text("payment.token", payment.token, (0, 200)).unwrap_or_default();
+    let Some(provider) = checkout.provider(&method) else {
+        let known = checkout.methods().join(", ");
+        return checks.fail("payment.method", format!("must be one of: {known}"));
+    };
+    match provider.accepts(&token) {
+        Ok(()) => Some(Payment { method: method.into(), token: token.into() }),
+        Err(complaint) => checks.fail("payment.token", complaint),
+    }
+}
+
+impl Wanted {
+    pub(super) fn meaning(&self, what: &'static str) -> Fingerprint {
+        let mut meaning = Meaning::of(what).text(self.customer.as_str());
+        for (product, quantity) in &self.items {
+            meaning = meaning.number(product.get()).number(quantity.get().into());
+        }
+        meaning.text(&self.payment.method).text(&self.payment.token).fingerprint()
+    }
+}
+
+/// Orders several products: all of them or none.
+#[utoipa::path(
+    post, path = "/api/v1/orders", tag = "orders", operation_id = "placeOrder",
+    request_body = OrderRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "As for purchases")),
+    responses(
+        (status = 201, description = "`confirmed` when it is paid, `pending_payment` while the \
+            provider has not decided", body = OrderDocument),
+        (status = 402, description = "`payment-declined`; nothing is held any more",
+            body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "`product-not-found`", body = Document,
+            content_type = "application/problem+json"),
+        (status = 409, description = "As for purchases, with `productId` of the line; \
+            `mixed-currencies`, `idempotency-key-in-progress`", body = Document,
+            content_type = "application/problem+json"),
+        InputFailures, EngineFailures,
+    )
+)]
+pub async fn order(
+    State(api): State<Api>,
+    Json { headers, value }: Json<OrderRequest>,
+) -> Result<Response, Problem> {
+    let wanted = value.check(&api.checkout)?;
+    let bought = buy(&api, &headers, "order", wanted).await?;
+    Ok(answer(&bought))
+}
+
+/// Places an order and has it paid, as far as the provider decides while we wait.
+pub(super) async fn buy(
+    api: &Api,
+    headers: &HeaderMap,
+    what: &'static str,
+    wanted: Wanted,
+) -> Result<Bought, Problem> {
+    let retry =
+        idempotency::retry(headers, Scope::Customer(&wanted.customer), || wanted.meaning(what))?;
+    let Wanted { customer, items, payment } = wanted;
+    let order = NewOrder { customer, items, payment, retry };
+    api.checkout.buy(order).await.map_err(|error| problem_of(api, error))
+}
+
+pub(super) fn answer(bought: &Bought) -> Response {
+    let row = row_of(bought);
+    let replayed = bought.placed.replayed;
+    respond::outcome(StatusCode::CREATED, &OrderDocument::of_row(&row), replayed)
+}
+
+/// The order as the query tables will have it.
+fn row_of(Bought { placed, customer, state }: &Bought) -> OrderRow {
+    let PlacedOrder { lead, order, lines, currency, placed_at, expires_at, .. } = placed;
+    let (status, line_status) = match state {
+        OrderState::Pending => (OrderStatus::PendingPayment, LineStatus::Held),
+        OrderState::Confirmed => (OrderStatus::Confirmed, LineStatus::Sold),
+        OrderState::Cancelled => (OrderStatus::Cancelled, LineStatus::Released),
+        OrderState::Expired => (OrderStatus::Expired, LineStatus::Expired),
+    };
+    let amount = placed.total();
+    OrderRow {
+        order: *order,
+        product: *lead,
+        customer: customer.clone(),
+        status,
+        total: Money { amount, currency: *currency },
+        created_at: *placed_at,
+        expires_at: Some(*expires_at),
+        lines: lines
+            .iter()
+            .map(|line| OrderLine {
+                product: line.product,
+                quantity: line.quantity.get(),
+                unit_price: line.unit_price,
+                status: line_status,
+            })
+            .collect(),
+    }
+}
+
+fn problem_of(api: &Api, error: PlaceError) -> Problem {
+    match error {
+        PlaceError::Line { product, error } => {
+            Problem::of_engine(error, api.clock.now()).about(product)
+        }
+        PlaceError::MixedCurrencies => Problem::new(
+            Code::MixedCurrencies,
+            "the products are sold in different currencies: order them apart",
+        ),
+        PlaceError::InProgress => Problem::new(
+            Code::IdempotencyKeyInProgress,
+            "the first request with this key is still running: ask again in a moment",
+        )
+        .retry_after(1),
+        PlaceError::Declined { reason } => {
+            Problem::new(Code::PaymentDeclined, format!("the payment was declined: {reason}"))
+        }
+    }
+}
+
+/// Asks the provider again about an order that waits for its payment.
+#[utoipa::path(
+    post, path = "/api/v1/orders/{id}/payment", tag = "orders", operation_id = "payOrder",
+    params(("id" = String, Path, description = "The order")),
+    responses(
+        (status = 200, description = "The order as it is now", body = OrderDocument),
+        (status = 402, description = "`payment-declined`", body = Document,
+            content_type = "application/problem+json"),
+        (status = 409, description = "`order-over`", body = Document,
+            content_type = "application/problem+json"),
+        NotFound, QueryFailures, EngineFailures,
+    )
+)]
+pub async fn pay(
+    State(api): State<Api>,
+    OrderPath(reference): OrderPath,
+    NoBody { .. }: NoBody,
+) -> Result<Response, Problem> {
+    let row = orders::find(&api, reference).await?;
+    match row.status {
+        OrderStatus::Confirmed => {}
+        OrderStatus::PendingPayment => {
+            let paid = api.checkout.pay(reference.product, reference.order).await;
+            paid.map_err(|error| problem_of(&api, error))?;
+        }
+        OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Refunded => {
+            return Err(over(&row));
+        }
+    }
+    let row = orders::find_fresh(&api, reference).await?;
+    Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row)))
+}
+
+fn over(row: &OrderRow) -> Problem {
+    Problem::new(Code::OrderOver, format!("the order is {} already", row.status.as_str()))
+}
+
+/// Which lines come back.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"productIds": [2]}))]
+pub struct LinesRequest {
+    /// The products of these lines; all lines when it is left out.
+    #[serde(default)]
+    product_ids: Option<Vec<u64>>,
+}
+
+/// Cancels an order, or single lines of one that was bought.
+#[utoipa::path(
+    post, path = "/api/v1/orders/{id}/cancel", tag = "orders", operation_id = "cancelOrder",
+    request_body = LinesRequest,
+    params(("id" = String, Path, description = "The order")),
+    responses(
+        (status = 200, description = "The order as it is now; its units are available again",
+            body = OrderDocument),
+        (status = 409, description = "`order-returned`, `order-over`", body = Document,
+            content_type = "application/problem+json"),
+        NotFound, InputFailures, QueryFailures, EngineFailures,
+    )
+)]
+pub async fn cancel(
+    State(api): State<Api>,
+    OrderPath(reference): OrderPath,
+    Json { value, .. }: Json<LinesRequest>,
+) -> Result<Response, Problem> {
+    take_back(&api, reference, value, ReturnReason::Cancelled).await
+}
+
+/// Gives the money of an order back, or of single lines, and takes the units back.
+#[utoipa::path(
+    post, path = "/api/v1/orders/{id}/refund", tag = "orders", operation_id = "refundOrder",
+    request_body = LinesRequest,
+    params(("id" = String, Path, description = "The order")),
+    responses(
+        (status = 200, description = "The order as it is now; its units are available again",
+            body = OrderDocument),
+        (status = 409, description = "`order-returned`, `order-over`, `order-not-paid`",
+            body = Document, content_type = "application/problem+json"),
+        NotFound, InputFailures, QueryFailures, EngineFailures,
+    )
+)]
+pub async fn refund(
+    State(api): State<Api>,
+    OrderPath(reference): OrderPath,
+    Json { value, .. }: Json<LinesRequest>,
+) -> Result<Response, Problem> {
+    take_back(&api, reference, value, ReturnReason::Refunded).await
+}
+
+async fn take_back(
+    api: &Api,
+    reference: super::order_ref::OrderRef,
+    request: LinesRequest,
+    reason: ReturnReason,
+) -> Result<Response, Problem> {
+    let row = orders::find_fresh(api, reference).await?;
+    let wanted = chosen(&row, request.product_ids.as_deref())?;
+    match (row.status, reason) {
+        (OrderStatus::PendingPayment, ReturnReason::Refunded) => {
+            return Err(Problem::new(
+                Code::OrderNotPaid,
+                "the order is not paid, so there is nothing to refund: cancel it",
+            ));
+        }
+        (OrderStatus::PendingPayment, ReturnReason::Cancelled) => {
+            if wanted.len() < row.lines.len() {
+                let detail = "an order that is not paid can be cancelled as a whole only";
+                return Err(Problem::new(Code::OrderNotPaid, detail));
+            }
+            let given_up = api.checkout.give_up(reference.product, reference.order).await;
+            given_up.map_err(|error| Problem::of_engine(error, api.clock.now()))?;
+        }
+        (OrderStatus::Confirmed, _) => {
+            let returned = api.checkout.take_back(&row, &wanted, reason).await;
+            returned.map_err(|error| match error {
+                CancelError::ReturnedAlready => {
+                    Problem::new(Code::OrderReturned, "this was cancelled or refunded before")
+                }
+                CancelError::NotSold => Problem::new(
+                    Code::OrderNotPaid,
+                    "a line of this order is not sold yet: ask again in a moment",
+                ),
+                CancelError::Engine(error) => Problem::of_engine(error, api.clock.now()),
+            })?;
+        }
+        (OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Refunded, _) => {
+            return Err(over(&row));
+        }
+    }
+    let row = orders::find_fresh(api, reference).await?;
+    Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row)))
+}
+
+/// The lines of these products; all of them when none is named.
+fn chosen(row: &OrderRow, products: Option<&[u64]>) -> Result<Vec<OrderLine>, Problem> {
+    let Some(products) = products else { return Ok(row.lines.clone()) };
+    let mut checks = Checks::default();
+    let mut lines: Vec<OrderLine> = Vec::new();
+    for product in products {
+        match row.lines.iter().find(|line| line.product.get() == *product) {
+            Some(line) if lines.iter().all(|chosen| chosen.product != line.product) => {
+                lines.push(*line);
+            }
+            Some(_) => {}
+            None => {
+                let message = format!("must be products of this order, {product} is not");
+                let _: Option<()> = checks.fail("productIds", message);
+            }
+        }
+    }
+    if lines.is_empty() && checks.passed() {
+        let _: Option<()> = checks.fail("productIds", "must name a product, or be left out");
+    }
+    if checks.passed() { Ok(lines) } else { Err(checks.problem()) }
+}
