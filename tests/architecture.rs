@@ -17,8 +17,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("journal", &["clock", "domain", "telemetry", "threads"]),
     ("engine", &["clock", "domain", "journal", "telemetry", "threads"]),
     ("projection", &["clock", "domain", "journal", "telemetry"]),
+    ("checkout", &["clock", "domain", "engine", "projection"]),
     ("config", &["journal", "telemetry"]),
-    ("http", &["clock", "config", "domain", "engine", "projection", "telemetry"]),
+    ("http", &["checkout", "clock", "config", "domain", "engine", "projection", "telemetry"]),
 ];
 
 fn sources(of: &Path) -> Vec<PathBuf> {

@@ -293,14 +293,21 @@ impl Checkout {
         Ok(())
     }
 
-    /// Releases what this order took, and nothing else. The refusal does not wait for the disk: what a
-    /// crash keeps held runs out.
+    /// Releases what this order took, and nothing else; whoever is refused finds it available again.
+    /// What cannot be released now runs out.
     async fn give_back(&self, held: &Held) {
+        let mut released = Vec::with_capacity(held.lines.len());
         for line in held.lines.iter().rev() {
             let action = Action::Settle { order: held.order, end: HoldEnd::Released };
-            if let Err(error) = self.engine.decide(line.product, Command::plain(action)).await {
-                tracing::debug!(product = %line.product, %error, "a line is left to run out");
+            match self.engine.decide(line.product, Command::plain(action)).await {
+                Ok(decided) => released.push(decided),
+                Err(error) => {
+                    tracing::debug!(product = %line.product, %error, "a line is left to run out");
+                }
             }
+        }
+        for decided in released {
+            drop(decided.durable().await);
         }
     }
 }

@@ -243,7 +243,7 @@ fn problem_of(api: &Api, error: PlaceError) -> Problem {
             content_type = "application/problem+json"),
         (status = 409, description = "`order-over`", body = Document,
             content_type = "application/problem+json"),
-        NotFound, QueryFailures, EngineFailures,
+        NotFound, InputFailures, QueryFailures, EngineFailures,
     )
 )]
 pub async fn pay(

@@ -179,7 +179,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 7, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 11, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {

@@ -140,6 +140,12 @@ impl OrderRow {
         self.judge();
     }
 
+    /// Whether any line still waits for what becomes of the order.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.lines.iter().any(|line| line.status == LineStatus::Held)
+    }
+
     /// An order of which every line has come back is no longer confirmed.
     pub(super) fn judge(&mut self) {
         let refunded = LineStatus::Returned(ReturnReason::Refunded);

@@ -59,6 +59,7 @@ const PLACE_ORDERS: &str = "INSERT INTO orders (order_id, product_id, customer_i
      $6::bigint[], $7::text[]) \
      ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, \
      product_id = excluded.product_id, expires_at = excluded.expires_at, \
+     created_at = least(orders.created_at, excluded.created_at), \
      payment_method = excluded.payment_method";
 
 /// One that was never placed has no row.

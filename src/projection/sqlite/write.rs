@@ -74,6 +74,7 @@ const PLACE_ORDERS: Statement = Statement {
     columns: 9,
     tail: "ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, \
            product_id = excluded.product_id, expires_at = excluded.expires_at, \
+           created_at = min(created_at, excluded.created_at), \
            payment_method = excluded.payment_method",
 };
 
