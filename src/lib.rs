@@ -5,6 +5,7 @@
 //! is the map.
 
 pub mod app;
+pub mod cart;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -17,8 +17,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("journal", &["clock", "domain", "telemetry", "threads"]),
     ("engine", &["clock", "domain", "journal", "telemetry", "threads"]),
     ("projection", &["clock", "domain", "journal", "telemetry"]),
-    ("config", &["journal", "telemetry"]),
-    ("http", &["clock", "config", "domain", "engine", "projection", "telemetry"]),
+    ("cart", &["clock", "domain"]),
+    ("config", &["cart", "journal", "telemetry"]),
+    ("http", &["cart", "clock", "config", "domain", "engine", "projection", "telemetry"]),
 ];
 
 fn sources(of: &Path) -> Vec<PathBuf> {

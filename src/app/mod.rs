@@ -11,6 +11,8 @@ mod serve;
 pub use offline::{audit, journal_cat, migrate, openapi, print};
 pub use serve::serve;
 
+use crate::cart::Carts;
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, StoreAddress};
 use crate::http::server::ListenError;
 use crate::journal::Location;
@@ -44,6 +46,7 @@ macro_rules! from_error {
 }
 
 from_error!(
+    crate::cart::OpenError,
     CatError,
     ConfigError,
     DatabaseError,
@@ -59,6 +62,11 @@ fn journal_location(config: &Config) -> Location {
         StoreAddress::Sqlite(path) => Location::Sqlite(path),
         StoreAddress::Postgres(url) => Location::Postgres(url.expose().to_owned()),
     }
+}
+
+/// Opens the store of carts; a Postgres or a Redis that is away is waited for later.
+async fn open_carts(config: &Config, clock: Clock) -> Result<Carts, StartError> {
+    Ok(Carts::open(config.cart_location(), config.cart.lifetime(), clock).await?)
 }
 
 /// Opens the database of the query tables; a Postgres that is away is not noticed here.

@@ -1,13 +1,13 @@
 //! Serve: every stage, in the order data flows, and back.
 //!
 //! ```text
-//!   settings → port → journal → engine → projection → http ── wait for a signal
-//!   first signal: http drains → engine stores snapshots, journal commits and closes → projection ends
+//!   settings → port → journal → engine → projection → carts → http ── wait for a signal
+//!   first signal: http drains → carts close → engine stores snapshots, journal commits and closes → projection ends
 //!   second signal or the deadline: connections are cut, then the same
 //! ```
 
 use super::{
-    SNAPSHOTS_AT_SHUTDOWN, StartError, demo, journal_location, numbers, open_database,
+    SNAPSHOTS_AT_SHUTDOWN, StartError, demo, journal_location, numbers, open_carts, open_database,
     prepare_folder,
 };
 use crate::clock::Clock;
@@ -52,16 +52,19 @@ async fn run(config: Config, demo: bool) -> Result<(), StartError> {
     let (engine, reader) = start_engine(&config, &clock, &metrics).await?;
     let (queries, progress, projector) =
         start_projection(&config, &clock, &metrics, &engine, reader).await?;
+    let carts = open_carts(&config, clock.clone()).await?;
     if demo {
         demo::fill(&engine, &clock).await?;
     }
     tokio::spawn(metrics.clone().upkeep());
     tokio::spawn(numbers::feed(metrics.clone(), engine.clone(), progress.clone(), clock.clone()));
+    tokio::spawn(carts.clone().upkeep());
 
     let api = Api::new(ApiParts {
         engine: engine.clone(),
         queries,
         progress,
+        carts: carts.clone(),
         clock,
         metrics,
         holds: HoldLimits::from(&config.holds),
@@ -82,6 +85,7 @@ async fn run(config: Config, demo: bool) -> Result<(), StartError> {
             )));
         }
     }
+    carts.close().await;
     engine.shut_down(SNAPSHOTS_AT_SHUTDOWN).await;
     projector.stop().await;
     tracing::info!("stopped");

@@ -12,6 +12,7 @@
 //! engine runs to its end without it. A panic in a handler is a 500 and nothing else.
 
 mod body;
+mod carts;
 mod checks;
 mod docs;
 mod fields;
@@ -30,6 +31,7 @@ mod reservations;
 mod respond;
 mod routes;
 pub mod server;
+mod session;
 mod stock;
 mod time;
 mod waiting;
@@ -38,6 +40,7 @@ pub use body::BodyLimits;
 pub use openapi::openapi;
 pub use routes::router;
 
+use crate::cart::Carts;
 use crate::clock::Clock;
 use crate::config::{HoldsConfig, ServerConfig};
 use crate::engine::Engine;
@@ -77,6 +80,7 @@ pub struct ApiParts {
     pub engine: Engine,
     pub queries: Queries,
     pub progress: ProjectionProgress,
+    pub carts: Carts,
     pub clock: Clock,
     pub metrics: Metrics,
     pub holds: HoldLimits,

@@ -2,7 +2,7 @@
 //! `lastunit openapi`. Made of the annotations beside each handler, so it cannot forget a field.
 
 use super::problem::Document;
-use super::{health, numbers, orders, products, purchases, reservations, stock};
+use super::{carts, health, numbers, orders, products, purchases, reservations, stock};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
@@ -30,6 +30,10 @@ const PROBLEM: &str = "application/problem+json";
         reservations::confirm,
         reservations::extend,
         reservations::release,
+        carts::get,
+        carts::clear,
+        carts::put,
+        carts::remove,
         orders::list,
         orders::get,
         products::create,
@@ -45,6 +49,7 @@ const PROBLEM: &str = "application/problem+json";
     tags(
         (name = "purchases", description = "Buy now"),
         (name = "reservations", description = "Hold now, decide later"),
+        (name = "cart", description = "What a caller means to buy"),
         (name = "orders", description = "What customers got"),
         (name = "products", description = "What is sold, and how much of it is left"),
         (name = "operation", description = "Health and numbers"),
@@ -121,6 +126,17 @@ impl IntoResponses for EngineFailures {
     }
 }
 
+/// What is answered while carts cannot be asked.
+pub struct CartFailures;
+
+impl IntoResponses for CartFailures {
+    fn responses() -> Answers {
+        let unavailable = "`cart-unavailable`, `overloaded`; where products are looked up also \
+            `journal-unavailable`, `not-owner`: try again after `Retry-After` seconds";
+        problems([INTERNAL, (503, unavailable)])
+    }
+}
+
 /// The same where no key makes a second request recognisable.
 pub struct CreationFailures;
 
@@ -166,7 +182,7 @@ mod tests {
         let paths = document["paths"].as_object().expect("paths");
         let mut checked = 0;
         for (path, methods) in paths {
-            for method in ["post", "delete"] {
+            for method in ["post", "put", "delete"] {
                 let Some(operation) = methods.get(method) else { continue };
                 let responses = operation["responses"].as_object().expect("responses");
                 for status in ["400", "408", "413", "415", "422", "500", "503"] {
@@ -175,7 +191,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 7, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 10, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {
