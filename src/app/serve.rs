@@ -58,7 +58,7 @@ async fn run(config: Config, demo: bool) -> Result<(), StartError> {
     }
     tokio::spawn(metrics.clone().upkeep());
     tokio::spawn(numbers::feed(metrics.clone(), engine.clone(), progress.clone(), clock.clone()));
-    tokio::spawn(carts.clone().upkeep());
+    let upkeep = tokio::spawn(carts.clone().upkeep());
 
     let api = Api::new(ApiParts {
         engine: engine.clone(),
@@ -85,6 +85,7 @@ async fn run(config: Config, demo: bool) -> Result<(), StartError> {
             )));
         }
     }
+    upkeep.abort();
     carts.close().await;
     engine.shut_down(SNAPSHOTS_AT_SHUTDOWN).await;
     projector.stop().await;

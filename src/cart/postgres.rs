@@ -19,7 +19,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(2);
 const STATEMENT_TIMEOUT: &str = "2s";
 /// How long connecting and migrating may take.
-const PREPARE_TIMEOUT: Duration = Duration::from_secs(10);
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(5);
 
 const READ: &str = "SELECT product_id, quantity::bigint, added_amount, added_currency, added_at \
      FROM carts JOIN cart_lines USING (session_id) WHERE session_id = $1 AND expires_at > $2";
@@ -45,15 +45,17 @@ impl PostgresCarts {
         let options = PgConnectOptions::from_str(url).map_err(|_| {
             OpenError("database.url is not usable: not a valid postgres: URL".to_owned())
         })?;
-        // Not waiting for the disk: see the module's promise about the last second.
         let options = options
             .application_name("lastunit carts")
-            .options([("tcp_keepalives_idle", "30"), ("synchronous_commit", "off")])
+            .options([("tcp_keepalives_idle", "30")])
             .disable_statement_logging();
+        // A change does not wait for the disk (see the module's word on the last second). Making the
+        // tables does: whoever saw them once must find them after a crash.
+        let changes = [("statement_timeout", STATEMENT_TIMEOUT), ("synchronous_commit", "off")];
         let pool = PoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(PATIENCE)
-            .connect_lazy_with(options.clone().options([("statement_timeout", STATEMENT_TIMEOUT)]));
+            .connect_lazy_with(options.clone().options(changes));
         Ok(Self { options, pool, migrated: AtomicBool::new(false) })
     }
 
@@ -83,8 +85,12 @@ impl CartStore for PostgresCarts {
         let late = || Unprepared::Away(format!("{} does not answer", self.name()));
         let asked = async {
             if self.migrated.load(Ordering::Acquire) {
-                let there = sqlx::query("SELECT 1").execute(&self.pool).await;
-                return there.map(|_| ()).map_err(|error| Unprepared::Away(error.to_string()));
+                let there = sqlx::query("SELECT 1 FROM carts LIMIT 1").execute(&self.pool).await;
+                return there.map(|_| ()).map_err(|error| {
+                    // Another database may stand in its place, without tables.
+                    self.migrated.store(false, Ordering::Release);
+                    Unprepared::Away(error.to_string())
+                });
             }
             self.migrate().await?;
             self.migrated.store(true, Ordering::Release);

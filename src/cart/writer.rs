@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A change is answered after its commit. When one statement fails, the whole group is rolled back
-//! and all of it is told so: nothing is half done. A caller that goes away leaves its change behind,
+//! and all of it is told so, with whatever waits: nothing is half done. A caller that goes away leaves its change behind,
 //! which is done all the same. The task ends when the queue is closed, and closes the connection.
 
 use super::rules::{CartFull, LINES_MAX, Line};
@@ -114,8 +114,10 @@ async fn run(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Asked>)
                 }
             }
             Err(error) => {
+                // Whatever waits would meet the same: told now, nobody waits for several failures.
                 let error = CartError::Unavailable(error.to_string());
-                for asked in group.drain(..) {
+                let waiting = std::iter::from_fn(|| queue.try_recv().ok());
+                for asked in group.drain(..).chain(waiting) {
                     let _ = asked.answer.send(Err(error.clone()));
                 }
             }

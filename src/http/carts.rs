@@ -171,9 +171,10 @@ pub struct RemovalDocument<'a> {
     )
 )]
 pub async fn get(State(api): State<Api>, session: Session) -> Result<Response, Problem> {
-    let cart = match session.is_new {
-        true => Cart::default(),
-        false => api.carts.read(&session.id).await.map_err(|error| Problem::of_cart(&error))?,
+    let cart = if session.is_new {
+        Cart::default()
+    } else {
+        api.carts.read(&session.id).await.map_err(|error| Problem::of_cart(&error))?
     };
     let products: Vec<_> = cart.lines().iter().map(|line| line.product).collect();
     let (views, mut names) = tokio::join!(views(&api, &products), names(&api, &products));

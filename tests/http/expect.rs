@@ -4,7 +4,7 @@ use crate::support::Answer;
 use serde_json::{Value, json};
 
 /// Codes of problems that may pass by waiting.
-const RETRYABLE: [&str; 9] = [
+const RETRYABLE: [&str; 10] = [
     "request-timeout",
     "sale-not-open",
     "overloaded",
@@ -13,6 +13,7 @@ const RETRYABLE: [&str; 9] = [
     "not-owner",
     "projection-behind",
     "database-unavailable",
+    "cart-unavailable",
     "too-many-connections",
 ];
 
