@@ -147,7 +147,6 @@ async fn more_changes_than_may_wait_are_refused() {
     let answers = tasks.join_all().await;
     let done = answers.iter().filter(|answer| answer.is_ok()).count();
     assert!(done >= 10_000, "{done}");
-    assert_eq!(lines(&carts, &session("caller-0")).await, [(1, 1)]);
     carts.close().await;
 }
 
