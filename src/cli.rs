@@ -68,8 +68,11 @@ enum Command {
     /// Run the server (the default).
     Serve(ServeArgs),
     /// Check everything: walk the journal's chain, replay it, check every promise, compare with the
-    /// query tables. Exit status 0 when all holds, 1 when something does not.
+    /// query tables. Exit status 0 when all holds, 1 when something does not or was not compared.
     Audit {
+        /// Leave the query tables out.
+        #[arg(long)]
+        journal_only: bool,
         /// Print the report as JSON.
         #[arg(long)]
         json: bool,
@@ -104,6 +107,9 @@ pub fn run() -> ExitCode {
     match execute(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if error.is_told() {
+                return ExitCode::FAILURE;
+            }
             // Nothing is left to be done when even this cannot be written.
             let _ = writeln!(std::io::stderr(), "lastunit: {error}");
             ExitCode::FAILURE
@@ -127,7 +133,7 @@ fn execute(cli: Cli) -> Result<(), StartError> {
     let settings = settings(&cli.common, serve.listen)?;
     match cli.command {
         None | Some(Command::Serve(_)) => app::serve(settings, serve.demo),
-        Some(Command::Audit { json }) => app::audit(&settings, json),
+        Some(Command::Audit { journal_only, json }) => app::audit(&settings, json, journal_only),
         Some(Command::Journal(JournalCommand::Cat { partition, product })) => {
             app::journal_cat(&settings, partition, product)
         }
@@ -144,10 +150,26 @@ fn settings(common: &CommonArgs, listen: Option<String>) -> Result<Config, Start
         journal_url: common.journal_url.clone(),
         database_url: common.database_url.clone(),
     };
-    // A variable that is not UTF-8 cannot be one of ours.
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Ok(config::load(common.config.as_deref(), environment, &flags)?)
+    Ok(config::load(common.config.as_deref(), environment()?, &flags)?)
+}
+
+/// The variables with names that may be ours.
+fn environment() -> Result<impl Iterator<Item = (String, String)>, StartError> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        // A name that is not UTF-8 is none of ours.
+        let Ok(name) = name.into_string() else { continue };
+        match value.into_string() {
+            Ok(value) => variables.push((name, value)),
+            Err(_) if name.starts_with(config::PREFIX) => {
+                // The value may be a password.
+                let message = format!("the value of {name} is not UTF-8; choose another one");
+                return Err(StartError::new(message));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(variables.into_iter())
 }
 
 #[cfg(test)]
@@ -164,7 +186,7 @@ mod tests {
         let cli = Cli::parse_from(["lastunit", "--listen", "127.0.0.1:0", "--demo"]);
         assert!(cli.command.is_none() && cli.serve.demo);
         let cli = Cli::parse_from(["lastunit", "audit", "--data-dir", "/data", "--json"]);
-        assert!(matches!(cli.command, Some(Command::Audit { json: true })));
+        assert!(matches!(cli.command, Some(Command::Audit { json: true, journal_only: false })));
         assert_eq!(cli.common.data_dir, Some(PathBuf::from("/data")));
         assert!(Cli::try_parse_from(["lastunit", "audit", "--demo"]).is_err());
     }

@@ -1,6 +1,9 @@
 //! Commands that need no server: audit, journal cat, migrate, openapi.
 
-use super::{StartError, journal_location, open_carts, open_database, prepare_folder};
+use super::{
+    StartError, journal_error, journal_location, open_carts, open_database,
+    open_database_for_reading, prepare_folder,
+};
 use crate::cart::Location;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -23,17 +26,29 @@ fn block_on<T>(future: impl Future<Output = Result<T, StartError>>) -> Result<T,
         .block_on(future)
 }
 
-/// Checks journal and database, and prints what it found.
+/// What became of the comparison with the database.
+enum Compared {
+    Products(u64),
+    /// Nobody wanted it.
+    Unwanted,
+    /// It could not be done: then nothing is proven about the query tables.
+    Failed(String),
+}
+
+/// Checks journal and database, and prints what it found. Changes and creates nothing.
 ///
 /// # Errors
 /// When a store cannot be read, or something in it is wrong.
-pub fn audit(config: &Config, as_json: bool) -> Result<(), StartError> {
+pub fn audit(config: &Config, as_json: bool, journal_only: bool) -> Result<(), StartError> {
     block_on(async {
-        let reader = journal::connect_reader(&journal_location(config)).await?;
-        let totals = totals(config).await;
-        let compare_at = totals
-            .as_ref()
-            .map_or_else(|_| Vec::new(), |totals| positions(totals, reader.partitions()));
+        let reader = journal::connect_reader(&journal_location(config))
+            .await
+            .map_err(|error| journal_error(config, error))?;
+        let totals = if journal_only { None } else { Some(totals(config).await) };
+        let compare_at = match &totals {
+            Some(Ok(totals)) => positions(totals, reader.partitions()),
+            _ => Vec::new(),
+        };
         let mut shown = 0;
         let progress = |facts: u64| {
             if std::io::stderr().is_terminal() && facts >= shown + PROGRESS_EVERY {
@@ -43,20 +58,33 @@ pub fn audit(config: &Config, as_json: bool) -> Result<(), StartError> {
         };
         let mut report = journal::audit::audit(reader.as_ref(), &compare_at, progress).await?;
         let compared = match &totals {
-            Ok(totals) => Ok(compare(&mut report, totals, reader.partitions())),
-            Err(error) => Err(error.to_string()),
+            None => Compared::Unwanted,
+            Some(Ok(totals)) => {
+                Compared::Products(compare(&mut report, totals, reader.partitions()))
+            }
+            Some(Err(error)) => Compared::Failed(error.to_string()),
         };
         let text = if as_json { in_json(&report, &compared) } else { in_words(&report, &compared) };
         print(&text)?;
-        if report.findings_total == 0 {
-            return Ok(());
+        match compared {
+            _ if report.findings_total > 0 => {
+                Err(StartError::new(format!("the audit found {} problems", report.findings_total)))
+            }
+            Compared::Failed(reason) => Err(StartError::new(format!(
+                "the database was not compared with the journal, so the audit is not complete: \
+                 {reason}; --journal-only leaves the database out"
+            ))),
+            _ => Ok(()),
         }
-        Err(StartError::new(format!("the audit found {} problems", report.findings_total)))
     })
 }
 
+fn is_well(report: &Report, compared: &Compared) -> bool {
+    report.findings_total == 0 && !matches!(compared, Compared::Failed(_))
+}
+
 async fn totals(config: &Config) -> Result<Totals, StartError> {
-    let database = open_database(config).await?;
+    let database = open_database_for_reading(config).await?;
     let totals = Queries::new(&database).totals().await;
     database.close().await;
     Ok(totals?)
@@ -110,7 +138,7 @@ fn agrees(row: &ProductTotals, summary: Summary) -> bool {
         && row.reservations == summary.holds
 }
 
-fn in_json(report: &Report, compared: &Result<u64, String>) -> String {
+fn in_json(report: &Report, compared: &Compared) -> String {
     let findings: Vec<Value> = report
         .findings
         .iter()
@@ -124,11 +152,12 @@ fn in_json(report: &Report, compared: &Result<u64, String>) -> String {
         })
         .collect();
     let database = match compared {
-        Ok(products) => json!({ "compared": true, "products": products }),
-        Err(reason) => json!({ "compared": false, "reason": reason }),
+        Compared::Products(products) => json!({ "compared": true, "products": products }),
+        Compared::Unwanted => json!({ "compared": false, "reason": "--journal-only" }),
+        Compared::Failed(reason) => json!({ "compared": false, "reason": reason }),
     };
     let document = json!({
-        "ok": report.findings_total == 0,
+        "ok": is_well(report, compared),
         "batches": report.batches,
         "facts": report.facts,
         "products": report.products,
@@ -146,7 +175,7 @@ fn in_json(report: &Report, compared: &Result<u64, String>) -> String {
     format!("{document:#}")
 }
 
-fn in_words(report: &Report, compared: &Result<u64, String>) -> String {
+fn in_words(report: &Report, compared: &Compared) -> String {
     let mut lines = vec![format!(
         "{} batches, {} facts, {} products: {} units stocked, {} sold, {} held, {} available",
         report.batches,
@@ -159,8 +188,9 @@ fn in_words(report: &Report, compared: &Result<u64, String>) -> String {
     )];
     lines.push(format!("{} snapshots compared with the replay", report.snapshots));
     lines.push(match compared {
-        Ok(products) => format!("{products} products compared with the database"),
-        Err(reason) => format!("the database was not compared: {reason}"),
+        Compared::Products(products) => format!("{products} products compared with the database"),
+        Compared::Unwanted => "the database was not compared: --journal-only".into(),
+        Compared::Failed(reason) => format!("the database was not compared: {reason}"),
     });
     for finding in &report.findings {
         let seq = finding.seq.map(|seq| format!(", batch {seq}")).unwrap_or_default();
@@ -171,7 +201,7 @@ fn in_words(report: &Report, compared: &Result<u64, String>) -> String {
             finding.partition, finding.problem
         ));
     }
-    if report.findings_total == 0 {
+    if is_well(report, compared) {
         lines.push("every promise holds".into());
     }
     lines.join("\n")
@@ -205,7 +235,16 @@ pub fn journal_cat(
         .map(|id| ProductId::new(id).map_err(|error| StartError::new(format!("--product {error}"))))
         .transpose()?;
     block_on(async {
-        let reader = journal::connect_reader(&journal_location(config)).await?;
+        let reader = journal::connect_reader(&journal_location(config))
+            .await
+            .map_err(|error| journal_error(config, error))?;
+        let count = reader.partitions().count();
+        if let Some(partition) = partition.filter(|partition| *partition >= count) {
+            return Err(StartError::new(format!(
+                "--partition {partition} is not in this journal, which has the partitions 0 to {}",
+                count - 1
+            )));
+        }
         let only = cat::Only { partition: partition.map(PartitionId), product };
         let mut output = BufWriter::new(std::io::stdout());
         match cat::print(reader.as_ref(), only, &mut output).await {
@@ -224,7 +263,8 @@ pub fn migrate(config: &Config) -> Result<(), StartError> {
         prepare_folder(&config.journal_address())?;
         let partitions = Partitions::new(config.journal.partitions)
             .ok_or_else(|| StartError::new("journal.partitions is out of range"))?;
-        drop(journal::connect_store(&journal_location(config), partitions).await?);
+        let store = journal::connect_store(&journal_location(config), partitions).await;
+        drop(store.map_err(|error| journal_error(config, error))?);
         let database = open_database(config).await?;
         database.migrate().await?;
         database.close().await;

@@ -1,28 +1,39 @@
 //! Serve: every stage, in the order data flows, and back.
 //!
 //! ```text
-//!   settings → port → journal → engine → projection → carts → http ── wait for a signal
-//!   first signal: http drains → carts close → engine stores snapshots, journal commits and closes → projection ends
-//!   second signal or the deadline: connections are cut, then the same
+//!   settings → port → journal (connected) → database → carts → journal (taken over) → engine → projection
+//!   → http ── wait for a signal
+//!   first signal: http drains → engine stores snapshots, journal commits and closes → projection and carts end
+//!   the deadline: connections are cut, then the same
+//!   second signal: connections are cut, snapshots left out
+//!   the journal does not close in [`CLOSE_MAX`], or a further signal: the process ends as it is
 //! ```
+//!
+//! Taking the journal over ends the sale of whoever owned it, so everything that can refuse a start
+//! is looked at before. A signal ends the process at any moment, also while it starts.
 
+use super::signals::Signals;
 use super::{
-    SNAPSHOTS_AT_SHUTDOWN, StartError, demo, journal_location, numbers, open_carts, open_database,
-    prepare_folder,
+    CLOSE_IN_A_HURRY, CLOSE_MAX, SNAPSHOTS_AT_SHUTDOWN, StartError, connecting, demo,
+    journal_error, journal_location, numbers, open_carts, open_database, prepare_folder,
 };
+use crate::cart::Carts;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Engine, EngineOptions, Placement};
 use crate::http::server::{Server, Stage};
 use crate::http::{self, Api, ApiParts, BodyLimits, HoldLimits};
-use crate::journal::writer::{JournalState, WriterOptions};
-use crate::journal::{self, Partitions};
-use crate::projection::{ProjectionConfig, ProjectionProgress, Projector, ProjectorTask, Queries};
-use crate::telemetry::{Metrics, logs};
+use crate::journal::writer::{JournalHandle, JournalState, WriterOptions};
+use crate::journal::{self, Connected, Partitions};
+use crate::projection::{
+    Database, ProjectionConfig, Projector, ProjectorTask, Queries, check_origin,
+};
+use crate::telemetry::Metrics;
+use crate::telemetry::logs::{self, LogFormat};
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// Runs the server until a signal ends it.
 ///
@@ -30,7 +41,19 @@ use tokio::sync::watch;
 /// Whatever keeps it from starting, or makes it unable to keep its promises.
 pub fn serve(config: Config, demo: bool) -> Result<(), StartError> {
     logs::start(config.telemetry.log, &config.telemetry.level);
-    http_runtime(&config)?.block_on(run(config, demo))
+    let format = config.telemetry.log;
+    let runtime = http_runtime(&config)?;
+    let outcome = runtime.block_on(run(config, demo));
+    // Whatever still hangs, such as a look-up of a host's name, must not hold the process.
+    runtime.shutdown_background();
+    match (outcome, format) {
+        // The last line is for the same program as those before.
+        (Err(error), LogFormat::Json) => {
+            tracing::error!("{error}");
+            Err(error.already_told())
+        }
+        (outcome, _) => outcome,
+    }
 }
 
 /// The runtime that serves HTTP.
@@ -43,23 +66,59 @@ fn http_runtime(config: &Config) -> Result<Runtime, StartError> {
 }
 
 async fn run(config: Config, demo: bool) -> Result<(), StartError> {
+    let signals = Signals::count()?;
+    tokio::select! {
+        biased;
+        () = signals.first() => {
+            tracing::info!("stopped by a signal before the start was complete");
+            Ok(())
+        }
+        started = start(&config, demo) => serve_until_signal(started?, &config, signals).await,
+    }
+}
+
+/// Everything that runs, and a port on which nobody is served yet.
+struct Started {
+    server: Server,
+    engine: Engine,
+    projector: ProjectorTask,
+    carts: Carts,
+    /// Watches the store of carts until it is closed.
+    upkeep: JoinHandle<()>,
+    api: Api,
+}
+
+async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> {
     let clock = Clock::system();
     let metrics = Metrics::new().map_err(|error| StartError::new(error.to_string()))?;
     http::server::raise_descriptor_limit(config.server.connections_max);
     let server = Server::bind(config.server.clone(), metrics.http.clone())?;
-    let signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
 
-    let (engine, reader) = start_engine(&config, &clock, &metrics).await?;
-    let (queries, progress, projector) =
-        start_projection(&config, &clock, &metrics, &engine, reader).await?;
-    let carts = open_carts(&config, clock.clone()).await?;
-    if demo {
-        demo::fill(&engine, &clock).await?;
+    let journal = connect_journal(config, &clock, &metrics).await?;
+    let (database, origin_is_known) = prepare_database(config, &journal).await?;
+    let carts = open_carts(config, clock.clone()).await?;
+    let reader = journal.reader.clone();
+    let engine = start_engine(config, &clock, &metrics, journal).await?;
+    let projector = Projector {
+        reader,
+        durable: engine.follow_durable(),
+        database: database.clone(),
+        clock: clock.clone(),
+        metrics: metrics.projection.clone(),
+        config: ProjectionConfig {
+            batch_bytes_max: config.projection.batch_bytes_max,
+            rest_factor_busy: config.projection.rest_factor_busy,
+            ..ProjectionConfig::default()
+        },
+    };
+    let (progress, projector) = projector.start()?;
+    let queries = Queries::following(&database, progress.clone(), origin_is_known);
+    if with_demo {
+        demo::fill(&engine, &clock, &queries, &progress).await?;
     }
     tokio::spawn(metrics.clone().upkeep());
     tokio::spawn(numbers::feed(metrics.clone(), engine.clone(), progress.clone(), clock.clone()));
     let upkeep = tokio::spawn(carts.clone().upkeep());
-
     let api = Api::new(ApiParts {
         engine: engine.clone(),
         queries,
@@ -70,43 +129,55 @@ async fn run(config: Config, demo: bool) -> Result<(), StartError> {
         holds: HoldLimits::from(&config.holds),
         body_limits: BodyLimits::from(&config.server),
     });
-    if config.auth.mode == crate::config::AuthMode::Open {
-        tracing::warn!("auth.mode is \"open\": whoever reaches this address may do everything");
-    }
-    tracing::info!("listening on http://{}", server.address());
-    let (stage, stages) = watch::channel(Stage::Serving);
-    tokio::spawn(follow_signals(signals, stage, config.server.drain_timeout()));
-    tokio::select! {
-        () = server.serve(http::router(api), stages) => {}
-        reason = journal_broken(&engine) => {
-            return Err(StartError::new(format!(
-                "{reason}; the process ends, because it could not keep what it promises: \
-                 check the disk, then start again"
-            )));
+    Ok(Started { server, engine, projector, carts, upkeep, api })
+}
+
+async fn connect_journal(
+    config: &Config,
+    clock: &Clock,
+    metrics: &Metrics,
+) -> Result<Connected, StartError> {
+    let address = config.journal_address();
+    prepare_folder(&address)?;
+    let partitions = Partitions::new(config.journal.partitions)
+        .ok_or_else(|| StartError::new("journal.partitions is out of range"))?;
+    let options = WriterOptions { commit_timeout: config.journal.commit_timeout() };
+    connecting("journal", &address);
+    let location = journal_location(config);
+    journal::connect(location, partitions, clock.clone(), options, metrics.journal.clone())
+        .await
+        .map_err(|error| journal_error(config, error))
+}
+
+/// Opens and migrates the database, and finds out whether it is this journal's: `false` when it is
+/// away and cannot be asked.
+async fn prepare_database(
+    config: &Config,
+    journal: &Connected,
+) -> Result<(Database, bool), StartError> {
+    connecting("database", &config.database_address());
+    let database = open_database(config).await?;
+    let checked = async {
+        database.migrate().await?;
+        check_origin(&database, journal.reader.as_ref()).await
+    };
+    match checked.await {
+        Ok(()) => Ok((database, true)),
+        Err(error) if error.may_pass() => {
+            tracing::warn!(%error, "the sale goes on without the database; its rows follow later");
+            Ok((database, false))
         }
+        Err(error) => Err(error.into()),
     }
-    upkeep.abort();
-    carts.close().await;
-    engine.shut_down(SNAPSHOTS_AT_SHUTDOWN).await;
-    projector.stop().await;
-    tracing::info!("stopped");
-    Ok(())
 }
 
 async fn start_engine(
     config: &Config,
     clock: &Clock,
     metrics: &Metrics,
-) -> Result<(Engine, std::sync::Arc<dyn journal::store::JournalReader>), StartError> {
-    prepare_folder(&config.journal_address())?;
-    let partitions = Partitions::new(config.journal.partitions)
-        .ok_or_else(|| StartError::new("journal.partitions is out of range"))?;
-    let options = WriterOptions { commit_timeout: config.journal.commit_timeout() };
-    let location = journal_location(config);
-    let opened =
-        journal::open(location, partitions, clock.clone(), options, metrics.journal.clone())
-            .await?;
-    let reader = opened.reader.clone();
+    journal: Connected,
+) -> Result<Engine, StartError> {
+    let opened = journal.take_over().await.map_err(|error| journal_error(config, error))?;
     let options = EngineOptions {
         in_flight_max: config.engine.inflight_max,
         in_flight_per_product_max: config.engine.inflight_per_product_max,
@@ -120,40 +191,34 @@ async fn start_engine(
         threads => threads,
     };
     let placement = Placement::Threads(threads);
-    let engine =
-        Engine::start(opened, clock.clone(), options, placement, metrics.engine.clone()).await?;
-    Ok((engine, reader))
+    Engine::start(opened, clock.clone(), options, placement, metrics.engine.clone())
+        .await
+        .map_err(|error| journal_error(config, error))
 }
 
-async fn start_projection(
+async fn serve_until_signal(
+    started: Started,
     config: &Config,
-    clock: &Clock,
-    metrics: &Metrics,
-    engine: &Engine,
-    reader: std::sync::Arc<dyn journal::store::JournalReader>,
-) -> Result<(Queries, ProjectionProgress, ProjectorTask), StartError> {
-    let database = open_database(config).await?;
-    if let Err(error) = database.migrate().await {
-        if !error.may_pass() {
-            return Err(error.into());
-        }
-        tracing::warn!(%error, "the sale goes on without the database; its rows follow later");
+    signals: Signals,
+) -> Result<(), StartError> {
+    let Started { server, engine, projector, carts, upkeep, api } = started;
+    if config.auth.mode == crate::config::AuthMode::Open {
+        tracing::warn!("auth.mode is \"open\": whoever reaches this address may do everything");
     }
-    let queries = Queries::new(&database);
-    let projector = Projector {
-        reader,
-        durable: engine.follow_durable(),
-        database,
-        clock: clock.clone(),
-        metrics: metrics.projection.clone(),
-        config: ProjectionConfig {
-            batch_bytes_max: config.projection.batch_bytes_max,
-            rest_factor_busy: config.projection.rest_factor_busy,
-            ..ProjectionConfig::default()
-        },
-    };
-    let (progress, task) = projector.start()?;
-    Ok((queries, progress, task))
+    tracing::info!("listening on http://{}", server.address());
+    let (stage, stages) = watch::channel(Stage::Serving);
+    tokio::spawn(drain(signals.clone(), stage, config.server.drain_timeout()));
+    tokio::select! {
+        () = server.serve(http::router(api), stages) => {}
+        reason = journal_broken(&engine) => {
+            return Err(StartError::new(format!(
+                "{reason}; the process ends, because it could not keep what it promises: \
+                 check the disk, then start again"
+            )));
+        }
+    }
+    upkeep.abort();
+    stop(&engine, projector, &carts, &signals).await
 }
 
 /// Returns when the journal's disk has failed. Another owner is no reason to end: this server then
@@ -166,19 +231,64 @@ async fn journal_broken(engine: &Engine) -> String {
     }
 }
 
-/// The first signal drains, the deadline or a second one ends.
-async fn follow_signals(
-    [mut terminate, mut interrupt]: [Signal; 2],
-    stage: watch::Sender<Stage>,
-    deadline: Duration,
-) {
-    tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+/// The first signal drains, the deadline or a second one cuts what is left.
+async fn drain(signals: Signals, stage: watch::Sender<Stage>, deadline: Duration) {
+    signals.first().await;
     tracing::info!("stopping: finishing what is in flight; a second signal ends it at once");
     stage.send_replace(Stage::Draining);
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.second() => {}
         () = tokio::time::sleep(deadline) => {}
     }
     stage.send_replace(Stage::Ended);
+}
+
+/// Closes the journal, then ends the projection and the store of carts. None of them can hold the
+/// process for ever: what a stuck journal still has was confirmed to nobody.
+async fn stop(
+    engine: &Engine,
+    projector: ProjectorTask,
+    carts: &Carts,
+    signals: &Signals,
+) -> Result<(), StartError> {
+    // Whoever has sent a second signal wants no snapshots, only a moment to give the journal up.
+    let hurry = signals.are_two();
+    let (snapshots, close_max) =
+        if hurry { (Duration::ZERO, CLOSE_IN_A_HURRY) } else { (SNAPSHOTS_AT_SHUTDOWN, CLOSE_MAX) };
+    let enough = async {
+        tokio::select! {
+            () = signals.next() => true,
+            () = tokio::time::sleep(close_max) => hurry,
+        }
+    };
+    tokio::pin!(enough);
+    tokio::select! {
+        () = engine.shut_down(snapshots) => {}
+        by_signal = &mut enough => return left_open(engine.journal(), by_signal),
+    }
+    tokio::select! {
+        _ = async { tokio::join!(projector.stop(), carts.close()) } => {}
+        _ = &mut enough => {
+            tracing::warn!("the projection is not finished; the next start goes on with it");
+        }
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What to say of a journal that was not closed.
+fn left_open(journal: &JournalHandle, by_signal: bool) -> Result<(), StartError> {
+    let reason = match journal.state() {
+        JournalState::Ready if by_signal => {
+            tracing::info!("stopped at once: the next start replays a little more");
+            return Ok(());
+        }
+        JournalState::Ready => "it does not answer".to_owned(),
+        _ => journal.reason(),
+    };
+    Err(StartError::new(format!(
+        "stopped without closing the journal, which cannot be written ({reason}): nothing that was \
+         confirmed is lost; start again when it can be written, and repeat requests that had no \
+         answer with their keys"
+    )))
 }

@@ -45,6 +45,9 @@ impl StoreUrl {
         let fits = self.0.is_empty()
             || (self.is_postgres() && self.0.parse::<axum::http::Uri>().is_ok())
             || self.sqlite_path().is_some_and(|path| !path.is_empty() && !path.contains('?'));
+        if self.is_postgres() {
+            self.check_parameters(key)?;
+        }
         if fits {
             return Ok(());
         }
@@ -62,23 +65,108 @@ impl StoreUrl {
     }
 
     /// The URL with whatever could be a password taken out: between the first `:` of the user part
-    /// and the last `@`, and the value of a parameter that says so.
+    /// and the last `@`, and every value of a parameter that is not known to be harmless.
     fn redacted(&self) -> String {
-        let mut shown = self.0.clone();
-        if let Some(authority) = shown.find("://").map(|at| at + 3)
-            && let Some(at) = shown.rfind('@')
-            && let Some(colon) = shown.get(authority..at).and_then(|user| user.find(':'))
-        {
-            shown.replace_range(authority + colon + 1..at, HIDDEN);
+        let Some((scheme, rest)) = self.0.split_once("://") else { return self.0.clone() };
+        let (place, query) = match rest.split_once('?') {
+            None => (rest, None),
+            Some((place, query)) => (place, Some(query)),
+        };
+        if query.is_some_and(|query| query.contains('@')) {
+            // Nobody knows whether the `?` is part of a password: show what is before one.
+            let shown = place.split(':').next().unwrap_or_default();
+            return format!("{scheme}://{shown}:{HIDDEN}");
         }
-        for name in ["password=", "sslpassword="] {
-            if let Some(start) = shown.find(name).map(|at| at + name.len()) {
-                let end = shown[start..].find('&').map_or(shown.len(), |length| start + length);
-                shown.replace_range(start..end, HIDDEN);
+        let place = match place.rsplit_once('@') {
+            Some((user, host)) if user.contains(':') => {
+                format!("{}:{HIDDEN}@{host}", user.split(':').next().unwrap_or_default())
+            }
+            _ => place.to_owned(),
+        };
+        let Some(query) = query else { return format!("{scheme}://{place}") };
+        let shown: Vec<_> = query
+            .split('&')
+            .map(|pair| match pair.split_once('=') {
+                Some((PASSWORD, _)) => format!("{PASSWORD}={HIDDEN}"),
+                Some((name, _)) if is_harmless(name) => pair.to_owned(),
+                _ => HIDDEN.to_owned(),
+            })
+            .collect();
+        format!("{scheme}://{place}?{}", shown.join("&"))
+    }
+
+    /// Parameters that the driver does not know would be ignored, and a password cut in two by an
+    /// `&`, `?` or `#` would be half a parameter: neither is named in the message.
+    fn check_parameters(&self, key: &str) -> Result<(), ConfigError> {
+        let refuse = |what: &str| {
+            Err(ConfigError::new(format!(
+                "{key} is \"{self}\"; {what} (in a password write % as %25, ? as %3F, # as %23, & as \
+                 %26 and @ as %40)"
+            )))
+        };
+        if self.0.contains('#') {
+            return refuse("there must be no # in it");
+        }
+        let Some((_, query)) = self.0.split_once('?') else { return Ok(()) };
+        if query.contains('@') {
+            return refuse("there must be no @ after the ?");
+        }
+        let is_known = |pair: &str| {
+            pair.split_once('=').is_some_and(|(name, _)| name == PASSWORD || is_harmless(name))
+        };
+        if query.split('&').all(is_known) {
+            return self.check_tls(key, query);
+        }
+        refuse(&format!(
+            "it has a parameter that is none of {PASSWORD}, {}, options[NAME]",
+            HARMLESS.join(", ")
+        ))
+    }
+
+    fn check_tls(&self, key: &str, query: &str) -> Result<(), ConfigError> {
+        for pair in query.split('&') {
+            if let Some(("sslmode" | "ssl-mode", mode)) = pair.split_once('=')
+                && !TLS_MODES.contains(&mode)
+            {
+                return Err(ConfigError::new(format!(
+                    "{key} is \"{self}\"; its sslmode must be one of {}",
+                    TLS_MODES.join(", ")
+                )));
             }
         }
-        shown
+        Ok(())
     }
+}
+
+/// Values of `sslmode`.
+const TLS_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+
+/// The parameter that must not be shown.
+const PASSWORD: &str = "password";
+
+/// The parameters of the Postgres driver that may be shown.
+const HARMLESS: [&str; 17] = [
+    "user",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "application_name",
+    "options",
+];
+
+fn is_harmless(name: &str) -> bool {
+    HARMLESS.contains(&name) || (name.starts_with("options[") && name.ends_with(']'))
 }
 
 impl fmt::Display for StoreUrl {
@@ -120,11 +208,22 @@ mod tests {
             "postgresql://db/shop?user=ann&password=secret",
             "postgresql://db/shop?password=secret&user=ann",
             "mysql://ann:secret@db/shop",
+            "postgres://db/shop?sslpassword=x&password=secret",
+            "postgres://db/shop?sslpassword=secret&password=x",
+            "postgres://db:5432/shop?password=se@cret",
+            "postgres://db/shop?user=ann@corp&password=se@cret",
+            "postgres://ann:se?cret@db/shop",
+            "postgres://ann:se#cret@db/shop",
+            "postgres://ann:se&cret@db/shop?password=secret",
+            "postgres://db/shop?password=x&secret",
+            "postgres://db/shop?password=x&secret=1",
+            "postgres://db/shop?%70assword=secret",
+            "postgres://db/shop?PASSWORD=secret",
         ] {
             let url = StoreUrl::new(url);
             let complaint = url.check("journal.url").err().map(|error| error.to_string());
             let printed = format!("{url} {url:?} {complaint:?} {}", serde_json::json!(url));
-            assert!(!printed.contains("secret") && !printed.contains("cret@"), "{printed}");
+            assert!(!printed.contains("cret"), "{printed}");
             assert!(printed.contains("***"), "{printed}");
         }
         let harmless = StoreUrl::new("postgres://ann@db/shop");
@@ -142,6 +241,14 @@ mod tests {
 
     #[test]
     fn other_urls_are_refused() {
+        let unknown = "postgres://db/shop?user=ann&sslpassword=x&connect_timeout=3";
+        let complaint = StoreUrl::new(unknown).check("journal.url").expect_err("unknown");
+        let said = "journal.url is \"postgres://db/shop?user=ann&***&***\"; it has a parameter that \
+                    is none of password, user, host, ";
+        assert!(complaint.to_string().starts_with(said), "{complaint}");
+        let known = "postgres://db/shop?user=ann&password=x&sslmode=require&options[search_path]=a";
+        assert_eq!(StoreUrl::new("postgres://ann:a%26b@db/shop").check("journal.url"), Ok(()));
+        assert!(!StoreUrl::new(known).to_string().contains("password=x"));
         for bad in
             ["mysql://db/shop", "./journal", "sqlite:", "sqlite://a?mode=ro", "postgres:// x"]
         {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Names in the environment begin with this.
-const PREFIX: &str = "LASTUNIT_";
+pub const PREFIX: &str = "LASTUNIT_";
 /// Stands between section and key in the environment.
 const SEPARATOR: &str = "__";
 
@@ -53,7 +53,8 @@ pub fn load(
     for (name, value) in environment.filter(|(name, _)| name.starts_with(PREFIX)) {
         layers = layers.merge(from_environment(&name, &value)?);
     }
-    let config: Config = from_flags(layers, flags).extract().map_err(|error| explain(&error))?;
+    let layers = from_flags(layers, flags)?;
+    let config: Config = layers.extract().map_err(|error| explain(&layers, error))?;
     config.check()?;
     Ok(config)
 }
@@ -85,8 +86,14 @@ fn from_environment(name: &str, text: &str) -> Result<Serialized<Value>, ConfigE
     Ok(Serialized::default(&key, value))
 }
 
-fn from_flags(mut layers: Figment, flags: &Flags) -> Figment {
-    let data_dir = flags.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
+fn from_flags(mut layers: Figment, flags: &Flags) -> Result<Figment, ConfigError> {
+    let utf8 = |path: &PathBuf| {
+        path.to_str().map(str::to_owned).ok_or_else(|| {
+            let shown = path.display();
+            ConfigError::new(format!("--data-dir is {shown}, which is not UTF-8; choose another"))
+        })
+    };
+    let data_dir = flags.data_dir.as_ref().map(utf8).transpose()?;
     let texts = [
         ("server.listen", flags.listen.as_ref()),
         ("data_dir", data_dir.as_ref()),
@@ -98,17 +105,19 @@ fn from_flags(mut layers: Figment, flags: &Flags) -> Figment {
             layers = layers.merge(Serialized::default(key, value));
         }
     }
-    layers
+    Ok(layers)
 }
 
-fn explain(error: &figment::Error) -> ConfigError {
+fn explain(layers: &Figment, error: figment::Error) -> ConfigError {
+    use figment::error::Kind;
     let key = error.path.join(".");
     let source = error.metadata.as_ref().and_then(|metadata| metadata.source.as_ref());
     // Other layers have no file; the key says enough.
     let source = source.and_then(figment::Source::file_path);
     let source = source.map(|path| format!(" (in {})", path.display())).unwrap_or_default();
-    let what = match &error.kind {
-        figment::error::Kind::UnknownField(field, _) => {
+    let listen = layers.find_value("server.listen").ok();
+    let text = match (&error.kind, listen.as_ref().and_then(figment::value::Value::as_str)) {
+        (Kind::UnknownField(field, _), _) => {
             let section = if key.is_empty() || key == *field {
                 String::new()
             } else {
@@ -118,12 +127,50 @@ fn explain(error: &figment::Error) -> ConfigError {
                 "{section}{field} is no setting{source}; see `lastunit config` for all of them"
             ));
         }
-        kind => kind.to_string(),
+        (Kind::Message(_), Some(listen)) if key == "server.listen" => format!(
+            "{key} is \"{listen}\"{source}; it must be an IP address and a port, such as \
+             127.0.0.1:8080 or [::1]:8080"
+        ),
+        (Kind::InvalidType(actual, wanted) | Kind::InvalidValue(actual, wanted), _) => {
+            format!("{key} is {}{source}; it must be {}", what_is(actual), what_fits(wanted))
+        }
+        (Kind::UnknownVariant(actual, known), _) => {
+            format!("{key} is \"{actual}\"{source}; it must be \"{}\"", known.join("\" or \""))
+        }
+        (kind, _) if key.is_empty() => format!("{kind}{source}"),
+        (kind, _) => format!("{key}: {kind}{source}"),
     };
-    if key.is_empty() {
-        return ConfigError::new(format!("{what}{source}"));
+    ConfigError::new(text)
+}
+
+/// A value that does not fit, as it stands in the settings.
+fn what_is(actual: &figment::error::Actual) -> String {
+    use figment::error::Actual;
+    match actual {
+        Actual::Bool(value) => value.to_string(),
+        Actual::Unsigned(value) => value.to_string(),
+        Actual::Signed(value) => value.to_string(),
+        Actual::Float(value) => value.to_string(),
+        Actual::Str(value) => format!("\"{value}\""),
+        Actual::Seq => "a list".into(),
+        Actual::Map => "a section".into(),
+        _ => "something else".into(),
     }
-    ConfigError::new(format!("{key}: {what}{source}"))
+}
+
+/// What a setting must be, in the words of a person.
+fn what_fits(wanted: &str) -> &str {
+    match wanted {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number, 0 or more",
+        "a boolean" => "true or false",
+        "a string" | "path string" => "a text in quotes",
+        "socket address" => "an IP address and a port in quotes, such as \"127.0.0.1:8080\"",
+        wanted if wanted.starts_with("struct ") => "a section with keys",
+        wanted => wanted,
+    }
 }
 
 #[cfg(test)]
@@ -173,12 +220,9 @@ mod tests {
         let table = [
             (with("[server]\nlisen = 1", &[], &none), "server.lisen is no setting"),
             (with("lisen = 1", &[], &none), "lisen is no setting"),
-            (with("[server]\nlisten = 1", &[], &none), "server.listen: "),
-            (with("[server]\nlisten = \"here\"", &[], &none), "server.listen: "),
             (with("[server", &[], &none), "TOML"),
             (with("[journal]\npartitions = 0", &[], &none), "journal.partitions is 0"),
             (with("[holds]\nseconds_default = 90000", &[], &none), "from 1 to 86400"),
-            (with("[auth]\nmode = \"jwt\"", &[], &none), "auth.mode: "),
             (with("[server]\nlisten = \"0.0.0.0:80\"", &[], &none), "auth.open_to_network"),
             (with("[telemetry]\nlevel = \"a=b=c\"", &[], &none), "telemetry.level: "),
             (environment_only("LASTUNIT_SERVER__LISEN", "1"), "LASTUNIT_SERVER__LISEN is in the"),
@@ -194,5 +238,59 @@ mod tests {
         }
         let missing = load(Some(Path::new("/nowhere.toml")), std::iter::empty(), &none);
         assert!(missing.expect_err("no file").to_string().contains("/nowhere.toml"));
+    }
+
+    #[test]
+    fn values_that_do_not_fit_are_told_in_full() {
+        let number = "a whole number, 0 or more";
+        let address = "an IP address and a port";
+        for (section, line, expected) in [
+            ("holds", "seconds_max = \"long\"", format!("is \"long\"*; it must be {number}")),
+            ("holds", "seconds_max = 1.5", format!("is 1.5*; it must be {number}")),
+            ("server", "headers_max = -1", format!("is -1*; it must be {number}")),
+            (
+                "journal",
+                "partitions = 70000",
+                "is 70000*; it must be a whole number from 0 to 65535".into(),
+            ),
+            ("auth", "open_to_network = 1", "is 1*; it must be true or false".into()),
+            ("auth", "mode = \"jwt\"", "is \"jwt\"*; it must be \"open\"".into()),
+            ("telemetry", "log = \"xml\"", "is \"xml\"*; it must be \"human\" or \"json\"".into()),
+            ("journal", "url = 7", "is 7*; it must be a text in quotes".into()),
+            (
+                "server",
+                "listen = 1",
+                format!("is 1*; it must be {address} in quotes, such as \"127.0.0.1:8080\""),
+            ),
+            (
+                "server",
+                "listen = \"here\"",
+                format!("is \"here\"*; it must be {address}, such as 127.0.0.1:8080 or [::1]:8080"),
+            ),
+        ] {
+            let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+            writeln!(file, "[{section}]\n{line}").expect("room");
+            let loaded = load(Some(file.path()), std::iter::empty(), &Flags::default());
+            let key = line.split(' ').next().expect("a key");
+            let place = format!(" (in {})", file.path().display());
+            let expected = format!("{section}.{key} {}", expected.replace('*', &place));
+            assert_eq!(loaded.expect_err(line).to_string(), expected);
+        }
+        let flags = Flags { listen: Some("localhost:8080".into()), ..Flags::default() };
+        assert_eq!(
+            with("", &[], &flags).expect_err("no address"),
+            "server.listen is \"localhost:8080\"; it must be an IP address and a port, such as \
+             127.0.0.1:8080 or [::1]:8080"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_not_utf8_is_refused() {
+        use std::os::unix::ffi::OsStringExt;
+        let data_dir = PathBuf::from(std::ffi::OsString::from_vec(b"/data/\xff".to_vec()));
+        let flags = Flags { data_dir: Some(data_dir), ..Flags::default() };
+        let complaint = with("", &[], &flags).expect_err("not UTF-8");
+        assert!(complaint.contains("--data-dir") && complaint.contains("not UTF-8"), "{complaint}");
     }
 }

@@ -12,7 +12,7 @@ mod server;
 
 pub use address::{StoreAddress, StoreUrl};
 pub use cart::{CartConfig, RedisConfig};
-pub use load::{ConfigError, Flags, load};
+pub use load::{ConfigError, Flags, PREFIX, load};
 pub use parts::{
     AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig,
     ProjectionConfig, TelemetryConfig,

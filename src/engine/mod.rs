@@ -145,7 +145,7 @@ impl Engine {
         entry: CatalogEntry,
     ) -> Result<ProductId, EngineError> {
         self.check_ready()?;
-        let _admitted = self.registry.bounds.admit()?;
+        let admitted = self.registry.bounds.admit()?;
         let (drawn, id) = oneshot::channel();
         self.registry.journal.submit(Work::NextProductId { drawn });
         let product = match id.await {
@@ -160,6 +160,8 @@ impl Engine {
                 return Err(EngineError::JournalUnavailable);
             }
         };
+        // From here on the command itself is what is counted.
+        drop(admitted);
         self.registry.start_new(product);
         let action = Action::Create { offer, units, entry: Box::new(entry) };
         self.submit(product, Command::plain(action)).await?;

@@ -29,4 +29,6 @@ pub mod writer;
 
 pub use batch::{Batch, Entry, Epoch, PartitionId, Partitions, Section, Seq};
 pub use chain::Digest;
-pub use open::{Location, Opened, connect_reader, connect_store, open, take_over};
+pub use open::{
+    Connected, Location, Opened, connect, connect_reader, connect_store, open, take_over,
+};

@@ -1,5 +1,8 @@
 //! Opening a journal: find it, make it this process's own, start its writer.
 //!
+//! Connecting and taking over are two steps, and whoever starts a server looks at everything else
+//! between them: a start that is refused must never have stopped the server that sells already.
+//!
 //! Ownership is taken in three steps. The store writes our name and a new epoch; we wait until the
 //! owner before may no longer answer from memory; then an empty batch of the new epoch is written to
 //! every partition. From that batch on the owner before cannot commit any more, because its next
@@ -126,27 +129,45 @@ async fn write_opening(
     }
 }
 
-/// Opens a journal and runs its writer on a thread of its own, so that no request handler and no
-/// actor can delay a commit.
+/// A journal that is connected and fits this program, and is not this process's own yet: until
+/// [`Connected::take_over`] its owner sells on undisturbed. Dropped, it leaves everything as it was.
+pub struct Connected {
+    /// Lives on the runtime of whoever connected.
+    pub reader: Arc<dyn JournalReader>,
+    go: oneshot::Sender<()>,
+    opened: oneshot::Receiver<Result<Opened, StoreError>>,
+}
+
+/// Connects a journal, and creates it when there is none, on a thread of its own that its writer
+/// will run on, so that no request handler and no actor can delay a commit.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn open(
+pub async fn connect(
     location: Location,
     partitions: Partitions,
     clock: Clock,
     options: WriterOptions,
     metrics: JournalMetrics,
-) -> Result<Opened, StoreError> {
+) -> Result<Connected, StoreError> {
+    let (connected, is_connected) = oneshot::channel();
+    let (go, gone) = oneshot::channel();
     let (report, opened) = oneshot::channel();
     let read_from = location.clone();
     let body = async move {
-        let result = async {
+        let stores = async {
             let store = connect_store(&location, partitions).await?;
-            let reader = connect_reader(&location).await?;
-            take_over(store, reader, clock, options, metrics).await
+            Ok((store, connect_reader(&location).await?))
         };
-        match result.await {
+        let (store, reader) = match stores.await {
+            Ok(stores) => stores,
+            Err(error) => return drop(connected.send(Err(error))),
+        };
+        // Nobody hears it, or nobody says go: then this process must not take the journal over.
+        if connected.send(Ok(())).is_err() || gone.await.is_err() {
+            return;
+        }
+        match take_over(store, reader, clock, options, metrics).await {
             Err(error) => drop(report.send(Err(error))),
             Ok((opened, writer)) => {
                 if report.send(Ok(opened)).is_ok() {
@@ -157,10 +178,40 @@ pub async fn open(
     };
     crate::threads::spawn_runtime("journal", body)
         .map_err(|error| StoreError::Unavailable(format!("cannot start a thread: {error}")))?;
-    let opened = opened.await;
-    let mut opened = opened
-        .unwrap_or_else(|_| Err(StoreError::Unavailable("the journal's thread ended".into())))?;
+    is_connected.await.unwrap_or_else(|_| Err(thread_ended()))?;
     // Readers live on the caller's runtime: the writer's ends with the writer.
-    opened.reader = connect_reader(&read_from).await?;
-    Ok(opened)
+    Ok(Connected { reader: connect_reader(&read_from).await?, go, opened })
+}
+
+impl Connected {
+    /// Makes the journal this process's own and starts its writer. From here on another owner
+    /// cannot sell any more: whatever could refuse the start must have been looked at before.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn take_over(self) -> Result<Opened, StoreError> {
+        // A thread that has ended is noticed by the answer that does not come.
+        let _ = self.go.send(());
+        let mut opened = self.opened.await.unwrap_or_else(|_| Err(thread_ended()))?;
+        opened.reader = self.reader;
+        Ok(opened)
+    }
+}
+
+fn thread_ended() -> StoreError {
+    StoreError::Unavailable("the journal's thread ended".into())
+}
+
+/// Connects a journal and takes it over at once.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn open(
+    location: Location,
+    partitions: Partitions,
+    clock: Clock,
+    options: WriterOptions,
+    metrics: JournalMetrics,
+) -> Result<Opened, StoreError> {
+    connect(location, partitions, clock, options, metrics).await?.take_over().await
 }

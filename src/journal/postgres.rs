@@ -1,7 +1,8 @@
 //! The journal in Postgres: for shops that have one, and for several servers.
 //!
 //! One dedicated connection writes; it is not from a pool and no timeout ever cancels a statement on
-//! it, because a cancelled commit is an unknown outcome; one that is silent for long is given up whole. The insert of `(partition, seq)` is the
+//! it, because a cancelled commit is an unknown outcome; one that is silent for long is given up
+//! whole. The insert of `(partition, seq)` is the
 //! compare-and-swap that keeps two owners apart. `journal_partition.owner` says who answers from
 //! memory: an owner may do so for [`LEASE`] after it last saw its own name there, so the next owner
 //! writes its name and then waits that long.
@@ -38,6 +39,12 @@ const SNAPSHOT_READ_MAX: Duration = Duration::from_mins(1);
 
 /// What the slowest disk writes in a second; large groups have so much more time.
 const BYTES_PER_SECOND_MIN: u64 = 1 << 20;
+
+/// How long a new connection may take: a firewall that swallows packets would hang for minutes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long Postgres works on one statement of the readers.
+const READ_TIMEOUT: &str = "60s";
 
 /// The writing side.
 pub struct PostgresJournal {
@@ -132,17 +139,21 @@ impl PostgresJournal {
         let connection = if let Some(connection) = self.connection.take() {
             connection
         } else {
-            let mut connection = self.options.connect().await.map_err(read_error)?;
-            // The promise rests on these, whatever the role or the database has set.
-            connection
-                .execute(
-                    "SET synchronous_commit = on; SET statement_timeout = 0; SET lock_timeout = 0;
-                     SET idle_session_timeout = 0; SET tcp_keepalives_idle = 5;
-                     SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3",
-                )
-                .await
-                .map_err(read_error)?;
-            connection
+            let connecting = async {
+                let mut connection = self.options.connect().await?;
+                // The promise rests on these, whatever the role or the database has set.
+                connection
+                    .execute(
+                        "SET synchronous_commit = on; SET statement_timeout = 0;
+                         SET lock_timeout = 0; SET idle_session_timeout = 0;
+                         SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2;
+                         SET tcp_keepalives_count = 3",
+                    )
+                    .await?;
+                Ok(connection)
+            };
+            let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
+            connected.map_err(|_| no_answer())?.map_err(read_error)?
         };
         Ok(self.connection.insert(connection))
     }
@@ -164,8 +175,8 @@ impl PostgresJournalReader {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let pool = PgPoolOptions::new()
             .max_connections(4)
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_with(options(url)?)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .connect_with(options(url)?.options([("statement_timeout", READ_TIMEOUT)]))
             .await
             .map_err(read_error)?;
         let mut connection = pool.acquire().await.map_err(read_error)?;
@@ -173,6 +184,10 @@ impl PostgresJournalReader {
         drop(connection);
         Ok(Self { pool, partitions })
     }
+}
+
+fn no_answer() -> StoreError {
+    StoreError::Unavailable(format!("no answer within {} seconds", CONNECT_TIMEOUT.as_secs()))
 }
 
 async fn check_meta(

@@ -1,6 +1,7 @@
 //! The database behind `database.url`: opening, migrating, and what can be wrong with it.
 //!
-//! SQLite is a file of this process: it is opened at once. Postgres is a server that may be away:
+//! SQLite is a file of this process: it is opened at once, or read without being changed or created
+//! (an audit). Postgres is a server that may be away:
 //! its pool connects when it is first asked, so the sale can start without it.
 //!
 //! Connections: a small pool for queries, and one writing connection that the projector opens on
@@ -21,6 +22,8 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+/// How long a query waits for a connection to a file: it is never away, only busy.
+const FILE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a new connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a statement of the projector may take on the Postgres server.
@@ -39,6 +42,18 @@ pub enum DatabaseError {
     )]
     Unreachable { database: String, reason: String },
     #[error(
+        "Postgres refuses database.url ({database}): correct its user, password, database name and \
+         TLS settings, or what that user may do ({reason})"
+    )]
+    Refused { database: String, reason: String },
+    #[error(
+        "there is no database file {path}: start `lastunit serve` once, or check --data-dir and \
+         database.url"
+    )]
+    Missing { path: String },
+    #[error("the database file {path} cannot be read: check that it is lastunit's ({reason})")]
+    Unreadable { path: String, reason: String },
+    #[error(
         "the database file {path} cannot be opened or created: give the server a directory it may \
          write to, by --data-dir or database.url ({reason})"
     )]
@@ -54,6 +69,9 @@ pub enum DatabaseError {
          filled from the journal"
     )]
     Changed { database: String, version: i64 },
+    /// Says it all itself.
+    #[error("{0}")]
+    Unfit(String),
     #[error("the database {database} cannot be migrated: {reason}")]
     Failed { database: String, reason: String },
 }
@@ -71,7 +89,7 @@ impl DatabaseError {
 pub struct DatabaseConfig {
     /// Most connections for queries; the projector has one more.
     pub connections_max: u32,
-    /// How long a query waits for a free connection.
+    /// How long a query waits for a connection to Postgres.
     pub acquire_timeout: Duration,
     /// How long Postgres works on one query before it gives up.
     pub statement_timeout: Duration,
@@ -81,7 +99,7 @@ impl Default for DatabaseConfig {
     fn default() -> Self {
         Self {
             connections_max: 8,
-            acquire_timeout: Duration::from_secs(3),
+            acquire_timeout: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(10),
         }
     }
@@ -122,6 +140,42 @@ impl Database {
         Err(DatabaseError::BadUrl(format!("its scheme is {scheme}")))
     }
 
+    /// Opens a file; creates it, with its folder, where there is none. A path is taken as it is,
+    /// with every `%` and `?`; only `:memory:` is no file.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Unwritable`].
+    pub async fn open_file(path: &Path, config: &DatabaseConfig) -> Result<Self, DatabaseError> {
+        if path == Path::new(":memory:") {
+            // All connections must see the same memory, which only the URL says.
+            return Self::open("sqlite::memory:", config).await;
+        }
+        Self::open_sqlite(SqliteConnectOptions::new().filename(path), config).await
+    }
+
+    /// Opens an existing file for queries alone and changes nothing.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Missing`] and [`DatabaseError::Unreadable`].
+    pub async fn read_file(path: &Path, config: &DatabaseConfig) -> Result<Self, DatabaseError> {
+        let name = path.display().to_string();
+        if !path.exists() {
+            return Err(DatabaseError::Missing { path: name });
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(Duration::from_secs(10))
+            .disable_statement_logging();
+        let readers = PoolOptions::new()
+            .max_connections(config.connections_max)
+            .acquire_timeout(FILE_ACQUIRE_TIMEOUT)
+            .connect_with(options.clone())
+            .await
+            .map_err(|error| DatabaseError::Unreadable { path: name, reason: error.to_string() })?;
+        Ok(Self { kind: Kind::Sqlite { options, readers } })
+    }
+
     async fn open_sqlite(
         options: SqliteConnectOptions,
         config: &DatabaseConfig,
@@ -148,7 +202,7 @@ impl Database {
         let first = options.connect().await.map_err(|error| unwritable(error.to_string()))?;
         let readers = PoolOptions::new()
             .max_connections(config.connections_max)
-            .acquire_timeout(config.acquire_timeout)
+            .acquire_timeout(FILE_ACQUIRE_TIMEOUT)
             // One stays: a database in memory lives as long as a connection to it.
             .min_connections(1)
             .idle_timeout(None)
@@ -261,6 +315,9 @@ impl Database {
             |reason: String| DatabaseError::Unreachable { database: self.name(), reason };
         match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
             Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) if is_refusal(&error) => {
+                Err(DatabaseError::Refused { database: self.name(), reason: error.to_string() })
+            }
             Ok(Err(error)) => Err(unreachable(error.to_string())),
             Err(_) => Err(unreachable("no answer within 5 seconds".to_owned())),
         }
@@ -276,5 +333,18 @@ impl Database {
             Kind::Sqlite { readers, .. } => readers.close().await,
             Kind::Postgres { readers, .. } => readers.close().await,
         }
+    }
+}
+
+/// Whether Postgres, or what was asked of it, says no: trying again will not help.
+fn is_refusal(error: &sqlx::Error) -> bool {
+    match error {
+        // Wrong password, unknown user or no entry for it, unknown database, no permission.
+        sqlx::Error::Database(error) => {
+            let refusals = ["28P01", "28000", "3D000", "42501"];
+            error.code().is_some_and(|code| refusals.contains(&code.as_ref()))
+        }
+        sqlx::Error::Configuration(_) | sqlx::Error::Tls(_) => true,
+        _ => false,
     }
 }

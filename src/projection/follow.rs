@@ -18,6 +18,7 @@
 
 use super::changes::{self, Damage};
 use super::database::{Database, DatabaseError};
+use super::origin;
 use super::pace::Pace;
 use super::progress::{self, ProjectionProgress, Reporter};
 use super::round::Round;
@@ -25,7 +26,7 @@ use super::rows::Cursor;
 use super::write::{WriteError, Writer};
 use crate::clock::{self, Clock};
 use crate::journal::store::{JournalReader, StoreError};
-use crate::journal::{Batch, Digest, PartitionId, Seq};
+use crate::journal::{Batch, PartitionId, Partitions, Seq};
 use crate::telemetry::metrics::ProjectionMetrics;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -243,44 +244,31 @@ impl Follower {
         self.database.migrate().await?;
         let mut writer = self.database.writer().await?;
         let partitions = self.journal.reader.partitions();
-        let cursors = in_time(writer.cursors(partitions)).await?;
+        let mut cursors = in_time(writer.cursors()).await?;
+        self.check(&cursors, partitions).await?;
         if cursors.len() != usize::from(partitions.count()) {
-            return Err(Trouble::Damaged(format!(
-                "the database {} was filled from a journal of {} partitions, and this one has {}: \
-                 give the server an empty database, which it fills from its journal",
-                self.database.name(),
-                cursors.len(),
-                partitions.count()
-            )));
-        }
-        for cursor in &cursors {
-            self.check(cursor).await?;
+            in_time(writer.make_cursors(partitions)).await?;
+            cursors = in_time(writer.cursors()).await?;
+            self.check(&cursors, partitions).await?;
         }
         self.cursors = cursors;
         self.reporter.applied(self.positions());
         Ok(writer)
     }
 
-    /// Whether a cursor stands on a batch of this journal.
-    async fn check(&self, cursor: &Cursor) -> Result<(), Trouble> {
-        let Cursor { partition, seq, digest } = *cursor;
-        let found = match seq.0.checked_sub(1) {
-            None => Some(Digest::GENESIS),
-            Some(before) => {
-                let batches = self.journal.batches(partition, Seq(before), 1).await?;
-                batches.first().filter(|batch| batch.seq == seq).map(|batch| batch.digest)
-            }
+    /// Whether the cursors stand on batches of this journal.
+    async fn check(&self, cursors: &[Cursor], partitions: Partitions) -> Result<(), Trouble> {
+        let digest_at = async |partition, seq: Seq| {
+            let before = Seq(seq.0.saturating_sub(1));
+            let batches = self.journal.batches(partition, before, 1).await?;
+            Ok::<_, Trouble>(
+                batches.first().filter(|batch| batch.seq == seq).map(|batch| batch.digest),
+            )
         };
-        if found == Some(digest) {
-            return Ok(());
+        match origin::foreign(&self.database.name(), cursors, partitions, digest_at).await? {
+            Some(reason) => Err(Trouble::Damaged(reason)),
+            None => Ok(()),
         }
-        let what = found.map_or("is not there", |_| "is another one");
-        Err(Trouble::Damaged(format!(
-            "the database {} contains partition {partition} up to batch {seq}, which {what} in this \
-             journal: it belongs to another journal, or this one was put back from an older copy; \
-             give the server an empty database, which it fills from its journal",
-            self.database.name()
-        )))
     }
 
     /// Waits for batches, applies some, rests.
@@ -432,9 +420,13 @@ impl From<DatabaseError> for Trouble {
     fn from(error: DatabaseError) -> Self {
         match error {
             DatabaseError::Unreachable { .. }
+            | DatabaseError::Refused { .. }
             | DatabaseError::Unwritable { .. }
+            | DatabaseError::Missing { .. }
+            | DatabaseError::Unreadable { .. }
             | DatabaseError::Failed { .. } => Self::Away(error.to_string()),
             DatabaseError::BadUrl(_)
+            | DatabaseError::Unfit(_)
             | DatabaseError::Newer { .. }
             | DatabaseError::Changed { .. } => Self::Damaged(error.to_string()),
         }

@@ -16,13 +16,14 @@
 //!
 //! States: see [`ProjectionState`]. Failure: a database (or journal) that is away is waited for,
 //! with growing pauses; a journal row that is damaged, or rows that contradict the journal, stop the
-//! projection loudly and for good, while the sale goes on.
+//! projection loudly and for good, while the sale goes on and queries are refused.
 
 mod changes;
 mod columns;
 mod database;
 mod follow;
 mod migrations;
+mod origin;
 mod pace;
 mod postgres;
 mod progress;
@@ -34,6 +35,7 @@ mod write;
 
 pub use database::{Database, DatabaseConfig, DatabaseError};
 pub use follow::{ProjectionConfig, Projector, ProjectorTask};
+pub use origin::check_origin;
 pub use progress::{ProjectionProgress, ProjectionState};
 pub use queries::{Queries, QueryError};
 pub use rows::{

@@ -30,6 +30,8 @@ pub(super) struct Status {
     state: ProjectionState,
     /// Everything recorded before is in the tables; `None` when all is.
     behind_since: Option<Timestamp>,
+    /// Whether the projector has found the tables to be this journal's.
+    has_followed: bool,
 }
 
 /// A handle on the projector's progress.
@@ -63,6 +65,17 @@ impl ProjectionProgress {
         })
     }
 
+    /// Whether the tables' rows may be shown, or why not.
+    pub(super) fn may_be_shown(&self, origin_is_known: bool) -> Result<(), String> {
+        let status = self.status.borrow();
+        match &status.state {
+            ProjectionState::Stopped { reason } => Err(reason.clone()),
+            _ if origin_is_known || status.has_followed => Ok(()),
+            ProjectionState::Waiting { reason, .. } => Err(reason.clone()),
+            _ => Err("the query tables are being opened".into()),
+        }
+    }
+
     /// What the projector is doing.
     #[must_use]
     pub fn state(&self) -> ProjectionState {
@@ -80,7 +93,8 @@ pub(super) struct Reporter {
 /// Both ends.
 pub(super) fn channel(partitions: u16, clock: &Clock) -> (Reporter, ProjectionProgress) {
     let (applied, applied_seen) = watch::channel(vec![Seq(0); usize::from(partitions)]);
-    let status = Status { state: ProjectionState::Starting, behind_since: None };
+    let status =
+        Status { state: ProjectionState::Starting, behind_since: None, has_followed: false };
     let (status, status_seen) = watch::channel(status);
     let progress =
         ProjectionProgress { applied: applied_seen, status: status_seen, clock: clock.clone() };
@@ -110,7 +124,10 @@ impl Reporter {
     }
 
     pub(super) fn following(&self) {
-        self.status.send_modify(|status| status.state = ProjectionState::Following);
+        self.status.send_modify(|status| {
+            status.state = ProjectionState::Following;
+            status.has_followed = true;
+        });
     }
 
     /// Something is away. Keeps the time since when.

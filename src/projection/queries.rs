@@ -6,7 +6,8 @@
 
 use super::database::{Database, Kind};
 use super::postgres::PostgresTables;
-use super::rows::{OrderCursor, OrderRow, ProductRow, ReservationRow, Totals};
+use super::progress::ProjectionProgress;
+use super::rows::{Cursor, OrderCursor, OrderRow, ProductRow, ReservationRow, Totals};
 use super::sqlite::SqliteTables;
 use crate::domain::{CustomerId, OrderId, Owned, ProductId};
 use async_trait::async_trait;
@@ -55,6 +56,7 @@ pub(super) trait Tables: Send + Sync {
         customer: &CustomerId,
         product: ProductId,
     ) -> Result<Owned, sqlx::Error>;
+    async fn cursors(&self) -> Result<Vec<Cursor>, sqlx::Error>;
     async fn totals(&self) -> Result<Totals, sqlx::Error>;
 }
 
@@ -62,6 +64,14 @@ pub(super) trait Tables: Send + Sync {
 #[derive(Clone)]
 pub struct Queries {
     tables: Arc<dyn Tables>,
+    gate: Option<Gate>,
+}
+
+/// Rows are shown only while they are known to be this journal's.
+#[derive(Clone)]
+struct Gate {
+    progress: ProjectionProgress,
+    origin_is_known: bool,
 }
 
 impl std::fmt::Debug for Queries {
@@ -71,14 +81,37 @@ impl std::fmt::Debug for Queries {
 }
 
 impl Queries {
-    /// Over the database's pool for queries.
+    /// Over the database's pool for queries, whatever it contains.
     #[must_use]
     pub fn new(database: &Database) -> Self {
         let tables: Arc<dyn Tables> = match &database.kind {
             Kind::Sqlite { readers, .. } => Arc::new(SqliteTables::new(readers.clone())),
             Kind::Postgres { readers, .. } => Arc::new(PostgresTables::new(readers.clone())),
         };
-        Self { tables }
+        Self { tables, gate: None }
+    }
+
+    /// The same for a server: while the projection has stopped, and before the tables are known to
+    /// be this journal's (by [`super::check_origin`] or by the projector), nothing is answered.
+    #[must_use]
+    pub fn following(
+        database: &Database,
+        progress: ProjectionProgress,
+        origin_is_known: bool,
+    ) -> Self {
+        Self { gate: Some(Gate { progress, origin_is_known }), ..Self::new(database) }
+    }
+
+    fn tables(&self) -> Result<&dyn Tables, QueryError> {
+        if let Some(Gate { progress, origin_is_known }) = &self.gate {
+            progress.may_be_shown(*origin_is_known).map_err(QueryError::Unavailable)?;
+        }
+        Ok(self.tables.as_ref())
+    }
+
+    /// How far the tables are.
+    pub(super) async fn cursors(&self) -> Result<Vec<Cursor>, QueryError> {
+        Ok(self.tables()?.cursors().await?)
     }
 
     /// One product.
@@ -86,7 +119,7 @@ impl Queries {
     /// # Errors
     /// See [`QueryError`]; the same for all that follow.
     pub async fn product(&self, product: ProductId) -> Result<Option<ProductRow>, QueryError> {
-        let found = self.tables.products(product.to_column() - 1, 1).await?;
+        let found = self.tables()?.products(product.to_column() - 1, 1).await?;
         Ok(found.into_iter().find(|row| row.product == product))
     }
 
@@ -100,7 +133,7 @@ impl Queries {
         limit: u32,
     ) -> Result<Vec<ProductRow>, QueryError> {
         let after = after.map_or(0, ProductId::to_column);
-        Ok(self.tables.products(after, i64::from(limit)).await?)
+        Ok(self.tables()?.products(after, i64::from(limit)).await?)
     }
 
     /// One order with its lines.
@@ -108,7 +141,7 @@ impl Queries {
     /// # Errors
     /// See [`QueryError`].
     pub async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, QueryError> {
-        Ok(self.tables.order(order).await?)
+        Ok(self.tables()?.order(order).await?)
     }
 
     /// A customer's orders, newest first, from the first one older than `before`.
@@ -121,7 +154,7 @@ impl Queries {
         before: Option<OrderCursor>,
         limit: u32,
     ) -> Result<Vec<OrderRow>, QueryError> {
-        Ok(self.tables.orders_of(customer, before, i64::from(limit)).await?)
+        Ok(self.tables()?.orders_of(customer, before, i64::from(limit)).await?)
     }
 
     /// The hold of an order; of an order over several products, its lead's.
@@ -137,7 +170,7 @@ impl Queries {
     /// # Errors
     /// See [`QueryError`].
     pub async fn reservations(&self, order: OrderId) -> Result<Vec<ReservationRow>, QueryError> {
-        Ok(self.tables.reservations(order).await?)
+        Ok(self.tables()?.reservations(order).await?)
     }
 
     /// What a customer owns and holds of a product.
@@ -149,7 +182,7 @@ impl Queries {
         customer: &CustomerId,
         product: ProductId,
     ) -> Result<Owned, QueryError> {
-        Ok(self.tables.customer_totals(customer, product).await?)
+        Ok(self.tables()?.customer_totals(customer, product).await?)
     }
 
     /// What the tables add up to, seen at one moment. Reads all of them: for audits.
@@ -157,6 +190,6 @@ impl Queries {
     /// # Errors
     /// See [`QueryError`].
     pub async fn totals(&self) -> Result<Totals, QueryError> {
-        Ok(self.tables.totals().await?)
+        Ok(self.tables()?.totals().await?)
     }
 }

@@ -20,8 +20,11 @@ pub(super) enum WriteError {
 /// back by the database.
 #[async_trait]
 pub(super) trait Writer: Send {
-    /// All cursors, in order of partition, after making those that are missing.
-    async fn cursors(&mut self, partitions: Partitions) -> Result<Vec<Cursor>, WriteError>;
+    /// All cursors, in order of partition.
+    async fn cursors(&mut self) -> Result<Vec<Cursor>, WriteError>;
+
+    /// Makes those that are missing. Never in tables that contain another journal.
+    async fn make_cursors(&mut self, partitions: Partitions) -> Result<(), WriteError>;
 
     /// Begins a transaction that excludes other projectors from these partitions until it ends, and
     /// reads their cursors, in order of partition.

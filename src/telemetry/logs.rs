@@ -1,4 +1,5 @@
-//! Logs: tracing to standard error, for people or as JSON lines.
+//! Logs: tracing to standard error, for people or as JSON lines. A panic is a log line like any
+//! other, so that whoever reads the log sees it.
 
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
@@ -30,5 +31,48 @@ pub fn start(format: LogFormat, level: &str) {
     };
     if let Err(error) = started {
         tracing::debug!(error, "logging had been started before");
+        return;
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let backtrace = std::backtrace::Backtrace::capture();
+        let backtrace = matches!(backtrace.status(), std::backtrace::BacktraceStatus::Captured)
+            .then(|| backtrace.to_string());
+        tracing::error!(
+            thread = thread.name().unwrap_or_default(),
+            place = panic.location().map(ToString::to_string),
+            backtrace,
+            "panicked: {}",
+            panic.payload_as_str().unwrap_or("without a message")
+        );
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// Logging is the whole process's, so the test runs itself once more as another one.
+    #[test]
+    fn a_panic_is_a_log_line() {
+        const INSIDE: &str = "LASTUNIT_TEST_PANICS";
+        if std::env::var_os(INSIDE).is_some() {
+            start(LogFormat::Json, "info");
+            panic!("on {}", "purpose");
+        }
+        let test = "telemetry::logs::tests::a_panic_is_a_log_line";
+        let itself = std::env::current_exe().expect("a path");
+        let mut again = Command::new(itself);
+        again.args([test, "--exact", "--nocapture"]).env(INSIDE, "1").env("RUST_BACKTRACE", "1");
+        let output = again.output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let lines = said.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let lines: Vec<serde_json::Value> = lines.collect();
+        let [line] = &lines[..] else { panic!("not one line of JSON: {said}") };
+        assert_eq!(line["message"], "panicked: on purpose");
+        assert_eq!(line["level"], "ERROR");
+        assert!(line["place"].as_str().is_some_and(|place| place.contains("logs.rs:")), "{line}");
+        assert!(!said.contains("panicked at"), "{said}");
     }
 }

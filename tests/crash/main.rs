@@ -1,7 +1,8 @@
 //! Everything that may end or stop a server in the middle of a sale, done to the real binary and to
 //! real stores: kill -9 (`kill`), a second server on the same journal (`fencing`), databases that go
 //! away and come back (`outages`), a full disk (`disk`), bytes changed behind its back (`flipped`),
-//! and time that passed while it was down or asleep (`restart`).
+//! time that passed while it was down or asleep (`restart`), a second server that is refused
+//! (`refused`), and signals at bad moments (`stopping`).
 //!
 //! What is proven, each time: whatever was answered with success is found again; a request without
 //! an answer, repeated with its key, counts once; the stock is exactly what the answers add up to; no
@@ -25,7 +26,9 @@ mod ledger;
 mod outages;
 mod panic;
 mod places;
+mod refused;
 mod request;
 mod restart;
 mod shop;
 mod silence;
+mod stopping;

@@ -51,13 +51,16 @@ fn lastunit() -> Command {
     command
 }
 
-/// The command must be refused with exit status 1, and its only line says all of these.
+/// The command must be refused with exit status 1, and its only line besides the log's says all of
+/// these.
 #[track_caller]
 fn assert_refused(command: Command, said: &[&str]) {
     let ended = run(command);
-    let line = ended.complaint.trim_end();
-    assert_eq!(ended.code, Some(1), "{line}");
-    assert!(line.starts_with("lastunit: ") && !line.contains('\n'), "not one line: {line}");
+    assert_eq!(ended.code, Some(1), "{}", ended.complaint);
+    let is_log = |line: &&str| line.contains(" INFO lastunit") || line.contains(" WARN lastunit");
+    let lines: Vec<_> = ended.complaint.lines().filter(|line| !is_log(line)).collect();
+    let [line] = lines[..] else { panic!("not one line: {}", ended.complaint) };
+    assert!(line.starts_with("lastunit: "), "{line}");
     for words in said {
         assert!(line.contains(words), "{words} is not in: {line}");
     }
@@ -91,14 +94,14 @@ fn settings_that_are_none() {
         ("[server]\nlisen = \"127.0.0.1:0\"", "server.lisen is no setting"),
         ("unknown = 1", "unknown is no setting"),
         ("[unknown]\nkey = 1", "unknown is no setting"),
-        ("[holds]\nseconds_max = \"long\"", "holds.seconds_max: "),
+        ("[holds]\nseconds_max = \"long\"", "seconds_max is \"long\" (in "),
         (
             "[server]\nheaders_max = 1000000",
             "server.headers_max is 1000000; it must be from 8 to 1000",
         ),
         ("[server]\nheaders_max = -1", "server.headers_max"),
         ("[server", "TOML"),
-        ("[auth]\nmode = \"closed\"", "auth.mode: "),
+        ("[auth]\nmode = \"closed\"", "auth.mode is \"closed\" (in "),
         ("[journal]\nurl = \"mysql://ann:secret@db/x\"", "journal.url is \"mysql://ann:***@db/x\""),
     ] {
         let stand = with_file(text);
@@ -112,7 +115,7 @@ fn settings_that_are_none() {
         ("ENGINE__INFLIGHT_MAX", "0", "engine.inflight_max is 0"),
         ("JOURNAL__PARTITIONS", "1025", "journal.partitions"),
         ("HOLDS__SECONDS_DEFAULT", "99999999", "holds.seconds_default"),
-        ("AUTH__MODE", "closed", "auth.mode: unknown variant"),
+        ("AUTH__MODE", "closed", "auth.mode is \"closed\"; it must be \"open\""),
         ("TELEMETRY__LEVEL", "loud=very=", "telemetry.level"),
         ("DATA_DIR", "", "data_dir must not be empty"),
     ] {
@@ -142,12 +145,17 @@ fn addresses_that_cannot_be_used() {
     assert_refused(serve(&same), &["name the same SQLite file"]);
     // Nobody listens there.
     let away = Stand::embedded().argument("--journal-url=postgres://ann:secret@127.0.0.1:9/shop");
-    assert_refused(serve(&away), &["journal"]);
+    for command in [serve(&away), away.command(&["migrate"]), away.command(&["audit"])] {
+        let said = "the journal postgres://ann:***@127.0.0.1:9/shop cannot be reached: start that \
+                    Postgres or correct journal.url (";
+        assert_refused(command, &[said]);
+    }
     assert!(!run(serve(&away)).complaint.contains("secret"));
     for (listen, said) in [
-        ("here", "server.listen: "),
-        ("127.0.0.1", "server.listen: "),
-        ("127.0.0.1:99999", "server.listen: "),
+        ("here", "server.listen is \"here\"; it must be an IP address and a port"),
+        ("localhost:8080", "such as 127.0.0.1:8080 or [::1]:8080"),
+        ("127.0.0.1", "server.listen is \"127.0.0.1\""),
+        ("127.0.0.1:99999", "server.listen is \"127.0.0.1:99999\""),
         ("192.0.2.1:0", "auth.open_to_network"),
         ("0.0.0.0:0", "auth.open_to_network"),
         ("[::]:0", "auth.open_to_network"),
@@ -277,6 +285,103 @@ fn commands_on_nothing() {
     }
     let stand = Stand::embedded();
     assert_refused(stand.command(&["journal", "cat", "--product", "0"]), &["--product"]);
+    assert!(stand.start().stop().success());
+    let cat = run(stand.command(&["journal", "cat", "--partition", "15"]));
+    assert_eq!(cat.code, Some(0), "{}", cat.complaint);
+    assert_refused(
+        stand.command(&["journal", "cat", "--partition", "16"]),
+        &["--partition 16 is not in this journal, which has the partitions 0 to 15"],
+    );
+}
+
+#[tokio::test]
+async fn an_audit_without_the_database_is_not_complete() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let product = server.create_product(2).await;
+    expect::success(&server.buy(product, 1, "ann").await, 201);
+    assert!(server.stop().success());
+    let elsewhere = stand.folder.path().join("typo/database.sqlite");
+    let other = format!("--database-url=sqlite:{}", elsewhere.display());
+    let audited =
+        |words: &[&str]| run(stand.command(&[&["audit", other.as_str()], words].concat()));
+    for words in [&[][..], &["--json"]] {
+        let ended = audited(words);
+        assert_eq!(ended.code, Some(1), "{}", ended.output);
+        for said in ["there is no database file", "typo/database.sqlite", "--journal-only"] {
+            assert!(ended.complaint.contains(said), "{said} is not in {}", ended.complaint);
+        }
+        assert!(!ended.output.contains("every promise holds"), "{}", ended.output);
+    }
+    let report: Value = serde_json::from_str(&audited(&["--json"]).output).expect("JSON");
+    assert_eq!((&report["ok"], &report["problems"]), (&json!(false), &json!(0)));
+    let report = audited(&["--json", "--journal-only"]);
+    assert_eq!((report.code, report.complaint.as_str()), (Some(0), ""));
+    let report: Value = serde_json::from_str(&report.output).expect("JSON");
+    assert_eq!((&report["ok"], &report["database"]["compared"]), (&json!(true), &json!(false)));
+    assert!(!elsewhere.exists() && !elsewhere.parent().expect("a folder").exists());
+    fs::create_dir(elsewhere.parent().expect("a folder")).expect("room");
+    fs::write(&elsewhere, "this is a text, and long enough for a header ".repeat(100))
+        .expect("room");
+    let ended = audited(&[]);
+    assert_eq!(ended.code, Some(1), "{}", ended.output);
+    assert!(ended.complaint.contains("file is not a database"), "{}", ended.complaint);
+    stand.assert_audit();
+}
+
+#[tokio::test]
+async fn paths_are_taken_as_they_are() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data_dir = folder.path().join("a%20b?c=d#e");
+    let command = |word: &str| {
+        let mut command = lastunit();
+        command.args([word, "--data-dir"]).arg(&data_dir);
+        command
+    };
+    let mut serve = command("serve");
+    serve.args(["--listen", "127.0.0.1:0"]);
+    let server = Server::start(serve, &folder.path().join("server.log"));
+    let product = server.create_product(1).await;
+    expect::success(&server.buy(product, 1, "ann").await, 201);
+    assert!(server.stop().success());
+    assert!(
+        data_dir.join("journal.sqlite").is_file() && data_dir.join("database.sqlite").is_file()
+    );
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2, "another folder");
+    let audit = run(command("audit"));
+    assert!(audit.output.contains("every promise holds"), "{}{}", audit.output, audit.complaint);
+}
+
+#[test]
+fn values_that_are_not_utf8() {
+    use std::os::unix::ffi::OsStringExt;
+    let stand = Stand::embedded();
+    let name = std::ffi::OsString::from_vec(b"data-\xff".to_vec());
+    let mut command = lastunit();
+    command.current_dir(stand.folder.path()).arg("serve").env("LASTUNIT_DATA_DIR", &name);
+    assert_refused(command, &["the value of LASTUNIT_DATA_DIR is not UTF-8"]);
+    let mut command = lastunit();
+    command.current_dir(stand.folder.path()).arg("serve").arg("--data-dir").arg(&name);
+    assert_refused(command, &["--data-dir is data-", "not UTF-8"]);
+    assert_eq!(fs::read_dir(stand.folder.path()).expect("a folder").count(), 0);
+}
+
+#[tokio::test]
+async fn a_database_of_another_journal() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let product = server.create_product(3).await;
+    expect::success(&server.buy(product, 1, "ann").await, 201);
+    assert!(server.stop().success());
+    let foreign = stand.data_dir().join("database.sqlite");
+    let other = Stand::embedded().argument(format!("--database-url=sqlite:{}", foreign.display()));
+    assert_refused(serve(&other), &["belongs to another journal", "an empty database"]);
+    let fewer = other.setting("JOURNAL__PARTITIONS", 4);
+    fs::remove_dir_all(fewer.data_dir()).expect("a folder");
+    assert_refused(serve(&fewer), &["a journal of 16 partitions, and this one has 4"]);
+    // Asking changed nothing: the first server goes on with its tables.
+    assert!(stand.start().stop().success());
+    stand.assert_audit();
 }
 
 #[test]
@@ -404,6 +509,35 @@ async fn the_demo_fills_an_empty_store_once() {
 }
 
 #[tokio::test]
+async fn a_demo_that_was_cut_short_is_made_complete() {
+    let stand = Stand::embedded();
+    let demo = || {
+        let command = stand.command(&["serve", "--demo", "--listen", "127.0.0.1:0"]);
+        Server::start(command, &stand.folder.path().join("demo.log"))
+    };
+    let server = stand.start();
+    for sku in ["PHONE-X-BLUE", "TICKET-STANDING"] {
+        server.create(json!({ "stock": 1, "sku": sku })).await;
+    }
+    assert!(server.stop().success());
+    let server = demo();
+    let skus: Vec<_> =
+        products(&server).await.iter().map(|product| product["sku"].clone()).collect();
+    let all =
+        ["PHONE-X-BLUE", "TICKET-STANDING", "TURNTABLE-WALNUT", "SNEAKER-LTD", "POSTER-SIGNED"];
+    assert_eq!(skus, all);
+    assert!(server.stop().success());
+    // A shop's own products are left alone.
+    let stand = Stand::embedded();
+    let server = stand.start();
+    server.create(json!({ "stock": 1, "sku": "OWN" })).await;
+    assert!(server.stop().success());
+    let command = stand.command(&["serve", "--demo", "--listen", "127.0.0.1:0"]);
+    let server = Server::start(command, &stand.folder.path().join("own.log"));
+    assert_eq!(products(&server).await.len(), 1);
+}
+
+#[tokio::test]
 async fn open_mode_on_the_network_needs_a_word() {
     let stand = Stand::embedded().setting("AUTH__OPEN_TO_NETWORK", true);
     let log = stand.folder.path().join("network.log");
@@ -420,5 +554,13 @@ async fn logs_may_be_json() {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
         assert!(line["level"].is_string() && line["timestamp"].is_string(), "{line}");
     }
+    // The last words of a start that is refused are for the same reader.
+    let refused = run(serve(&stand));
+    assert_eq!(refused.code, Some(1));
+    let lines = refused.complaint.lines().map(serde_json::from_str::<Value>);
+    let lines = lines.collect::<Result<Vec<_>, _>>().expect("JSON lines");
+    let last = lines.last().expect("a line");
+    let message = last["message"].as_str().unwrap_or_default();
+    assert!(last["level"] == "ERROR" && message.contains("another lastunit"), "{last}");
     assert!(server.stop().success());
 }

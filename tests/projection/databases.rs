@@ -4,7 +4,7 @@ use crate::follower::Follower;
 use crate::shop::Shop;
 use crate::{SqliteFile, shop};
 use lastunit::domain::Action;
-use lastunit::projection::{Database, DatabaseConfig, DatabaseError, ProjectionState};
+use lastunit::projection::{Database, DatabaseConfig, DatabaseError, ProjectionState, Queries};
 use sqlx::{AssertSqlSafe, Connection};
 use std::time::Duration;
 use throwaway::Postgres;
@@ -70,6 +70,11 @@ async fn a_database_in_memory_serves_too() {
     }
     follower.compare(&shop, "in memory").await;
     follower.end().await;
+    let path = std::path::Path::new(":memory:");
+    let database = Database::open_file(path, &DatabaseConfig::default()).await.unwrap();
+    database.migrate().await.unwrap();
+    assert_eq!(Queries::new(&database).totals().await.unwrap().orders, 0);
+    assert!(!path.exists());
 }
 
 #[tokio::test]

@@ -86,10 +86,11 @@ impl Stand {
         (output.status.success(), report)
     }
 
-    /// Fails with the whole report unless every promise holds.
+    /// Fails with the whole report unless every promise holds and the query tables say the same.
     pub fn assert_audit(&self) {
         let (well, report) = self.audit();
         assert!(well, "the audit found problems: {report:#}");
+        assert_eq!(report["database"]["compared"], true, "{report:#}");
     }
 }
 

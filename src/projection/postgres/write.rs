@@ -208,16 +208,20 @@ impl PostgresWriter {
 
 #[async_trait]
 impl Writer for PostgresWriter {
-    async fn cursors(&mut self, partitions: Partitions) -> Result<Vec<Cursor>, WriteError> {
+    async fn cursors(&mut self) -> Result<Vec<Cursor>, WriteError> {
+        let rows: Vec<CursorColumns> =
+            sqlx::query_as(CURSORS).fetch_all(&mut self.connection).await?;
+        Ok(columns::cursors(&rows)?)
+    }
+
+    async fn make_cursors(&mut self, partitions: Partitions) -> Result<(), WriteError> {
         let all: Vec<_> = partitions.all().map(|partition| i32::from(partition.0)).collect();
         sqlx::query(MAKE_CURSORS)
             .bind(all)
             .bind(&Digest::GENESIS.0[..])
             .execute(&mut self.connection)
             .await?;
-        let rows: Vec<CursorColumns> =
-            sqlx::query_as(CURSORS).fetch_all(&mut self.connection).await?;
-        Ok(columns::cursors(&rows)?)
+        Ok(())
     }
 
     async fn begin(&mut self, partitions: &[PartitionId]) -> Result<Vec<Cursor>, WriteError> {

@@ -6,7 +6,7 @@ use crate::projection::columns::{
     time_to_column,
 };
 use crate::projection::queries::Tables;
-use crate::projection::rows::{OrderCursor, OrderRow, ProductRow, ReservationRow, Totals};
+use crate::projection::rows::{Cursor, OrderCursor, OrderRow, ProductRow, ReservationRow, Totals};
 use async_trait::async_trait;
 use sqlx::sqlite::SqlitePool;
 
@@ -112,6 +112,11 @@ impl Tables for SqliteTables {
             .fetch_optional(&self.pool)
             .await?;
         Ok(row.map(columns::owned).transpose()?.unwrap_or_default())
+    }
+
+    async fn cursors(&self) -> Result<Vec<Cursor>, sqlx::Error> {
+        let rows: Vec<CursorColumns> = sqlx::query_as(CURSORS).fetch_all(&self.pool).await?;
+        Ok(columns::cursors(&rows)?)
     }
 
     async fn totals(&self) -> Result<Totals, sqlx::Error> {

@@ -144,7 +144,11 @@ impl SqliteWriter {
 
 #[async_trait]
 impl Writer for SqliteWriter {
-    async fn cursors(&mut self, partitions: Partitions) -> Result<Vec<Cursor>, WriteError> {
+    async fn cursors(&mut self) -> Result<Vec<Cursor>, WriteError> {
+        self.read_cursors().await
+    }
+
+    async fn make_cursors(&mut self, partitions: Partitions) -> Result<(), WriteError> {
         let all: Vec<_> = partitions.all().collect();
         self.run(&MAKE_CURSORS, &all, |values, partition| {
             values.push(i64::from(partition.0))?;
@@ -152,7 +156,7 @@ impl Writer for SqliteWriter {
             values.push(&Digest::GENESIS.0[..])
         })
         .await?;
-        self.read_cursors().await
+        Ok(())
     }
 
     async fn begin(&mut self, partitions: &[PartitionId]) -> Result<Vec<Cursor>, WriteError> {
