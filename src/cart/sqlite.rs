@@ -1,4 +1,4 @@
-//! Carts in SQLite: a file of their own, `carts.sqlite` beside the database, so that a projector with
+//! Carts in SQLite: a file of their own, `carts.sqlite` in the data directory, so that a projector with
 //! a long transaction never makes a caller wait (SQLite lets one write at a time).
 //!
 //! Readers have a small pool; changes go through the one writer (`writer`).
@@ -35,7 +35,7 @@ impl SqliteCarts {
         let unusable = |reason: String| {
             OpenError(format!(
                 "the file of carts {place} cannot be opened or created: give the server a directory \
-                 it may write to, by --data-dir or database.url ({reason})"
+                 it may write to, by --data-dir ({reason})"
             ))
         };
         if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {

@@ -3,9 +3,9 @@
 use super::{ConfigError, StoreAddress, StoreUrl, within};
 use crate::cart::{Lifetime, Location, check_redis_url};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Name of the file of carts, beside the database's.
+/// Name of the file of carts, in the data directory.
 const FILE: &str = "carts.sqlite";
 
 /// `[cart]`
@@ -45,14 +45,19 @@ impl RedisConfig {
         )))
     }
 
-    /// Where carts are kept: in Redis when there is one, else with the query tables; in SQLite in a
-    /// file beside them.
-    pub(super) fn carts(&self, database: StoreAddress, connections_max: u32) -> Location {
+    /// Where carts are kept: in Redis when there is one, else in the Postgres of the query tables, else
+    /// in a file.
+    pub(super) fn carts(
+        &self,
+        data_dir: &Path,
+        database: StoreAddress,
+        connections_max: u32,
+    ) -> Location {
         if !self.url.expose().is_empty() {
             return Location::Redis(self.url.expose().to_owned());
         }
         match database {
-            StoreAddress::Sqlite(path) => Location::Sqlite(path.with_file_name(FILE)),
+            StoreAddress::Sqlite(_) => Location::Sqlite(data_dir.join(FILE)),
             StoreAddress::Postgres(url) => {
                 Location::Postgres { url: url.expose().to_owned(), connections_max }
             }
@@ -82,18 +87,18 @@ pub(super) fn check_file(carts: &Location, others: [StoreAddress; 2]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     fn redis(url: &str) -> RedisConfig {
         RedisConfig { url: StoreUrl::new(url) }
     }
 
     #[test]
-    fn carts_are_kept_in_redis_or_with_the_database() {
+    fn carts_are_kept_in_redis_or_postgres_or_a_file() {
         let database = |url: &str| StoreUrl::new(url).resolve(Path::new("/data"), "a.sqlite");
-        let place = |url: &str, base: &str| redis(url).carts(database(base), 8);
+        let place = |url: &str, base: &str| redis(url).carts(Path::new("/data"), database(base), 8);
         assert!(place("", "") == Location::Sqlite("/data/carts.sqlite".into()));
-        assert!(place("", "sqlite:/x/b.sqlite") == Location::Sqlite("/x/carts.sqlite".into()));
+        assert!(place("", "sqlite:/x/b.sqlite") == Location::Sqlite("/data/carts.sqlite".into()));
+        assert!(place("", "sqlite::memory:") == Location::Sqlite("/data/carts.sqlite".into()));
         assert!(matches!(place("", "postgres://db/shop"), Location::Postgres { .. }));
         assert!(place("redis://h", "") == Location::Redis("redis://h".to_owned()));
         let file = place("", "");

@@ -60,7 +60,7 @@ impl Config {
     /// Where carts are kept.
     #[must_use]
     pub fn cart_location(&self) -> crate::cart::Location {
-        self.redis.carts(self.database_address(), self.database.connections_max)
+        self.redis.carts(&self.data_dir, self.database_address(), self.database.connections_max)
     }
 
     /// The settings as a file that would give them again, passwords hidden.

@@ -19,8 +19,8 @@ const PROBLEM: &str = "application/problem+json";
         title = "lastunit",
         description = "A reservation server that sells exactly what there is. Every failure is a \
             problem document (RFC 9457) with a stable `code`. Whatever is answered with 503 or got \
-            no answer at all can be repeated with the same `Idempotency-Key`; only creating a \
-            product takes no key.",
+            no answer at all can be repeated with the same `Idempotency-Key`; creating a product \
+            takes no key, and changes of a cart need none: they may be repeated as they are.",
     ),
     components(schemas(Document)),
     paths(

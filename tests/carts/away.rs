@@ -6,6 +6,7 @@ use crate::kit::{Kit, Store};
 use crate::shop::{ask, cart, lines, put};
 use crate::support::{Server, Stand};
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, SqliteConnection};
 use std::time::Duration;
 
 pub async fn a_store_that_is_away_is_503_and_comes_back(mut kit: Kit) {
@@ -88,6 +89,38 @@ async fn a_redis_that_is_silent_is_away() {
     expect::success(&server.buy(chosen, 1, "bob").await, 201);
     assert!(!server.log().contains("secret"), "{}", server.log());
     assert!(server.stop().success());
+}
+
+/// A file of carts that cannot be used refuses the start, before anything is sold.
+#[tokio::test]
+async fn a_file_that_is_not_ours_refuses_the_start() {
+    let stand = Stand::embedded();
+    let file = stand.data_dir().join("carts.sqlite");
+    std::fs::create_dir_all(stand.data_dir()).expect("a folder");
+    std::fs::write(&file, "this is a text, and long enough for a header ".repeat(100))
+        .expect("room");
+    refused(&stand, "the file of carts");
+    std::fs::remove_file(&file).expect("a file");
+    assert!(stand.start().stop().success());
+    let url = format!("sqlite://{}", file.display());
+    for (sql, said) in [
+        ("UPDATE _sqlx_migrations_carts SET checksum = x'00'", "is not the one built into"),
+        ("UPDATE _sqlx_migrations_carts SET version = 30000101000000", "by a newer lastunit"),
+    ] {
+        let mut connection = SqliteConnection::connect(&url).await.expect("the file");
+        connection.execute(sql).await.expect("altered");
+        connection.close().await.expect("closed");
+        refused(&stand, said);
+    }
+}
+
+/// Fails unless the start is refused with one line that says this.
+#[track_caller]
+fn refused(stand: &Stand, said: &str) {
+    let (status, complaint) = stand.start_refused();
+    assert_eq!(status.code(), Some(1), "{complaint}");
+    let last = complaint.trim().lines().last().unwrap_or_default();
+    assert!(last.starts_with("lastunit: ") && last.contains(said), "{complaint}");
 }
 
 #[tokio::test]

@@ -2,9 +2,12 @@
 
 use crate::expect;
 use crate::kit::{Kit, product, quantity, session, usd};
-use crate::support::{Answer, Server, client};
+use crate::support::{Answer, Server, Stand, client};
+use lastunit::cart::Lifetime;
 use lastunit::clock::Clock;
+use lastunit::domain::Timestamp;
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 use std::time::Duration;
 
 /// A request about the cart of a session, or of nobody yet when the id is empty.
@@ -159,6 +162,25 @@ pub async fn what_changed_is_marked(kit: Kit) {
     let mixed = cart(&server, "ann").await;
     assert_eq!((mixed.get("total"), &mixed["mixedCurrencies"]), (None, &json!(true)));
     carts.close().await;
+}
+
+/// `cart.ttl_days` is what the store is told.
+#[tokio::test]
+async fn the_days_are_as_configured() {
+    let stand = Stand::embedded().setting("CART__TTL_DAYS", 2);
+    let server = stand.start();
+    let chosen = server.create_product(1).await;
+    let before = Clock::system().now();
+    expect::success(&put(&server, "ann", chosen, 1).await, 200);
+    let url = format!("sqlite://{}", stand.data_dir().join("carts.sqlite").display());
+    let mut file = SqliteConnection::connect(&url).await.expect("the file");
+    let sql = "SELECT expires_at FROM carts WHERE session_id = 'ann'";
+    let stored: i64 = sqlx::query_scalar(sql).fetch_one(&mut file).await.expect("the cart");
+    file.close().await.expect("closed");
+    let stored = Timestamp::from_millis(stored.cast_unsigned());
+    let two_days = Lifetime::days(2);
+    let possible = [before, Clock::system().now()].map(|time| two_days.expires_at(time));
+    assert!(possible.contains(&stored), "{stored:?} is none of {possible:?}");
 }
 
 pub async fn a_restart_keeps_the_cart(kit: Kit) {
