@@ -12,11 +12,12 @@ use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 
-/// How often upkeep looks whether the store is there and removes what ran out.
-const UPKEEP_EVERY: Duration = Duration::from_secs(10);
-/// The same while it is away.
-const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// How often upkeep looks whether a store that is away is there again.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Every how many such looks it removes what ran out, and looks at a store that nobody complained of.
+const SWEEP_AT: u32 = 10;
 /// Carts that one transaction of the sweep removes at most, and transactions in one go: the rest waits
 /// for the next one, so that no caller waits long behind a sweep.
 const SWEPT_AT_ONCE: u32 = 200;
@@ -179,21 +180,23 @@ impl Carts {
         When { now, expires_at: self.shared.lifetime.expires_at(now) }
     }
 
-    /// Watches the store and removes what ran out, for ever; run it as a task.
+    /// Watches the store and removes what ran out, for ever; run it as a task. It alone says that a
+    /// store is there again: one that answers every other caller must not fill the log.
     pub async fn upkeep(self) {
-        loop {
-            let pause = match self.shared.store.prepare().await {
-                Ok(()) => {
-                    self.is_there();
-                    self.sweep().await;
-                    UPKEEP_EVERY
-                }
-                Err(Unprepared::Away(reason) | Unprepared::Wrong(reason)) => {
-                    self.is_away(&reason);
-                    RETRY_EVERY
-                }
-            };
-            tokio::time::sleep(pause).await;
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for tick in (0..SWEEP_AT).cycle() {
+            ticks.tick().await;
+            if tick > 0 && self.away().is_none() {
+                continue;
+            }
+            match self.shared.store.prepare().await {
+                Ok(()) => self.is_there(),
+                Err(Unprepared::Away(reason) | Unprepared::Wrong(reason)) => self.is_away(&reason),
+            }
+            if tick == 0 && self.away().is_none() {
+                self.sweep().await;
+            }
         }
     }
 
@@ -221,12 +224,10 @@ impl Carts {
         self.shared.store.close().await;
     }
 
-    /// Notes what an answer tells about the store.
+    /// Notes when an answer tells that the store is away.
     fn noted<T>(&self, answer: Result<T, CartError>) -> Result<T, CartError> {
-        match &answer {
-            Err(CartError::Unavailable(reason)) => self.is_away(reason),
-            Err(CartError::Overloaded) => {}
-            Ok(_) | Err(CartError::Full(_) | CartError::Damaged(_)) => self.is_there(),
+        if let Err(CartError::Unavailable(reason)) = &answer {
+            self.is_away(reason);
         }
         answer
     }

@@ -15,8 +15,8 @@
 //! to one task.
 //!
 //! States: a store is there or away; [`Carts::away`] tells why. Failure: while it is away every
-//! question is answered with [`CartError::Unavailable`] after a bounded time, sales go on, and the
-//! next question that succeeds ends it. A power failure, or a crash of the store, may take the
+//! question is answered with [`CartError::Unavailable`] after a bounded time, sales go on, and
+//! upkeep notices when it is there again. A power failure, or a crash of the store, may take the
 //! changes of the last second with it: a cart is not worth a wait for the disk that a sale needs.
 
 mod carts;

@@ -74,8 +74,13 @@ impl SqliteCarts {
 #[async_trait]
 impl CartStore for SqliteCarts {
     async fn prepare(&self) -> Result<(), Unprepared> {
-        let there = sqlx::query("SELECT 1 FROM carts LIMIT 1").execute(&self.readers).await;
-        there.map(|_| ()).map_err(|error| Unprepared::Away(error.to_string()))
+        // Removes nothing, and shows that the file can be written.
+        let looked = self.writer.ask(Work::Sweep(Timestamp::default(), 0)).await;
+        match looked {
+            // Busy is not away.
+            Ok(_) | Err(CartError::Overloaded) => Ok(()),
+            Err(error) => Err(Unprepared::Away(error.to_string())),
+        }
     }
 
     async fn read(&self, session: &SessionId, now: Timestamp) -> Result<Vec<Line>, CartError> {
