@@ -18,8 +18,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["clock", "domain", "journal", "telemetry", "threads"]),
     ("projection", &["clock", "domain", "journal", "telemetry"]),
     ("checkout", &["clock", "domain", "engine", "projection"]),
-    ("config", &["journal", "telemetry"]),
-    ("http", &["checkout", "clock", "config", "domain", "engine", "projection", "telemetry"]),
+    ("cart", &["clock", "domain"]),
+    ("config", &["cart", "journal", "telemetry"]),
+    (
+        "http",
+        &["cart", "checkout", "clock", "config", "domain", "engine", "projection", "telemetry"],
+    ),
 ];
 
 fn sources(of: &Path) -> Vec<PathBuf> {

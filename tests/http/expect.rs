@@ -4,7 +4,7 @@ use crate::support::Answer;
 use serde_json::{Value, json};
 
 /// Codes of problems that may pass by waiting.
-const RETRYABLE: [&str; 10] = [
+const RETRYABLE: [&str; 11] = [
     "idempotency-key-in-progress",
     "request-timeout",
     "sale-not-open",
@@ -14,6 +14,7 @@ const RETRYABLE: [&str; 10] = [
     "not-owner",
     "projection-behind",
     "database-unavailable",
+    "cart-unavailable",
     "too-many-connections",
 ];
 
