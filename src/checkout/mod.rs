@@ -44,7 +44,7 @@ use std::time::Duration;
 const PLACING_MS: u64 = 30_000;
 
 /// Most lines of one order.
-pub const LINES_MAX: usize = 50;
+pub const LINES_MAX: usize = 100;
 
 /// What is to be ordered.
 #[derive(Debug, Clone)]
@@ -113,8 +113,8 @@ pub struct Checkout {
     in_progress: Arc<Mutex<HashSet<RequestKey>>>,
 }
 
-/// Takes its key out of the running ones, however the work ends.
-struct Running {
+/// Work on a key. Takes it out of the running ones, however the work ends.
+pub struct Running {
     keys: Arc<Mutex<HashSet<RequestKey>>>,
     key: RequestKey,
 }
@@ -149,6 +149,17 @@ impl Checkout {
         self.providers.keys().copied().collect()
     }
 
+    /// Keeps others from ordering under this key, or from this cart, as long as the guard lives.
+    ///
+    /// # Errors
+    /// `InProgress` when somebody does.
+    pub fn guard(&self, key: RequestKey) -> Result<Running, PlaceError> {
+        if !self.in_progress.lock().insert(key) {
+            return Err(PlaceError::InProgress);
+        }
+        Ok(Running { keys: self.in_progress.clone(), key })
+    }
+
     /// Holds all lines and places the order, or holds nothing. Runs to its end even if the caller
     /// goes away.
     ///
@@ -156,18 +167,8 @@ impl Checkout {
     /// See [`PlaceError`].
     pub async fn place(&self, wanted: NewOrder) -> Result<PlacedOrder, PlaceError> {
         let lead = wanted.items[0].0;
-        let running = match wanted.retry {
-            None => None,
-            Some(retry) if self.in_progress.lock().insert(retry.key) => {
-                Some(Running { keys: self.in_progress.clone(), key: retry.key })
-            }
-            Some(_) => return Err(PlaceError::InProgress),
-        };
         let checkout = self.clone();
-        let placing = tokio::spawn(async move {
-            let _running = running;
-            checkout.hold_and_place(wanted).await
-        });
+        let placing = tokio::spawn(async move { checkout.hold_and_place(wanted).await });
         let unknown = EngineError::OutcomeUnknown;
         placing.await.unwrap_or(Err(PlaceError::Line { product: lead, error: unknown }))
     }

@@ -35,6 +35,7 @@ const PROBLEM: &str = "application/problem+json";
         checkout::cancel,
         checkout::refund,
         carts::get,
+        checkout::cart,
         carts::clear,
         carts::put,
         carts::remove,
@@ -164,6 +165,18 @@ impl IntoResponses for LookUpFailures {
     }
 }
 
+/// What is answered where the cart, the query tables and the engine are needed.
+pub struct CheckoutFailures;
+
+impl IntoResponses for CheckoutFailures {
+    fn responses() -> Answers {
+        let unavailable = "`cart-unavailable`, `projection-behind`, `database-unavailable`, \
+            `overloaded`, `journal-unavailable`, `outcome-unknown`, `not-owner`: repeat it with the \
+            same `Idempotency-Key` after `Retry-After` seconds";
+        problems([INTERNAL, (503, unavailable)])
+    }
+}
+
 /// What is answered while nothing can be looked up.
 pub struct QueryFailures;
 
@@ -195,7 +208,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 14, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 15, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {

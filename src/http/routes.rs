@@ -23,6 +23,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/reservations/{id}/extend", post(at.route("POST /api/v1/reservations/{id}/extend", reservations::extend)))
         .route("/api/v1/cart", get(at.route("GET /api/v1/cart", carts::get)))
         .route("/api/v1/cart", delete(at.route("DELETE /api/v1/cart", carts::clear)))
+        .route("/api/v1/cart/checkout", post(at.route("POST /api/v1/cart/checkout", checkout::cart)))
         .route("/api/v1/cart/items/{productId}", put(at.route("PUT /api/v1/cart/items/{productId}", carts::put)))
         .route("/api/v1/cart/items/{productId}", delete(at.route("DELETE /api/v1/cart/items/{productId}", carts::remove)))
         .route("/api/v1/orders", get(at.route("GET /api/v1/orders", orders::list)))

@@ -140,10 +140,11 @@ impl OrderRow {
         self.judge();
     }
 
-    /// Whether any line still waits for what becomes of the order.
+    /// Whether something of it is still to be decided, or was while these rows were read.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.lines.iter().any(|line| line.status == LineStatus::Held)
+        let held = |line: &OrderLine| line.status == LineStatus::Held;
+        self.status == OrderStatus::PendingPayment || self.lines.iter().any(held)
     }
 
     /// An order of which every line has come back is no longer confirmed.

@@ -9,6 +9,7 @@
 mod support;
 
 mod bad_input;
+mod cart_checkout;
 mod contention;
 mod drain;
 mod expect;

@@ -243,7 +243,7 @@ async fn bad_input_changes_nothing() {
     };
     let item =
         |product: Value, quantity: Value| json!({ "productId": product, "quantity": quantity });
-    let many: Vec<_> = (1..=51).map(|product| item(json!(product), json!(1))).collect();
+    let many: Vec<_> = (1..=101).map(|product| item(json!(product), json!(1))).collect();
     let method = |method: &str, token: &str| json!({ "method": method, "token": token });
     for (body, field) in [
         (with("items", json!([])), "items"),

@@ -66,6 +66,7 @@ codes! {
     ReservationConfirmed CONFLICT "reservation-confirmed" "The reservation is confirmed already" false
     ReservationReleased CONFLICT "reservation-released" "The reservation was released" false
     ReservationInOrder CONFLICT "reservation-in-order" "The reservation is a line of an order" false
+    CartEmpty CONFLICT "cart-empty" "There is nothing in the cart" false
     IdempotencyKeyInProgress CONFLICT "idempotency-key-in-progress" "The first request with this key is still running" true
     MixedCurrencies CONFLICT "mixed-currencies" "The products are sold in different currencies" false
     OrderNotPaid CONFLICT "order-not-paid" "The order is not paid" false
