@@ -108,6 +108,13 @@ pub fn draw_secret() -> Option<[u8; 16]> {
     getrandom::fill(&mut secret).ok().map(|()| secret)
 }
 
+/// Draws a number from 0 up to 1: chance in a pause, nothing that must be hard to guess.
+#[must_use]
+pub fn draw_fraction() -> f64 {
+    let [.., one, two, three, four] = *draw_uuid().as_bytes();
+    f64::from(u32::from_be_bytes([one, two, three, four])) / f64::from(u32::MAX)
+}
+
 /// Draws an order id: a UUID of version 7 (RFC 9562), so ids sort by the time they were drawn.
 #[must_use]
 pub fn draw_order_id() -> OrderId {

@@ -15,3 +15,6 @@ ALTER TABLE order_lines ADD COLUMN returned_at BIGINT;
 -- request comes again, and only this finds the order.
 ALTER TABLE orders ADD COLUMN request_key BYTEA;
 CREATE INDEX orders_by_key ON orders (request_key) WHERE request_key IS NOT NULL;
+
+-- Orders whose provider is to be asked again; there are few at any time.
+CREATE INDEX orders_pending ON orders (expires_at) WHERE status = 'pending_payment';

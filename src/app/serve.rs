@@ -19,7 +19,7 @@ use super::{
 };
 use crate::cart::Carts;
 use crate::checkout::payment::Provider;
-use crate::checkout::{Checkout, Simulated};
+use crate::checkout::{Checkout, Simulated, collect};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Engine, EngineOptions, Placement};
@@ -122,9 +122,11 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     tokio::spawn(metrics.clone().upkeep());
     tokio::spawn(numbers::feed(metrics.clone(), engine.clone(), progress.clone(), clock.clone()));
     let upkeep = tokio::spawn(carts.clone().upkeep());
+    let checkout = checkout(config, &engine, &clock);
+    tokio::spawn(collect::run(checkout.clone(), queries.clone(), clock.clone()));
     let api = Api::new(ApiParts {
         engine: engine.clone(),
-        checkout: checkout(config, &engine),
+        checkout,
         queries,
         progress,
         carts: carts.clone(),
@@ -137,9 +139,9 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
 }
 
 /// Orders of several products, with everybody who takes money.
-fn checkout(config: &Config, engine: &Engine) -> Checkout {
+fn checkout(config: &Config, engine: &Engine, clock: &Clock) -> Checkout {
     let latency = Duration::from_millis(config.payment.simulated_latency_ms);
-    let simulated: Box<dyn Provider> = Box::new(Simulated { latency });
+    let simulated: Box<dyn Provider> = Box::new(Simulated { latency, clock: clock.clone() });
     Checkout::new(
         engine.clone(),
         config.orders.pay_seconds * 1_000,

@@ -19,6 +19,7 @@
 //! sold while its order is not.
 
 mod buy;
+pub mod collect;
 pub mod payment;
 mod returns;
 mod settle;

@@ -4,22 +4,30 @@
 //! |---|---|
 //! | `tok_ok` | paid |
 //! | `tok_declined` | declined |
+//! | `tok_later` | paid, once the order is three seconds old |
 //! | `tok_pending` | never decided: the order runs out |
 //! | `tok_error` | the provider fails each time it is asked |
 //! | `tok_hang` | the provider never answers |
 //!
-//! It remembers nothing: the same charge has the same answer each time, which is what idempotency
-//! asks of a real one.
+//! It remembers nothing: what it says follows from the charge and the time, so it charges once however
+//! often it is asked.
 
 use super::payment::{Charge, ChargeState, Provider, ProviderError};
+use crate::clock::Clock;
+use crate::domain::{OrderId, Timestamp};
 use async_trait::async_trait;
 use std::time::Duration;
 
-const TOKENS: [&str; 5] = ["tok_ok", "tok_declined", "tok_pending", "tok_error", "tok_hang"];
+/// Age from which on `tok_later` is paid.
+const LATER_MS: u64 = 3_000;
+
+const TOKENS: [&str; 6] =
+    ["tok_ok", "tok_declined", "tok_later", "tok_pending", "tok_error", "tok_hang"];
 
 /// A provider that takes no money.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Simulated {
+    pub clock: Clock,
     /// How long it takes to answer.
     pub latency: Duration,
 }
@@ -33,7 +41,10 @@ impl Provider for Simulated {
         match &*charge.token {
             "tok_ok" => Ok(ChargeState::Paid),
             "tok_declined" => Ok(ChargeState::Declined { reason: "the card was declined".into() }),
-            "tok_pending" => Ok(ChargeState::Pending),
+            "tok_later" if self.clock.now() >= drawn_at(charge.order).plus_millis(LATER_MS) => {
+                Ok(ChargeState::Paid)
+            }
+            "tok_later" | "tok_pending" => Ok(ChargeState::Pending),
             "tok_hang" => std::future::pending().await,
             _ => Err(ProviderError("the provider failed, as its token asks".into())),
         }
@@ -52,4 +63,10 @@ impl Provider for Simulated {
         }
         Err(format!("must be one of {}", TOKENS.join(", ")))
     }
+}
+
+/// When an order id was drawn: the first 48 bits of a UUID of version 7 (RFC 9562).
+fn drawn_at(OrderId(bytes): OrderId) -> Timestamp {
+    let millis = bytes[..6].iter().fold(0, |millis, byte| millis << 8 | u64::from(*byte));
+    Timestamp::from_millis(millis)
 }

@@ -3,7 +3,7 @@
 
 use super::changes::PriorProduct;
 use super::rows::{
-    Cursor, LineStatus, OrderLine, OrderRow, OrderStatus, ProductRow, ProductTotals,
+    Cursor, LineStatus, OrderLine, OrderRow, OrderStatus, PendingOrder, ProductRow, ProductTotals,
     ReservationRow, ReservationStatus, Totals,
 };
 use crate::domain::{
@@ -60,6 +60,9 @@ pub(super) type OrderColumns<Id> = (
     Option<i64>,
     Option<String>,
 );
+
+// order_id, product_id, created_at, expires_at
+pub(super) type PendingColumns<Id> = (Id, i64, i64, i64);
 
 // order_id, product_id, customer_id, quantity, unit_price, currency, status, created_at,
 // expires_at, ended_at, lead_product_id
@@ -215,6 +218,17 @@ fn line(
     };
     let (product, quantity) = (product_id(id)?, quantity(units)?);
     Ok(Some(OrderLine { product, quantity, unit_price: count(unit_price, "unit_price")?, status }))
+}
+
+pub(super) fn pending<Id: OrderIdColumn>(
+    (order, id, placed_at, expires_at): &PendingColumns<Id>,
+) -> Result<PendingOrder, BadColumn> {
+    Ok(PendingOrder {
+        order: order.order_id()?,
+        product: product_id(*id)?,
+        placed_at: time(*placed_at, "created_at")?,
+        expires_at: time(*expires_at, "expires_at")?,
+    })
 }
 
 pub(super) fn reservation<Id: OrderIdColumn>(

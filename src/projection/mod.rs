@@ -39,6 +39,6 @@ pub use origin::check_origin;
 pub use progress::{ProjectionProgress, ProjectionState};
 pub use queries::{Queries, QueryError};
 pub use rows::{
-    Cursor, LineStatus, OrderCursor, OrderLine, OrderRow, OrderStatus, ProductRow, ProductTotals,
-    ReservationRow, ReservationStatus, Totals,
+    Cursor, LineStatus, OrderCursor, OrderLine, OrderRow, OrderStatus, PendingOrder, ProductRow,
+    ProductTotals, ReservationRow, ReservationStatus, Totals,
 };

@@ -7,7 +7,9 @@
 use super::database::{Database, Kind};
 use super::postgres::PostgresTables;
 use super::progress::ProjectionProgress;
-use super::rows::{Cursor, OrderCursor, OrderRow, ProductRow, ReservationRow, Totals};
+use super::rows::{
+    Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, Totals,
+};
 use super::sqlite::SqliteTables;
 use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey};
 use async_trait::async_trait;
@@ -44,6 +46,7 @@ impl From<sqlx::Error> for QueryError {
 pub(super) trait Tables: Send + Sync {
     async fn products(&self, after: i64, limit: i64) -> Result<Vec<ProductRow>, sqlx::Error>;
     async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, sqlx::Error>;
+    async fn pending(&self, limit: i64) -> Result<Vec<PendingOrder>, sqlx::Error>;
     async fn order_by_key(&self, key: RequestKey) -> Result<Option<OrderRow>, sqlx::Error>;
     async fn orders_of(
         &self,
@@ -147,6 +150,14 @@ impl Queries {
             self.complete(row).await?;
         }
         Ok(found)
+    }
+
+    /// Orders that wait for their payment, those that run out first before the others.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn pending_orders(&self, limit: u32) -> Result<Vec<PendingOrder>, QueryError> {
+        Ok(self.tables()?.pending(i64::from(limit)).await?)
     }
 
     /// The order that was placed with an idempotency key.

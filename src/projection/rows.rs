@@ -158,6 +158,16 @@ impl OrderRow {
     }
 }
 
+/// An order that waits for its payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingOrder {
+    pub order: OrderId,
+    /// The lead.
+    pub product: ProductId,
+    pub placed_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
 /// Where a list of orders goes on: the last one that was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderCursor {

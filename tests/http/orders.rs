@@ -122,6 +122,26 @@ async fn a_provider_that_does_not_decide_leaves_the_order_waiting() {
     }
 }
 
+/// The provider decides later, and the server is killed before it asks again.
+#[tokio::test]
+async fn a_provider_is_asked_again_also_after_a_restart() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let (one, two) = two_products(&server).await;
+    let placed = place(&server, "ann", &[(one, 1), (two, 1)], "tok_later").await;
+    assert_eq!(placed.body["status"], "pending_payment", "{}", placed.text);
+    server.kill();
+    let server = stand.start();
+    let started = std::time::Instant::now();
+    let route = format!("{ROUTE}/{}", id(&placed));
+    while server.get(&route).await.body["status"] != "confirmed" {
+        assert!(started.elapsed().as_secs() < 60, "nobody asked the provider again");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    assert_eq!(server.stock(one).await, (4, 0, 1, 5));
+    assert_eq!(server.stock(two).await, (4, 0, 1, 5));
+}
+
 #[tokio::test]
 async fn an_order_that_nobody_pays_runs_out_whole() {
     let stand = Stand::embedded().setting("ORDERS__PAY_SECONDS", 10);

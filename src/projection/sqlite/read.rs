@@ -2,11 +2,13 @@
 
 use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey};
 use crate::projection::columns::{
-    self, CursorColumns, OrderColumns, ProductColumns, ReservationColumns, TotalsColumns,
-    time_to_column,
+    self, CursorColumns, OrderColumns, PendingColumns, ProductColumns, ReservationColumns,
+    TotalsColumns, time_to_column,
 };
 use crate::projection::queries::Tables;
-use crate::projection::rows::{Cursor, OrderCursor, OrderRow, ProductRow, ReservationRow, Totals};
+use crate::projection::rows::{
+    Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, Totals,
+};
 use async_trait::async_trait;
 use sqlx::sqlite::SqlitePool;
 
@@ -31,6 +33,9 @@ const ORDERS_OF: &str = "SELECT o.order_id, o.product_id, customer_id, status, t
      ORDER BY created_at DESC, order_id DESC LIMIT ?) AS o \
      LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
      ORDER BY created_at DESC, o.order_id DESC, l.product_id";
+
+const PENDING: &str = "SELECT order_id, product_id, created_at, expires_at FROM orders \
+     WHERE status = 'pending_payment' ORDER BY expires_at LIMIT ?";
 
 const RESERVATIONS: &str = "SELECT order_id, product_id, customer_id, quantity, unit_price, \
      currency, status, created_at, expires_at, ended_at, lead_product_id FROM reservations \
@@ -86,6 +91,12 @@ impl Tables for SqliteTables {
         let rows: Vec<OrderColumns<Vec<u8>>> =
             sqlx::query_as(ORDER_BY_KEY).bind(&key.0[..]).fetch_all(&self.pool).await?;
         Ok(columns::orders(rows)?.into_iter().next())
+    }
+
+    async fn pending(&self, limit: i64) -> Result<Vec<PendingOrder>, sqlx::Error> {
+        let rows: Vec<PendingColumns<Vec<u8>>> =
+            sqlx::query_as(PENDING).bind(limit).fetch_all(&self.pool).await?;
+        Ok(rows.iter().map(columns::pending).collect::<Result<_, _>>()?)
     }
 
     async fn orders_of(
