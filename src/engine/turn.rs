@@ -20,6 +20,9 @@ use tokio::sync::oneshot;
 pub(super) struct Turn {
     pub(super) events: Vec<Event>,
     pub(super) answers: Vec<(oneshot::Sender<Reply>, Reply)>,
+    /// Who only wants to go on. Told when the facts are in the writer's queue and not before: what
+    /// they decide elsewhere must not get into the journal ahead of what it rests on.
+    pub(super) early: Vec<(oneshot::Sender<Reply>, Reply)>,
 }
 
 impl Turn {
@@ -41,8 +44,7 @@ impl Turn {
                 Err(refusal) => Err(EngineError::Refused(refusal)),
             };
             if let Some(decided) = decided {
-                // Whoever asked may be gone.
-                drop(decided.send(answer.clone()));
+                self.early.push((decided, answer.clone()));
             }
             self.answers.push((reply, answer));
         }
