@@ -93,6 +93,11 @@ impl Product {
                 })
             }
             Action::Hold { order, customer, quantity, hold_ms, part } => {
+                if part.is_some()
+                    && let Err(refused) = self.may_be_held(*order, now)
+                {
+                    return *refused;
+                }
                 let demand =
                     Demand { customer, quantity: *quantity, keyed: retry.is_some(), held: true };
                 self.decide_sale(&demand, now, |offer| Event::Held {
@@ -228,6 +233,19 @@ impl Product {
             needed.push((order, hold));
         }
         (needed, true)
+    }
+
+    /// What stands in the way of holding this line: it is held, or has ended otherwise than by running
+    /// out. One that ran out may be held again, once that is recorded.
+    fn may_be_held(&self, order: OrderId, now: Timestamp) -> Result<(), Box<Decision>> {
+        if self.holds.get(&order).is_some() {
+            self.running_hold(order, now)?;
+            return Err(Box::new(Refusal::PartOfOrder.into()));
+        }
+        match self.holds.end_of(&order) {
+            None | Some(HoldEnd::Expired) => Ok(()),
+            Some(end) => Err(Box::new(Refusal::HoldOver(end).into())),
+        }
     }
 
     /// What stands in the way of using this reservation; `Ok` for an active hold that still runs.
