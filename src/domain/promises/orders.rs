@@ -25,8 +25,10 @@ struct Held {
 #[derive(Debug, Clone, Default)]
 pub struct WholeOrder {
     held: BTreeMap<ProductId, Held>,
-    /// What the lead knows; empty before the order is placed, and again when its lead is held anew.
+    /// What the lead knows; empty before the order is placed.
     placed: Box<[Line]>,
+    /// Placed, and its lead not held anew since.
+    stands: bool,
 }
 
 impl WholeOrder {
@@ -86,8 +88,10 @@ pub fn all_or_nothing(order: OrderId, whole: &WholeOrder) -> Result<(), Broken> 
             None => Ok(()),
         };
     };
-    let placed = !whole.placed.is_empty();
-    if sold(&lead) && !placed {
+    // An order that ran out is held again line by line; it is bound together once more when it is
+    // placed or sold.
+    let bound = whole.stands || sold(&lead);
+    if sold(&lead) && whole.placed.is_empty() {
         return alone(lead_product, "sold but never placed".into());
     }
     if let Some(product) = whole.missing_line(lead_product) {
@@ -103,7 +107,7 @@ pub fn all_or_nothing(order: OrderId, whole: &WholeOrder) -> Result<(), Broken> 
         if sold(held) && !sold(&lead) {
             return alone(*product, format!("sold, but its lead {lead_product} is {:?}", lead.end));
         }
-        if placed && held.end.is_some() && held.end != lead.end {
+        if bound && held.end.is_some() && held.end != lead.end {
             let ends = format!("{:?}, but its lead {lead_product} is {:?}", held.end, lead.end);
             return alone(*product, ends);
         }
@@ -127,14 +131,14 @@ impl Orders {
                     Part::Follower { lead } => Some(*lead),
                 };
                 let whole = self.whole.entry(*order).or_default();
-                if lead.is_none() {
-                    whole.placed = Box::default();
-                }
+                whole.stands &= lead.is_some();
                 whole.held.insert(product, Held { units: quantity.get(), lead, end: None });
                 Some(*order)
             }
             Event::Placed { order, lines, .. } => {
-                self.whole.entry(*order).or_default().placed.clone_from(lines);
+                let whole = self.whole.entry(*order).or_default();
+                whole.placed.clone_from(lines);
+                whole.stands = true;
                 Some(*order)
             }
             Event::Ended { order, end, .. } => {
@@ -272,6 +276,10 @@ mod tests {
             let said = after(facts).expect_err("half an order");
             assert!(said.contains(found), "{said}");
         }
+        let late =
+            [(1, ended(Expired)), (2, ended(Expired)), (1, held(None)), (1, ended(Confirmed))];
+        let said = after(&late).expect_err("half an order, held again");
+        assert!(said.contains("Some(Expired), but its lead 1"), "{said}");
         let said = judge(&[(1, held(None)), (1, ended(Confirmed))]).expect_err("not placed");
         assert!(said.contains("never placed"), "{said}");
         let said = judge(&[(2, held(Some(1))), (2, ended(Confirmed))]).expect_err("no lead");
