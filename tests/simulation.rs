@@ -10,8 +10,11 @@
 //!   LASTUNIT_SEEDS=10000 cargo test --test simulation -- --nocapture seeds   a long run
 //! ```
 //!
+//! Customers buy single products, and check out several at once with a provider that pays, declines,
+//! fails or never answers; at the end no order is half an order.
+//!
 //! `chance` draws what a seed is like, `disk` is the store, `nodes` are the servers, `shopper` and
-//! `shop` the customers, `truth` and `witness` the checks, `lives` the course of a run.
+//! `shop` the customers, `orders` what they check out, `truth` and `witness` the checks, `lives` the course of a run.
 
 // The helpers of a test fail loudly, like the test itself.
 #![allow(clippy::expect_used, clippy::panic)]
@@ -21,6 +24,7 @@ mod simulation {
     pub mod disk;
     pub mod lives;
     pub mod nodes;
+    pub mod orders;
     pub mod shop;
     pub mod shopper;
     pub mod truth;

@@ -83,7 +83,10 @@ impl Tail {
     fn take_row(&mut self, row: Arc<[u8]>) -> Result<(), DecodeError> {
         for (section, range) in stored::decode_ranges(&row)? {
             for event in &section.events {
-                if let Event::Held { expires_at, .. } | Event::Extended { expires_at, .. } = event {
+                if let Event::Held { expires_at, .. }
+                | Event::Extended { expires_at, .. }
+                | Event::Placed { expires_at, .. } = event
+                {
                     self.expiries.push((section.product, *expires_at));
                 }
             }
