@@ -15,6 +15,7 @@ mod expect;
 mod limits;
 mod lists;
 mod operation;
+mod order_states;
 mod outcomes;
 mod reservations;
 mod slow_clients;
