@@ -100,3 +100,24 @@ impl Drop for Parked {
         self.desk.settled();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Action, Command, Currency, Money, Offer};
+
+    /// Whoever goes on must not overtake the facts: they are still in this turn.
+    #[test]
+    fn nobody_goes_on_before_the_facts_are_handed_on() {
+        let price = Money { amount: 1, currency: Currency::NONE };
+        let offer = Offer { price, limit_per_customer: None, opens_at: None, closes_at: None };
+        let create = Action::Create { offer, units: 3, entry: Box::default() };
+        let (reply, _answer) = oneshot::channel();
+        let (decided, mut wait) = oneshot::channel();
+        let pending = Pending { command: Command::plain(create), reply, decided: Some(decided) };
+        let mut turn = Turn::default();
+        turn.take(&mut Product::default(), vec![pending], Timestamp::from_millis(1));
+        assert_eq!((turn.events.len(), turn.early.len()), (1, 1));
+        assert!(wait.try_recv().is_err(), "told before the facts were handed on");
+    }
+}
