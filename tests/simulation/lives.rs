@@ -280,6 +280,9 @@ async fn repeat_open_wishes(world: &Shared, node: &Node) {
 
 /// Waits until every hold must have run out, and looks whether it has.
 async fn let_holds_end(world: &Shared, node: &Node) {
+    // What was decided for somebody who did not wait for it becomes durable.
+    let settled_within = world.lock().weather.order_within();
+    pause(settled_within).await;
     let wait = {
         let world = world.lock();
         world.truth.last_expiry().millis_since(node.clock.now()) + world.weather.grace + 5_000
