@@ -101,6 +101,13 @@ pub fn draw_uuid() -> uuid::Uuid {
     uuid::Uuid::now_v7()
 }
 
+/// Draws 128 bits that nobody can guess, from the system; `None` when it has none to give.
+#[must_use]
+pub fn draw_secret() -> Option<[u8; 16]> {
+    let mut secret = [0; 16];
+    getrandom::fill(&mut secret).ok().map(|()| secret)
+}
+
 /// Draws an order id: a UUID of version 7 (RFC 9562), so ids sort by the time they were drawn.
 #[must_use]
 pub fn draw_order_id() -> OrderId {

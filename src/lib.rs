@@ -5,6 +5,7 @@
 //! is the map.
 
 pub mod app;
+pub mod cart;
 pub mod checkout;
 pub mod cli;
 pub mod clock;

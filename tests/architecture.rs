@@ -17,8 +17,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("journal", &["clock", "domain", "telemetry", "threads"]),
     ("engine", &["clock", "domain", "journal", "telemetry", "threads"]),
     ("projection", &["clock", "domain", "journal", "telemetry"]),
-    ("config", &["journal", "telemetry"]),
-    ("http", &["clock", "config", "domain", "engine", "projection", "telemetry"]),
+    ("checkout", &["clock", "domain", "engine", "projection"]),
+    ("cart", &["clock", "domain"]),
+    ("config", &["cart", "journal", "telemetry"]),
+    (
+        "http",
+        &["cart", "checkout", "clock", "config", "domain", "engine", "projection", "telemetry"],
+    ),
 ];
 
 fn sources(of: &Path) -> Vec<PathBuf> {

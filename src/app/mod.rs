@@ -13,6 +13,8 @@ mod signals;
 pub use offline::{audit, journal_cat, migrate, openapi, print};
 pub use serve::serve;
 
+use crate::cart::Carts;
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, StoreAddress};
 use crate::http::server::ListenError;
 use crate::journal::Location;
@@ -60,6 +62,7 @@ macro_rules! from_error {
 }
 
 from_error!(
+    crate::cart::OpenError,
     CatError,
     ConfigError,
     DatabaseError,
@@ -75,6 +78,11 @@ fn journal_location(config: &Config) -> Location {
         StoreAddress::Sqlite(path) => Location::Sqlite(path),
         StoreAddress::Postgres(url) => Location::Postgres(url.expose().to_owned()),
     }
+}
+
+/// Opens the store of carts; a Postgres or a Redis that is away is waited for later.
+async fn open_carts(config: &Config, clock: Clock) -> Result<Carts, StartError> {
+    Ok(Carts::open(config.cart_location(), config.cart.lifetime(), clock).await?)
 }
 
 /// Says what could not be done with the journal, and where it is.

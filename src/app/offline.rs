@@ -1,9 +1,11 @@
 //! Commands that need no server: audit, journal cat, migrate, openapi.
 
 use super::{
-    StartError, journal_error, journal_location, open_database, open_database_for_reading,
-    prepare_folder,
+    StartError, journal_error, journal_location, open_carts, open_database,
+    open_database_for_reading, prepare_folder,
 };
+use crate::cart::Location;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::ProductId;
 use crate::http;
@@ -266,12 +268,26 @@ pub fn migrate(config: &Config) -> Result<(), StartError> {
         let database = open_database(config).await?;
         database.migrate().await?;
         database.close().await;
+        migrate_carts(config).await?;
         print(&format!(
             "journal {} and database {} are up to date",
             config.journal_address(),
             config.database_address()
         ))
     })
+}
+
+/// The tables of carts; in Redis there are none.
+async fn migrate_carts(config: &Config) -> Result<(), StartError> {
+    let carts = open_carts(config, Clock::system()).await?;
+    let away = carts.away();
+    carts.close().await;
+    match away {
+        Some(reason) if !matches!(config.cart_location(), Location::Redis(_)) => {
+            Err(StartError::new(format!("the tables of carts cannot be made: {reason}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The OpenAPI document as JSON.

@@ -1,9 +1,9 @@
 //! Serve: every stage, in the order data flows, and back.
 //!
 //! ```text
-//!   settings → port → journal (connected) → database → journal (taken over) → engine → projection
+//!   settings → port → journal (connected) → database → carts → journal (taken over) → engine → projection
 //!   → http ── wait for a signal
-//!   first signal: http drains → engine stores snapshots, journal commits and closes → projection ends
+//!   first signal: http drains → engine stores snapshots, journal commits and closes → projection and carts end
 //!   the deadline: connections are cut, then the same
 //!   second signal: connections are cut, snapshots left out
 //!   the journal does not close in [`CLOSE_MAX`], or a further signal: the process ends as it is
@@ -15,8 +15,9 @@
 use super::signals::Signals;
 use super::{
     CLOSE_IN_A_HURRY, CLOSE_MAX, SNAPSHOTS_AT_SHUTDOWN, StartError, connecting, demo,
-    journal_error, journal_location, numbers, open_database, prepare_folder,
+    journal_error, journal_location, numbers, open_carts, open_database, prepare_folder,
 };
+use crate::cart::Carts;
 use crate::checkout::payment::Provider;
 use crate::checkout::{Checkout, Simulated};
 use crate::clock::Clock;
@@ -35,6 +36,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// Runs the server until a signal ends it.
 ///
@@ -83,6 +85,9 @@ struct Started {
     server: Server,
     engine: Engine,
     projector: ProjectorTask,
+    carts: Carts,
+    /// Watches the store of carts until it is closed.
+    upkeep: JoinHandle<()>,
     api: Api,
 }
 
@@ -94,6 +99,7 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
 
     let journal = connect_journal(config, &clock, &metrics).await?;
     let (database, origin_is_known) = prepare_database(config, &journal).await?;
+    let carts = open_carts(config, clock.clone()).await?;
     let reader = journal.reader.clone();
     let engine = start_engine(config, &clock, &metrics, journal).await?;
     let projector = Projector {
@@ -115,17 +121,19 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     }
     tokio::spawn(metrics.clone().upkeep());
     tokio::spawn(numbers::feed(metrics.clone(), engine.clone(), progress.clone(), clock.clone()));
+    let upkeep = tokio::spawn(carts.clone().upkeep());
     let api = Api::new(ApiParts {
         engine: engine.clone(),
         checkout: checkout(config, &engine),
         queries,
         progress,
+        carts: carts.clone(),
         clock,
         metrics,
         holds: HoldLimits::from(&config.holds),
         body_limits: BodyLimits::from(&config.server),
     });
-    Ok(Started { server, engine, projector, api })
+    Ok(Started { server, engine, projector, carts, upkeep, api })
 }
 
 /// Orders of several products, with everybody who takes money.
@@ -209,7 +217,7 @@ async fn serve_until_signal(
     config: &Config,
     signals: Signals,
 ) -> Result<(), StartError> {
-    let Started { server, engine, projector, api } = started;
+    let Started { server, engine, projector, carts, upkeep, api } = started;
     if config.auth.mode == crate::config::AuthMode::Open {
         tracing::warn!("auth.mode is \"open\": whoever reaches this address may do everything");
     }
@@ -225,7 +233,8 @@ async fn serve_until_signal(
             )));
         }
     }
-    stop(&engine, projector, &signals).await
+    upkeep.abort();
+    stop(&engine, projector, &carts, &signals).await
 }
 
 /// Returns when the journal's disk has failed. Another owner is no reason to end: this server then
@@ -250,11 +259,12 @@ async fn drain(signals: Signals, stage: watch::Sender<Stage>, deadline: Duration
     stage.send_replace(Stage::Ended);
 }
 
-/// Closes the journal and ends the projection. Neither can hold the process for ever: what a stuck
-/// journal still has was confirmed to nobody.
+/// Closes the journal, then ends the projection and the store of carts. None of them can hold the
+/// process for ever: what a stuck journal still has was confirmed to nobody.
 async fn stop(
     engine: &Engine,
     projector: ProjectorTask,
+    carts: &Carts,
     signals: &Signals,
 ) -> Result<(), StartError> {
     // Whoever has sent a second signal wants no snapshots, only a moment to give the journal up.
@@ -273,7 +283,7 @@ async fn stop(
         by_signal = &mut enough => return left_open(engine.journal(), by_signal),
     }
     tokio::select! {
-        () = projector.stop() => {}
+        _ = async { tokio::join!(projector.stop(), carts.close()) } => {}
         _ = &mut enough => {
             tracing::warn!("the projection is not finished; the next start goes on with it");
         }

@@ -38,6 +38,7 @@ impl Checkout {
     /// # Errors
     /// See [`PlaceError`]; after `Declined` nothing is held any more.
     pub async fn buy(&self, wanted: NewOrder) -> Result<Bought, PlaceError> {
+        let _running = wanted.retry.map(|retry| self.guard(retry.key)).transpose()?;
         let customer = wanted.customer.clone();
         let payment = wanted.payment.clone();
         let placed = self.place(wanted).await?;

@@ -43,7 +43,7 @@ use std::time::Duration;
 const PLACING_MS: u64 = 30_000;
 
 /// Most lines of one order.
-pub const LINES_MAX: usize = 50;
+pub const LINES_MAX: usize = 100;
 
 /// What is to be ordered.
 #[derive(Debug, Clone)]
@@ -114,8 +114,8 @@ pub struct Checkout {
     in_progress: Arc<Mutex<HashSet<RequestKey>>>,
 }
 
-/// Takes its key out of the running ones, however the work ends.
-struct Running {
+/// Work on a key. Takes it out of the running ones, however the work ends.
+pub struct Running {
     keys: Arc<Mutex<HashSet<RequestKey>>>,
     key: RequestKey,
 }
@@ -150,6 +150,17 @@ impl Checkout {
         self.providers.keys().copied().collect()
     }
 
+    /// Keeps others from ordering under this key, or from this cart, as long as the guard lives.
+    ///
+    /// # Errors
+    /// `InProgress` when somebody does.
+    pub fn guard(&self, key: RequestKey) -> Result<Running, PlaceError> {
+        if !self.in_progress.lock().insert(key) {
+            return Err(PlaceError::InProgress);
+        }
+        Ok(Running { keys: self.in_progress.clone(), key })
+    }
+
     /// Holds all lines and places the order, or holds nothing. Runs to its end even if the caller
     /// goes away.
     ///
@@ -157,18 +168,8 @@ impl Checkout {
     /// See [`PlaceError`].
     pub async fn place(&self, wanted: NewOrder) -> Result<PlacedOrder, PlaceError> {
         let lead = wanted.items[0].0;
-        let running = match wanted.retry {
-            None => None,
-            Some(retry) if self.in_progress.lock().insert(retry.key) => {
-                Some(Running { keys: self.in_progress.clone(), key: retry.key })
-            }
-            Some(_) => return Err(PlaceError::InProgress),
-        };
         let checkout = self.clone();
-        let placing = tokio::spawn(async move {
-            let _running = running;
-            checkout.hold_and_place(wanted).await
-        });
+        let placing = tokio::spawn(async move { checkout.hold_and_place(wanted).await });
         let unknown = EngineError::OutcomeUnknown;
         placing.await.unwrap_or(Err(PlaceError::Line { product: lead, error: unknown }))
     }
@@ -298,25 +299,28 @@ impl Checkout {
         Ok(())
     }
 
-    /// Releases what this order took, and nothing else. The refusal does not wait for the disk: what a
-    /// crash keeps held runs out.
+    /// Releases what this order took, and nothing else; whoever is refused finds it available again.
     ///
     /// The lead goes first, and the other lines go its way: nobody may know whether the order was
     /// placed after all, and a line that is gone from a placed order would make it half an order. Where
     /// the lead cannot be asked they stay, and ask it when their time comes.
     async fn give_back(&self, held: &Held) {
         let mut end = HoldEnd::Released;
+        let mut released = Vec::with_capacity(held.lines.len());
         for line in &held.lines {
             let action = Action::Settle { order: held.order, end };
             let decided = self.engine.decide(line.product, Command::plain(action)).await;
-            match decided.and_then(|decided| decided.early().map(|_| ())) {
-                Ok(()) => {}
+            match decided.and_then(|decided| decided.early().map(|_| ()).map(|()| decided)) {
+                Ok(decided) => released.push(decided),
                 Err(EngineError::Refused(Refusal::HoldOver(ended))) => end = ended,
                 Err(error) => {
                     tracing::debug!(product = %line.product, %error, "lines are left to run out");
-                    return;
+                    break;
                 }
             }
+        }
+        for decided in released {
+            drop(decided.durable().await);
         }
     }
 }

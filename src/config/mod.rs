@@ -5,11 +5,13 @@
 //! every complaint is one line that names the key. Passwords in URLs can be used but not printed.
 
 mod address;
+mod cart;
 mod load;
 mod parts;
 mod server;
 
 pub use address::{StoreAddress, StoreUrl};
+pub use cart::{CartConfig, RedisConfig};
 pub use load::{ConfigError, Flags, PREFIX, load};
 pub use parts::{
     AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig,
@@ -38,6 +40,8 @@ pub struct Config {
     pub holds: HoldsConfig,
     pub orders: OrdersConfig,
     pub payment: PaymentConfig,
+    pub cart: CartConfig,
+    pub redis: RedisConfig,
     pub auth: AuthConfig,
     pub telemetry: TelemetryConfig,
 }
@@ -53,6 +57,12 @@ impl Config {
     #[must_use]
     pub fn database_address(&self) -> StoreAddress {
         self.database.url.resolve(&self.data_dir, "database.sqlite")
+    }
+
+    /// Where carts are kept.
+    #[must_use]
+    pub fn cart_location(&self) -> crate::cart::Location {
+        self.redis.carts(&self.data_dir, self.database_address(), self.database.connections_max)
     }
 
     /// The settings as a file that would give them again, passwords hidden.
@@ -76,6 +86,8 @@ impl Config {
         self.holds.check()?;
         self.orders.check()?;
         self.payment.check()?;
+        self.cart.check()?;
+        self.redis.check()?;
         self.auth.check(self.server.listen)?;
         self.telemetry.check()?;
         if self.journal_address() == self.database_address()
@@ -84,7 +96,8 @@ impl Config {
             let message = "journal.url and database.url name the same SQLite file; they need two";
             return Err(ConfigError::new(message));
         }
-        Ok(())
+        let others = [self.journal_address(), self.database_address()];
+        cart::check_file(&self.cart_location(), others)
     }
 }
 

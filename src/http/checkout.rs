@@ -5,11 +5,13 @@ use super::body::{Json, NoBody};
 use super::checks::Checks;
 use super::fields::{self, Object, Whole};
 use super::idempotency::{self, Meaning, Scope};
-use super::openapi::{EngineFailures, InputFailures, NotFound, QueryFailures};
+use super::openapi::{CheckoutFailures, EngineFailures, InputFailures, NotFound, QueryFailures};
 use super::orders::{self, OrderDocument};
 use super::params::OrderPath;
 use super::problem::{Code, Document, Problem};
 use super::respond;
+use super::session::Session;
+use super::waiting;
 use crate::checkout::{
     Bought, CancelError, Checkout, LINES_MAX, NewOrder, OrderState, PlaceError, PlacedOrder,
 };
@@ -21,6 +23,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use compact_str::CompactString;
 use serde::Deserialize;
+use std::time::Duration;
+
+/// How long a request with a key waits until the tables can tell whether it came before.
+const KEY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// One product of a new order.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -59,7 +65,7 @@ pub struct OrderRequest {
     customer_id: Option<CompactString>,
     /// Each product once.
     #[serde(default)]
-    #[schema(value_type = Vec<ItemRequest>, min_items = 1, max_items = 50, required)]
+    #[schema(value_type = Vec<ItemRequest>, min_items = 1, max_items = 100, required)]
     items: Option<Vec<Object<ItemRequest>>>,
     #[schema(value_type = PaymentRequest, required)]
     payment: Option<Object<PaymentRequest>>,
@@ -184,6 +190,117 @@ pub(super) fn answer(bought: &Bought) -> Response {
     respond::outcome(StatusCode::CREATED, &OrderDocument::of_row(&row), replayed)
 }
 
+/// How the cart is to be paid, and by whom.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"payment": {"method": "simulated", "token": "tok_ok"}}))]
+pub struct CartCheckoutRequest {
+    /// Who buys; the session itself when it is left out.
+    #[serde(default, alias = "userId", deserialize_with = "fields::customer")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
+    customer_id: Option<CompactString>,
+    #[schema(value_type = PaymentRequest, required)]
+    payment: Option<Object<PaymentRequest>>,
+}
+
+/// Orders what is in the cart: all of it or nothing. What was ordered leaves the cart; after a refusal
+/// or a declined payment the cart is as it was.
+#[utoipa::path(
+    post, path = "/api/v1/cart/checkout", tag = "cart", operation_id = "checkOutCart",
+    request_body = CartCheckoutRequest,
+    params(
+        ("X-Session-Id" = String, Header, description = "Whose cart"),
+        ("Idempotency-Key" = Option<String>, Header, description = "As for purchases"),
+    ),
+    responses(
+        (status = 201, description = "As for `POST /orders`", body = OrderDocument),
+        (status = 402, description = "`payment-declined`; the cart is kept",
+            body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "`product-not-found`", body = Document,
+            content_type = "application/problem+json"),
+        (status = 409, description = "`cart-empty`, and as for `POST /orders`", body = Document,
+            content_type = "application/problem+json"),
+        InputFailures, CheckoutFailures,
+    )
+)]
+pub async fn cart(
+    State(api): State<Api>,
+    session: Session,
+    Json { headers, value }: Json<CartCheckoutRequest>,
+) -> Result<Response, Problem> {
+    let mut checks = Checks::default();
+    let customer = value.customer_id.as_deref().unwrap_or(session.id.as_str());
+    let customer = checks.customer(Some(customer));
+    let payment = check_payment(&mut checks, value.payment, &api.checkout);
+    let (Some(customer), Some(payment)) = (customer, payment) else { return Err(checks.problem()) };
+    // To its end, whoever goes away: what was ordered must also leave the cart.
+    let checking_out =
+        tokio::spawn(async move { check_out(&api, &headers, &session, customer, payment).await });
+    checking_out.await.unwrap_or_else(|_| {
+        Err(Problem::new(Code::OutcomeUnknown, "the server failed while it ordered the cart"))
+    })
+}
+
+async fn check_out(
+    api: &Api,
+    headers: &HeaderMap,
+    session: &Session,
+    customer: CustomerId,
+    payment: Payment,
+) -> Result<Response, Problem> {
+    // Before the cart is read: whoever comes later finds it as this order leaves it.
+    let guard = api.checkout.guard(idempotency::cart_guard(session.id.as_str()));
+    let _guard = guard.map_err(|error| problem_of(api, error))?;
+    if let Some(known) = known(api, headers, &customer).await? {
+        leave_cart(api, session, &known).await;
+        let document = OrderDocument::of_row(&known);
+        return Ok(marked(session, respond::outcome(StatusCode::CREATED, &document, true)));
+    }
+    let cart = api.carts.read(&session.id).await.map_err(|error| Problem::of_cart(&error))?;
+    let mut items: Vec<_> = cart.lines().iter().map(|line| (line.product, line.quantity)).collect();
+    if items.is_empty() {
+        return Err(Problem::new(Code::CartEmpty, "there is nothing in the cart to order"));
+    }
+    items.sort_unstable_by_key(|(product, _)| *product);
+    let wanted = Wanted { customer, items, payment };
+    let bought = buy(api, headers, "checkout", wanted).await?;
+    leave_cart(api, session, &row_of(&bought)).await;
+    Ok(marked(session, answer(&bought)))
+}
+
+fn marked(session: &Session, mut response: Response) -> Response {
+    session.mark(&mut response);
+    response
+}
+
+/// The order that was placed with this key before. The cart cannot tell: it was emptied by it.
+async fn known(
+    api: &Api,
+    headers: &HeaderMap,
+    customer: &CustomerId,
+) -> Result<Option<OrderRow>, Problem> {
+    let scope = Scope::Customer(customer);
+    let Some(retry) = idempotency::retry(headers, scope, || Fingerprint(0))? else {
+        return Ok(None);
+    };
+    if !waiting::caught_up(api, KEY_PATIENCE).await {
+        return Err(Problem::projection_behind());
+    }
+    let found = api.queries.order_by_key(retry.key).await;
+    found.map_err(|error| Problem::of_query(&error))
+}
+
+/// Takes what was ordered out of the cart. A cart that cannot be reached keeps it, and shows it again:
+/// the order stands all the same.
+async fn leave_cart(api: &Api, session: &Session, row: &OrderRow) {
+    let lines = row.lines.iter();
+    let bought: Vec<_> =
+        lines.filter_map(|line| Some((line.product, Quantity::new(line.quantity).ok()?))).collect();
+    if let Err(error) = api.carts.clear_lines(&session.id, &bought).await {
+        tracing::warn!(%error, "what was ordered is still in its cart");
+    }
+}
+
 /// The order as the query tables will have it.
 fn row_of(Bought { placed, customer, state }: &Bought) -> OrderRow {
     let PlacedOrder { lead, order, lines, currency, placed_at, expires_at, .. } = placed;
@@ -225,7 +342,7 @@ fn problem_of(api: &Api, error: PlaceError) -> Problem {
         ),
         PlaceError::InProgress => Problem::new(
             Code::IdempotencyKeyInProgress,
-            "the first request with this key is still running: ask again in a moment",
+            "the first request with this key, or for this cart, is still running: ask again in a moment",
         )
         .retry_after(1),
         PlaceError::Declined { reason } => {
@@ -244,7 +361,7 @@ fn problem_of(api: &Api, error: PlaceError) -> Problem {
             content_type = "application/problem+json"),
         (status = 409, description = "`order-over`", body = Document,
             content_type = "application/problem+json"),
-        NotFound, QueryFailures, EngineFailures,
+        NotFound, InputFailures, QueryFailures, EngineFailures,
     )
 )]
 pub async fn pay(

@@ -17,11 +17,12 @@ use serde::Serialize;
 #[schema(as = Health, example = json!({
     "status": "ok", "version": "0.1.0", "checks": {
         "engine": {"status": "ok"},
-        "projection": {"status": "ok", "lagSeconds": 0.0}
+        "projection": {"status": "ok", "lagSeconds": 0.0},
+        "carts": {"status": "ok"}
     }
 }))]
 pub struct HealthDocument {
-    /// `ok`, `degraded` (sales go on, queries may fail or be old) or `unavailable`.
+    /// `ok`, `degraded` (sales go on, queries or carts may fail or be old) or `unavailable`.
     status: &'static str,
     version: &'static str,
     checks: Checks,
@@ -32,6 +33,7 @@ pub struct HealthDocument {
 struct Checks {
     engine: CheckDocument,
     projection: CheckDocument,
+    carts: CheckDocument,
 }
 
 /// How one part is.
@@ -74,6 +76,10 @@ impl CheckDocument {
         Self { lag_seconds: Some(api.progress.lag()), ..check }
     }
 
+    fn carts(api: &Api) -> Self {
+        Self::of(api.carts.away().map(|reason| ("degraded", reason)))
+    }
+
     fn answer(&self) -> Response {
         let up = self.status == "ok";
         let status = if up { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -90,10 +96,14 @@ impl CheckDocument {
     )
 )]
 pub async fn overall(State(api): State<Api>) -> Response {
-    let checks =
-        Checks { engine: CheckDocument::engine(&api), projection: CheckDocument::projection(&api) };
-    let (status, code) = match (checks.engine.status, checks.projection.status) {
-        ("ok", "ok") => ("ok", StatusCode::OK),
+    let checks = Checks {
+        engine: CheckDocument::engine(&api),
+        projection: CheckDocument::projection(&api),
+        carts: CheckDocument::carts(&api),
+    };
+    let others = [checks.projection.status, checks.carts.status];
+    let (status, code) = match (checks.engine.status, others) {
+        ("ok", ["ok", "ok"]) => ("ok", StatusCode::OK),
         ("ok", _) => ("degraded", StatusCode::OK),
         _ => ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
     };

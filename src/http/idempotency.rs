@@ -114,6 +114,11 @@ pub fn retry(
     Ok(Some(Retry { key: request_key(scope, &key), fingerprint: meaning() }))
 }
 
+/// What keeps two requests from ordering one cart at the same moment.
+pub fn cart_guard(session: &str) -> RequestKey {
+    RequestKey(Meaning::of("cart").text(session).first_bytes())
+}
+
 fn request_key(scope: Scope<'_>, key: &str) -> RequestKey {
     let hash = match scope {
         Scope::Customer(customer) => Meaning::of("key of a customer").text(customer.as_str()),

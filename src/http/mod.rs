@@ -12,6 +12,7 @@
 //! engine runs to its end without it. A panic in a handler is a 500 and nothing else.
 
 mod body;
+mod carts;
 mod checkout;
 mod checks;
 mod docs;
@@ -31,6 +32,7 @@ mod reservations;
 mod respond;
 mod routes;
 pub mod server;
+mod session;
 mod stock;
 mod time;
 mod waiting;
@@ -39,6 +41,7 @@ pub use body::BodyLimits;
 pub use openapi::openapi;
 pub use routes::router;
 
+use crate::cart::Carts;
 use crate::checkout::Checkout;
 use crate::clock::Clock;
 use crate::config::{HoldsConfig, ServerConfig};
@@ -80,6 +83,7 @@ pub struct ApiParts {
     pub checkout: Checkout,
     pub queries: Queries,
     pub progress: ProjectionProgress,
+    pub carts: Carts,
     pub clock: Clock,
     pub metrics: Metrics,
     pub holds: HoldLimits,

@@ -2,7 +2,7 @@
 //! `lastunit openapi`. Made of the annotations beside each handler, so it cannot forget a field.
 
 use super::problem::Document;
-use super::{checkout, health, numbers, orders, products, purchases, reservations, stock};
+use super::{carts, checkout, health, numbers, orders, products, purchases, reservations, stock};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
@@ -19,8 +19,8 @@ const PROBLEM: &str = "application/problem+json";
         title = "lastunit",
         description = "A reservation server that sells exactly what there is. Every failure is a \
             problem document (RFC 9457) with a stable `code`. Whatever is answered with 503 or got \
-            no answer at all can be repeated with the same `Idempotency-Key`; only creating a \
-            product takes no key.",
+            no answer at all can be repeated with the same `Idempotency-Key`; creating a product \
+            takes no key, and changes of a cart need none: they may be repeated as they are.",
     ),
     components(schemas(Document)),
     paths(
@@ -34,6 +34,11 @@ const PROBLEM: &str = "application/problem+json";
         checkout::pay,
         checkout::cancel,
         checkout::refund,
+        carts::get,
+        checkout::cart,
+        carts::clear,
+        carts::put,
+        carts::remove,
         orders::list,
         orders::get,
         products::create,
@@ -49,6 +54,7 @@ const PROBLEM: &str = "application/problem+json";
     tags(
         (name = "purchases", description = "Buy now"),
         (name = "reservations", description = "Hold now, decide later"),
+        (name = "cart", description = "What a caller means to buy"),
         (name = "orders", description = "What customers got"),
         (name = "products", description = "What is sold, and how much of it is left"),
         (name = "operation", description = "Health and numbers"),
@@ -125,6 +131,17 @@ impl IntoResponses for EngineFailures {
     }
 }
 
+/// What is answered while carts cannot be asked.
+pub struct CartFailures;
+
+impl IntoResponses for CartFailures {
+    fn responses() -> Answers {
+        let unavailable = "`cart-unavailable`, `overloaded`; where products are looked up also \
+            `journal-unavailable`, `not-owner`: try again after `Retry-After` seconds";
+        problems([INTERNAL, (503, unavailable)])
+    }
+}
+
 /// The same where no key makes a second request recognisable.
 pub struct CreationFailures;
 
@@ -144,6 +161,18 @@ impl IntoResponses for LookUpFailures {
     fn responses() -> Answers {
         let unavailable = "`overloaded`, `journal-unavailable`, `outcome-unknown`, `not-owner`, \
             `database-unavailable`, `projection-behind`: ask again after `Retry-After` seconds";
+        problems([INTERNAL, (503, unavailable)])
+    }
+}
+
+/// What is answered where the cart, the query tables and the engine are needed.
+pub struct CheckoutFailures;
+
+impl IntoResponses for CheckoutFailures {
+    fn responses() -> Answers {
+        let unavailable = "`cart-unavailable`, `projection-behind`, `database-unavailable`, \
+            `overloaded`, `journal-unavailable`, `outcome-unknown`, `not-owner`: repeat it with the \
+            same `Idempotency-Key` after `Retry-After` seconds";
         problems([INTERNAL, (503, unavailable)])
     }
 }
@@ -170,7 +199,7 @@ mod tests {
         let paths = document["paths"].as_object().expect("paths");
         let mut checked = 0;
         for (path, methods) in paths {
-            for method in ["post", "delete"] {
+            for method in ["post", "put", "delete"] {
                 let Some(operation) = methods.get(method) else { continue };
                 let responses = operation["responses"].as_object().expect("responses");
                 for status in ["400", "408", "413", "415", "422", "500", "503"] {
@@ -179,7 +208,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 7, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 15, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {

@@ -121,7 +121,12 @@ pub async fn get(
     State(api): State<Api>,
     OrderPath(reference): OrderPath,
 ) -> Result<Response, Problem> {
-    let row = find(&api, reference).await?;
+    let mut row = find(&api, reference).await?;
+    if row.is_open() {
+        // What became of it may have been answered already, and be on its way to the tables.
+        waiting::freshen(&api).await;
+        row = find(&api, reference).await?;
+    }
     Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row)))
 }
 

@@ -3,11 +3,12 @@
 use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
-    Api, checkout, docs, health, numbers, openapi, orders, products, purchases, reservations, stock,
+    Api, carts, checkout, docs, health, numbers, openapi, orders, products, purchases,
+    reservations, stock,
 };
 use axum::Router;
 use axum::http::Uri;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 
 /// The routes of the API.
 #[rustfmt::skip] // one line for each route
@@ -20,6 +21,11 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/reservations/{id}", delete(at.route("DELETE /api/v1/reservations/{id}", reservations::release)))
         .route("/api/v1/reservations/{id}/confirm", post(at.route("POST /api/v1/reservations/{id}/confirm", reservations::confirm)))
         .route("/api/v1/reservations/{id}/extend", post(at.route("POST /api/v1/reservations/{id}/extend", reservations::extend)))
+        .route("/api/v1/cart", get(at.route("GET /api/v1/cart", carts::get)))
+        .route("/api/v1/cart", delete(at.route("DELETE /api/v1/cart", carts::clear)))
+        .route("/api/v1/cart/checkout", post(at.route("POST /api/v1/cart/checkout", checkout::cart)))
+        .route("/api/v1/cart/items/{productId}", put(at.route("PUT /api/v1/cart/items/{productId}", carts::put)))
+        .route("/api/v1/cart/items/{productId}", delete(at.route("DELETE /api/v1/cart/items/{productId}", carts::remove)))
         .route("/api/v1/orders", get(at.route("GET /api/v1/orders", orders::list)))
         .route("/api/v1/orders", post(at.route("POST /api/v1/orders", checkout::order)))
         .route("/api/v1/orders/{id}/cancel", post(at.route("POST /api/v1/orders/{id}/cancel", checkout::cancel)))

@@ -11,7 +11,7 @@
 use super::rows::{OrderStatus, ReservationRow, ReservationStatus};
 use crate::domain::{
     CatalogEntry, Currency, CustomerId, Event, HoldEnd, Money, Offer, OrderId, Part, ProductId,
-    ReturnReason, Stock, Timestamp,
+    RequestKey, ReturnReason, Stock, Timestamp,
 };
 use crate::journal::Section;
 use std::collections::{HashMap, HashSet};
@@ -80,6 +80,7 @@ pub(super) struct PlacedOrder {
     pub at: Timestamp,
     pub expires_at: Timestamp,
     pub method: Box<str>,
+    pub key: Option<RequestKey>,
 }
 
 /// A sold line that came back.
@@ -265,7 +266,7 @@ impl Folding {
                 self.active_hold(order, fact.product)?.expires_at = expires_at;
                 Ok(stock)
             }
-            Event::Placed { order, expires_at, payment, .. } => {
+            Event::Placed { order, expires_at, payment, retry, .. } => {
                 let hold = self.active_hold(order, fact.product)?;
                 hold.expires_at = expires_at;
                 let customer = hold.customer.clone();
@@ -279,6 +280,7 @@ impl Folding {
                     at,
                     expires_at,
                     method,
+                    key: retry.map(|retry| retry.key),
                 });
                 Ok(stock)
             }

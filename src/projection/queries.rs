@@ -9,7 +9,7 @@ use super::postgres::PostgresTables;
 use super::progress::ProjectionProgress;
 use super::rows::{Cursor, OrderCursor, OrderRow, ProductRow, ReservationRow, Totals};
 use super::sqlite::SqliteTables;
-use crate::domain::{CustomerId, OrderId, Owned, ProductId};
+use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -44,6 +44,7 @@ impl From<sqlx::Error> for QueryError {
 pub(super) trait Tables: Send + Sync {
     async fn products(&self, after: i64, limit: i64) -> Result<Vec<ProductRow>, sqlx::Error>;
     async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, sqlx::Error>;
+    async fn order_by_key(&self, key: RequestKey) -> Result<Option<OrderRow>, sqlx::Error>;
     async fn orders_of(
         &self,
         customer: &CustomerId,
@@ -142,6 +143,18 @@ impl Queries {
     /// See [`QueryError`].
     pub async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, QueryError> {
         let mut found = self.tables()?.order(order).await?;
+        if let Some(row) = &mut found {
+            self.complete(row).await?;
+        }
+        Ok(found)
+    }
+
+    /// The order that was placed with an idempotency key.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn order_by_key(&self, key: RequestKey) -> Result<Option<OrderRow>, QueryError> {
+        let mut found = self.tables()?.order_by_key(key).await?;
         if let Some(row) = &mut found {
             self.complete(row).await?;
         }

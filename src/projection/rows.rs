@@ -140,6 +140,13 @@ impl OrderRow {
         self.judge();
     }
 
+    /// Whether something of it is still to be decided, or was while these rows were read.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let held = |line: &OrderLine| line.status == LineStatus::Held;
+        self.status == OrderStatus::PendingPayment || self.lines.iter().any(held)
+    }
+
     /// An order of which every line has come back is no longer confirmed.
     pub(super) fn judge(&mut self) {
         let refunded = LineStatus::Returned(ReturnReason::Refunded);

@@ -37,7 +37,7 @@ async fn a_wrong_method_is_405_and_names_the_right_ones() {
         ("GET", "/api/v1/products/1/stock/adjustments", &["POST"]),
         ("POST", "/api/v1/reservations/1-x", &["DELETE", "GET", "HEAD"]),
         ("GET", "/api/v1/reservations/1-x/confirm", &["POST"]),
-        ("POST", "/api/v1/orders", &["GET", "HEAD"]),
+        ("PUT", "/api/v1/orders", &["GET", "HEAD", "POST"]),
         ("POST", "/health", &["GET", "HEAD"]),
         ("POST", "/metrics", &["GET", "HEAD"]),
         ("OPTIONS", "/api/v1/purchases", &["POST"]),

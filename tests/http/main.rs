@@ -9,6 +9,7 @@
 mod support;
 
 mod bad_input;
+mod cart_checkout;
 mod contention;
 mod drain;
 mod expect;
@@ -16,6 +17,7 @@ mod limits;
 mod lists;
 mod operation;
 mod order_states;
+mod orders;
 mod outcomes;
 mod reservations;
 mod slow_clients;

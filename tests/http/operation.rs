@@ -29,6 +29,7 @@ async fn health_tells_how_every_part_is() {
         "status": "ok", "version": env!("CARGO_PKG_VERSION"), "checks": {
             "engine": { "status": "ok" },
             "projection": { "status": "ok", "lagSeconds": lag },
+            "carts": { "status": "ok" },
         },
     });
     assert_eq!(health.body, expected);

@@ -47,7 +47,7 @@ async fn a_purchase_is_answered_with_the_whole_order() {
     }
     let line = json!([{
         "productId": product, "quantity": 3, "unitPrice": expected["unitPrice"],
-        "total": expected["total"],
+        "total": expected["total"], "status": "sold",
     }]);
     assert_eq!(stored.body["lines"], line);
 }

@@ -36,7 +36,8 @@ pub enum Appendfsync {
 #[derive(Debug)]
 pub struct Redis {
     // Dropped before the directory it writes to.
-    server: Tied,
+    server: Option<Tied>,
+    appendfsync: Appendfsync,
     port: u16,
     directory: TempDir,
 }
@@ -44,10 +45,9 @@ pub struct Redis {
 impl Redis {
     /// Starts a server and waits until it answers.
     pub fn start(appendfsync: Appendfsync) -> Result<Self> {
-        let binary = binaries::binary("redis-server", "redis-server")?;
         let mut attempt = 1;
         loop {
-            match Self::start_once(Command::new(&binary), appendfsync) {
+            match Self::start_once(appendfsync) {
                 Ok(redis) => return Ok(redis),
                 Err(error) if attempt == ATTEMPTS => return Err(error),
                 Err(_) => attempt += 1,
@@ -73,40 +73,54 @@ impl Redis {
         self.port
     }
 
-    fn start_once(mut command: Command, appendfsync: Appendfsync) -> Result<Self> {
-        let directory = directory::temporary()?;
-        let port = free_port()?;
-        let log = File::create(log(&directory)).context("cannot create the log")?;
-        let policy = match appendfsync {
+    /// Kills the server with signal 9 and keeps its append-only file.
+    pub fn kill(&mut self) -> Result<()> {
+        let Some(mut server) = self.server.take() else { return Ok(()) };
+        server.kill()
+    }
+
+    /// Starts the server on the same port and data, and waits until it answers.
+    pub fn start_again(&mut self) -> Result<()> {
+        if self.server.is_some() {
+            return Ok(());
+        }
+        self.server = Some(Tied::spawn(self.command()?, AtParentDeath::Kill)?);
+        if !wait_until(START_LIMIT, || self.answers())? {
+            bail!("Redis did not answer within {START_LIMIT:?}; {}", self.end_of_log());
+        }
+        Ok(())
+    }
+
+    fn start_once(appendfsync: Appendfsync) -> Result<Self> {
+        let (directory, port) = (directory::temporary()?, free_port()?);
+        let mut redis = Self { server: None, appendfsync, port, directory };
+        redis.start_again()?;
+        Ok(redis)
+    }
+
+    fn command(&self) -> Result<Command> {
+        let mut command = Command::new(binaries::binary("redis-server", "redis-server")?);
+        let log = File::create(log(&self.directory)).context("cannot create the log")?;
+        let policy = match self.appendfsync {
             Appendfsync::Always => "always",
             Appendfsync::EverySecond => "everysec",
         };
-        command.args([
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            &port.to_string(),
-            "--save",
-            "",
-            "--daemonize",
-            "no",
-        ]);
+        let port = self.port.to_string();
+        command.args(["--bind", "127.0.0.1", "--port", &port]);
+        command.args(["--save", "", "--daemonize", "no"]);
         command
             .args(["--appendonly", "yes", "--appendfsync", policy])
             .arg("--dir")
-            .arg(directory.path());
+            .arg(self.directory.path());
         command.stdout(log.try_clone().context("cannot share the log")?).stderr(log);
-        let server = Tied::spawn(command, AtParentDeath::Kill)?;
-        let mut redis = Self { server, port, directory };
-        if !wait_until(START_LIMIT, || redis.answers())? {
-            bail!("Redis did not answer within {START_LIMIT:?}; {}", redis.end_of_log());
-        }
-        Ok(redis)
+        Ok(command)
     }
 
     /// Whether it answers a PING with PONG; an error if it has ended.
     fn answers(&mut self) -> Result<bool> {
-        if let Some(status) = self.server.ended()? {
+        if let Some(server) = &mut self.server
+            && let Some(status) = server.ended()?
+        {
             bail!("Redis ended while it started ({status}); {}", self.end_of_log());
         }
         Ok(ping(self.port).is_ok_and(|answer| answer == *b"+PONG\r\n"))

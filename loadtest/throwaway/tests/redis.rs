@@ -23,6 +23,17 @@ fn it_syncs_as_asked_and_dropping_ends_it() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_killed_one_comes_back_with_its_data() -> Result<()> {
+    let mut redis = Redis::start(Appendfsync::Always)?;
+    assert!(ask(redis.port(), "SET word kept")?.contains("OK"));
+    redis.kill()?;
+    assert!(ask(redis.port(), "PING").is_err(), "a killed server must not answer");
+    redis.start_again()?;
+    assert!(ask(redis.port(), "GET word")?.contains("kept"));
+    Ok(())
+}
+
 /// Sends one command, then QUIT, and returns whatever was answered until the server hung up.
 fn ask(port: u16, command: &str) -> Result<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;

@@ -66,6 +66,7 @@ codes! {
     ReservationConfirmed CONFLICT "reservation-confirmed" "The reservation is confirmed already" false
     ReservationReleased CONFLICT "reservation-released" "The reservation was released" false
     ReservationInOrder CONFLICT "reservation-in-order" "The reservation is a line of an order" false
+    CartEmpty CONFLICT "cart-empty" "There is nothing in the cart" false
     IdempotencyKeyInProgress CONFLICT "idempotency-key-in-progress" "The first request with this key is still running" true
     MixedCurrencies CONFLICT "mixed-currencies" "The products are sold in different currencies" false
     OrderNotPaid CONFLICT "order-not-paid" "The order is not paid" false
@@ -73,6 +74,7 @@ codes! {
     PaymentDeclined PAYMENT_REQUIRED "payment-declined" "The payment was declined" false
     OrderReturned CONFLICT "order-returned" "The order was cancelled or refunded" false
     ExtensionLimitReached CONFLICT "extension-limit-reached" "The reservation cannot be extended again" false
+    CartFull CONFLICT "cart-full" "The cart has no room for another product" false
     Internal INTERNAL_SERVER_ERROR "internal-error" "The server failed" false
     Overloaded SERVICE_UNAVAILABLE "overloaded" "The server has more work than it takes" true
     JournalUnavailable SERVICE_UNAVAILABLE "journal-unavailable" "The journal cannot be written" true
@@ -80,6 +82,7 @@ codes! {
     NotOwner SERVICE_UNAVAILABLE "not-owner" "This server does not decide" true
     ProjectionBehind SERVICE_UNAVAILABLE "projection-behind" "The query tables are behind" true
     DatabaseUnavailable SERVICE_UNAVAILABLE "database-unavailable" "The database cannot be reached" true
+    CartUnavailable SERVICE_UNAVAILABLE "cart-unavailable" "Carts cannot be reached" true
     TooManyConnections SERVICE_UNAVAILABLE "too-many-connections" "The server has more connections than it takes" true
 }
 

@@ -1,6 +1,7 @@
 //! The table of failures: each variant of the inner layers' errors, mapped exactly once.
 
 use super::{Code, FieldError, Members, Problem};
+use crate::cart::CartError;
 use crate::domain::{HoldEnd, Refusal, STOCKED_MAX, Timestamp};
 use crate::engine::EngineError;
 use crate::projection::QueryError;
@@ -142,6 +143,23 @@ impl Problem {
             QueryError::Damaged(cause) => {
                 tracing::error!(cause, "a query failed: a stored row cannot be read");
                 Self::new(Code::Internal, "a stored row cannot be read; the log says more")
+            }
+        }
+    }
+
+    /// What a failed question about a cart is answered. That the store is away is in the log already.
+    #[must_use]
+    pub fn of_cart(error: &CartError) -> Self {
+        match error {
+            CartError::Full(full) => Self::new(Code::CartFull, full.to_string()),
+            CartError::Overloaded => Self::new(Code::Overloaded, error.to_string()),
+            CartError::Unavailable(_) => Self::new(
+                Code::CartUnavailable,
+                "carts cannot be reached at the moment; sales go on",
+            ),
+            CartError::Damaged(cause) => {
+                tracing::error!(cause, "a stored cart cannot be read");
+                Self::new(Code::Internal, "a stored cart cannot be read; the log says more")
             }
         }
     }
@@ -292,6 +310,20 @@ mod tests {
             (QueryError::Damaged("secret".into()), 500, "internal-error"),
         ] {
             let problem = Problem::of_query(&error);
+            assert_eq!((problem.status().as_u16(), problem.code().as_str()), (status, code));
+            assert!(!document(&problem).to_string().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn carts_fail_without_telling_the_cause() {
+        for (error, status, code) in [
+            (CartError::Full(crate::cart::CartFull), 409, "cart-full"),
+            (CartError::Overloaded, 503, "overloaded"),
+            (CartError::Unavailable("secret".into()), 503, "cart-unavailable"),
+            (CartError::Damaged("secret".into()), 500, "internal-error"),
+        ] {
+            let problem = Problem::of_cart(&error);
             assert_eq!((problem.status().as_u16(), problem.code().as_str()), (status, code));
             assert!(!document(&problem).to_string().contains("secret"));
         }

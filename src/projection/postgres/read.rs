@@ -1,6 +1,6 @@
 //! Queries over Postgres.
 
-use crate::domain::{CustomerId, OrderId, Owned, ProductId};
+use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey};
 use crate::projection::columns::{
     self, CursorColumns, OrderColumns, ProductColumns, ReservationColumns, TotalsColumns,
     time_to_column,
@@ -20,6 +20,11 @@ const ORDER: &str = "SELECT o.order_id, o.product_id, customer_id, status, total
      created_at, expires_at, l.product_id, quantity::bigint, unit_price, returned \
      FROM orders AS o LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
      WHERE o.order_id = $1 ORDER BY l.product_id";
+
+const ORDER_BY_KEY: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, currency, \
+     created_at, expires_at, l.product_id, quantity::bigint, unit_price, returned \
+     FROM orders AS o LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
+     WHERE request_key = $1 ORDER BY o.order_id, l.product_id";
 
 const ORDERS_OF: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, \
      currency, created_at, expires_at, l.product_id, quantity::bigint, unit_price, returned \
@@ -75,6 +80,12 @@ impl Tables for PostgresTables {
     async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, sqlx::Error> {
         let rows: Vec<OrderColumns<Uuid>> =
             sqlx::query_as(ORDER).bind(uuid(order)).fetch_all(&self.pool).await?;
+        Ok(columns::orders(rows)?.into_iter().next())
+    }
+
+    async fn order_by_key(&self, key: RequestKey) -> Result<Option<OrderRow>, sqlx::Error> {
+        let rows: Vec<OrderColumns<Uuid>> =
+            sqlx::query_as(ORDER_BY_KEY).bind(&key.0[..]).fetch_all(&self.pool).await?;
         Ok(columns::orders(rows)?.into_iter().next())
     }
 

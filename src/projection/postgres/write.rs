@@ -54,12 +54,13 @@ const WRITE_RESERVATIONS: &str = "INSERT INTO reservations (order_id, product_id
 
 /// After the lines that were confirmed in the same round, which may have made the row.
 const PLACE_ORDERS: &str = "INSERT INTO orders (order_id, product_id, customer_id, currency, \
-     created_at, expires_at, payment_method, status, total_amount) \
-     SELECT *, $8, 0 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], \
-     $6::bigint[], $7::text[]) \
+     created_at, expires_at, payment_method, request_key, status, total_amount) \
+     SELECT *, $9, 0 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], \
+     $6::bigint[], $7::text[], $8::bytea[]) \
      ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, \
      product_id = excluded.product_id, expires_at = excluded.expires_at, \
-     payment_method = excluded.payment_method";
+     created_at = least(orders.created_at, excluded.created_at), \
+     payment_method = excluded.payment_method, request_key = excluded.request_key";
 
 /// One that was never placed has no row.
 const DECIDE_ORDERS: &str = "UPDATE orders SET status = decided.status \
@@ -222,6 +223,7 @@ impl PostgresWriter {
             .bind(column(rows, |row| time_to_column(row.at)))
             .bind(column(rows, |row| time_to_column(row.expires_at)))
             .bind(column(rows, |row| &*row.method))
+            .bind(column(rows, |row| row.key.map(|key| key.0.to_vec())))
             .bind(OrderStatus::PendingPayment.as_str())
             .execute(&mut self.connection)
             .await?;

@@ -1,6 +1,6 @@
 //! Queries over SQLite.
 
-use crate::domain::{CustomerId, OrderId, Owned, ProductId};
+use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey};
 use crate::projection::columns::{
     self, CursorColumns, OrderColumns, ProductColumns, ReservationColumns, TotalsColumns,
     time_to_column,
@@ -19,6 +19,11 @@ const ORDER: &str = "SELECT o.order_id, o.product_id, customer_id, status, total
      created_at, expires_at, l.product_id, quantity, unit_price, returned \
      FROM orders AS o LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
      WHERE o.order_id = ? ORDER BY l.product_id";
+
+const ORDER_BY_KEY: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, currency, \
+     created_at, expires_at, l.product_id, quantity, unit_price, returned \
+     FROM orders AS o LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
+     WHERE request_key = ? ORDER BY o.order_id, l.product_id";
 
 const ORDERS_OF: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, \
      currency, created_at, expires_at, l.product_id, quantity, unit_price, returned \
@@ -74,6 +79,12 @@ impl Tables for SqliteTables {
     async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, sqlx::Error> {
         let rows: Vec<OrderColumns<Vec<u8>>> =
             sqlx::query_as(ORDER).bind(&order.0[..]).fetch_all(&self.pool).await?;
+        Ok(columns::orders(rows)?.into_iter().next())
+    }
+
+    async fn order_by_key(&self, key: RequestKey) -> Result<Option<OrderRow>, sqlx::Error> {
+        let rows: Vec<OrderColumns<Vec<u8>>> =
+            sqlx::query_as(ORDER_BY_KEY).bind(&key.0[..]).fetch_all(&self.pool).await?;
         Ok(columns::orders(rows)?.into_iter().next())
     }
 

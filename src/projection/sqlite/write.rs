@@ -70,11 +70,12 @@ const WRITE_RESERVATIONS: Statement = Statement {
 /// After the lines that were confirmed in the same round, which may have made the row.
 const PLACE_ORDERS: Statement = Statement {
     head: "INSERT INTO orders (order_id, product_id, customer_id, status, total_amount, currency, \
-           created_at, expires_at, payment_method)",
-    columns: 9,
+           created_at, expires_at, payment_method, request_key)",
+    columns: 10,
     tail: "ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, \
            product_id = excluded.product_id, expires_at = excluded.expires_at, \
-           payment_method = excluded.payment_method",
+           created_at = min(created_at, excluded.created_at), \
+           payment_method = excluded.payment_method, request_key = excluded.request_key",
 };
 
 /// One that was never placed has no row.
@@ -311,7 +312,8 @@ fn bind_placed(values: &mut insert::Values, row: &PlacedOrder) -> Result<(), sql
     values.push(row.currency.as_str())?;
     values.push(time_to_column(row.at))?;
     values.push(time_to_column(row.expires_at))?;
-    values.push(&*row.method)
+    values.push(&*row.method)?;
+    values.push(row.key.as_ref().map(|key| &key.0[..]))
 }
 
 fn bind_returned(values: &mut insert::Values, row: &ReturnedLine) -> Result<(), sqlx::Error> {
