@@ -57,7 +57,7 @@ fn the_rules_agree_with_the_model() {
         (total.lapsed > steps / 200, "lapsed"),
         (total.restarts > steps / 500, "restarts"),
         (total.last_units > steps / 2_000, "last units"),
-        (total.placed > steps / 1_000, "placed"),
+        (total.placed > steps / 2_500, "placed"),
         (total.settled > steps / 200, "settled"),
         (total.held_again > steps / 1_000, "held again"),
         (total.returned > steps / 1_000, "returned"),
