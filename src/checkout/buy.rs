@@ -124,7 +124,11 @@ impl Checkout {
             let state = match checkout.settle(lead, charge.order, &lines, end).await {
                 Ok(()) => end.into(),
                 Err(EngineError::Refused(Refusal::HoldOver(end))) => end.into(),
-                Err(error) => return Err(PlaceError::Line { product: lead, error }),
+                // The order is there, and nobody may take this for an order that is not.
+                Err(error) => {
+                    tracing::warn!(%error, "an order could not be settled yet; it waits");
+                    OrderState::Pending
+                }
             };
             match declined {
                 Some(reason) if state == OrderState::Cancelled => {

@@ -29,7 +29,6 @@ pub use buy::{Bought, OrderState};
 pub use returns::CancelError;
 pub use simulated::Simulated;
 
-use crate::clock;
 use crate::domain::{
     Action, Answer, Command, Currency, CustomerId, HoldEnd, Line, OrderId, Part, Payment,
     ProductId, Quantity, Refusal, RequestKey, Retry, Timestamp,
@@ -50,6 +49,8 @@ pub const LINES_MAX: usize = 100;
 /// What is to be ordered.
 #[derive(Debug, Clone)]
 pub struct NewOrder {
+    /// Drawn at the edge, for this attempt. A known key gives the first one back all the same.
+    pub order: OrderId,
     pub customer: CustomerId,
     /// Ascending, each product once, at least one and at most [`LINES_MAX`].
     pub items: Vec<(ProductId, Quantity)>,
@@ -175,7 +176,7 @@ impl Checkout {
     }
 
     async fn hold_and_place(&self, wanted: NewOrder) -> Result<PlacedOrder, PlaceError> {
-        let (lead, order) = (wanted.items[0].0, clock::draw_order_id());
+        let (lead, order) = (wanted.items[0].0, wanted.order);
         if let Some(known) = self.recall(lead, order, wanted.retry).await? {
             return Ok(known);
         }
@@ -194,7 +195,7 @@ impl Checkout {
         let placed = self.engine.decide(lead, Command { retry: wanted.retry, action: place }).await;
         let placed = match placed {
             Ok(placed) if placed.early().is_ok() => placed,
-            // Nothing is placed: another request with this key was faster, or holding took too long.
+            // Nothing is placed: holding took too long.
             Ok(refused) => {
                 let error = refused.durable().await.err().unwrap_or(EngineError::OutcomeUnknown);
                 self.give_back(&held).await;
@@ -205,6 +206,10 @@ impl Checkout {
                 return Err(failed(error));
             }
         };
+        if placed.early().is_ok_and(|outcome| outcome.replayed) {
+            // Another request with this key was faster: its order is the answer, this one is none.
+            self.give_back(&held).await;
+        }
         for (product, line) in std::mem::take(&mut held.waiting) {
             line.durable().await.map_err(|error| PlaceError::Line { product, error })?;
         }
@@ -296,15 +301,22 @@ impl Checkout {
     }
 
     /// Releases what this order took, and nothing else; whoever is refused finds it available again.
-    /// What cannot be released now runs out.
+    ///
+    /// The lead goes first, and the other lines go its way: nobody may know whether the order was
+    /// placed after all, and a line that is gone from a placed order would make it half an order. Where
+    /// the lead cannot be asked they stay, and ask it when their time comes.
     async fn give_back(&self, held: &Held) {
+        let mut end = HoldEnd::Released;
         let mut released = Vec::with_capacity(held.lines.len());
-        for line in held.lines.iter().rev() {
-            let action = Action::Settle { order: held.order, end: HoldEnd::Released };
-            match self.engine.decide(line.product, Command::plain(action)).await {
+        for line in &held.lines {
+            let action = Action::Settle { order: held.order, end };
+            let decided = self.engine.decide(line.product, Command::plain(action)).await;
+            match decided.and_then(|decided| decided.early().map(|_| ()).map(|()| decided)) {
                 Ok(decided) => released.push(decided),
+                Err(EngineError::Refused(Refusal::HoldOver(ended))) => end = ended,
                 Err(error) => {
-                    tracing::debug!(product = %line.product, %error, "a line is left to run out");
+                    tracing::debug!(product = %line.product, %error, "lines are left to run out");
+                    break;
                 }
             }
         }

@@ -116,7 +116,9 @@ pub struct OrdersConfig {
 
 impl OrdersConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        within("orders.pay_seconds", self.pay_seconds, 10..=86_400)
+        // Half of the day for which a product remembers how a lead ended: a line that could not be told
+        // asks after this time, and must not find that forgotten.
+        within("orders.pay_seconds", self.pay_seconds, 10..=43_200)
     }
 }
 

@@ -58,6 +58,8 @@ struct Demand<'a> {
     keyed: bool,
     /// For a hold, not for a purchase.
     held: bool,
+    /// The hold that this one takes the place of: its expiry is recorded first.
+    anew: Option<Lapsed<'a>>,
 }
 
 /// A hold whose time is past but whose expiry is not recorded yet.
@@ -82,8 +84,8 @@ impl Product {
         match &command.action {
             Action::Create { offer, units, entry } => self.decide_create(offer, *units, entry),
             Action::Purchase { order, customer, quantity } => {
-                let demand =
-                    Demand { customer, quantity: *quantity, keyed: retry.is_some(), held: false };
+                let (keyed, held) = (retry.is_some(), false);
+                let demand = Demand { customer, quantity: *quantity, keyed, held, anew: None };
                 self.decide_sale(&demand, now, |offer| Event::Purchased {
                     order: *order,
                     customer: customer.clone(),
@@ -93,8 +95,13 @@ impl Product {
                 })
             }
             Action::Hold { order, customer, quantity, hold_ms, part } => {
-                let demand =
-                    Demand { customer, quantity: *quantity, keyed: retry.is_some(), held: true };
+                let anew = match part.as_ref().map(|_| self.held_before(*order, now)) {
+                    Some(Err(refused)) => return refused.into(),
+                    Some(Ok(anew)) => anew,
+                    None => None,
+                };
+                let (keyed, held) = (retry.is_some(), true);
+                let demand = Demand { customer, quantity: *quantity, keyed, held, anew };
                 self.decide_sale(&demand, now, |offer| Event::Held {
                     order: *order,
                     customer: customer.clone(),
@@ -159,8 +166,8 @@ impl Product {
             return refusal.into();
         }
         let short = u64::from(demand.quantity.get()).saturating_sub(self.stock.available);
-        let (lapsed, complete) =
-            self.lapsed_needed(short, self.over_limit_with_holds(demand, &view.offer), now);
+        let over_limit = self.over_limit_with_holds(demand, &view.offer);
+        let (lapsed, complete) = self.lapsed_needed(demand.anew, short, over_limit, now);
         let freed = units_of(&lapsed);
         let own = units_of(lapsed.iter().filter(|(_, hold)| hold.customer == *demand.customer));
         let available = self.stock.available + freed;
@@ -202,19 +209,23 @@ impl Product {
     }
 
     /// The lapsed holds a decision has to look behind: those that make up the units it is `short`
-    /// of and those up to the customer's `own` last one. Earliest first; each is then recorded as
+    /// of and those up to the customer's `own` last one; before them the one that is held `anew`, in
+    /// any case. Earliest first; each is then recorded as
     /// expired, so no hold is walked twice. At most [`LAPSED_MAX`] of them, or one decision could take
     /// as long as a whole sale; `false` says that there may be more.
-    fn lapsed_needed(
-        &self,
+    fn lapsed_needed<'a>(
+        &'a self,
+        anew: Option<Lapsed<'a>>,
         mut short: u64,
         own: Option<(&CustomerId, u64)>,
         now: Timestamp,
-    ) -> (Vec<Lapsed<'_>>, bool) {
+    ) -> (Vec<Lapsed<'a>>, bool) {
         let mut own_held = own.map_or(0, |(_, held)| held);
         let mut needed = Vec::new();
-        for (order, hold) in self.holds.lapsed(now) {
-            if short == 0 && own_held == 0 {
+        let others = self.holds.lapsed(now);
+        let others = others.filter(|(order, _)| anew.is_none_or(|(first, _)| first != *order));
+        for (order, hold) in anew.into_iter().chain(others) {
+            if short == 0 && own_held == 0 && (anew.is_none() || !needed.is_empty()) {
                 break;
             }
             if needed.len() == LAPSED_MAX {
@@ -228,6 +239,19 @@ impl Product {
             needed.push((order, hold));
         }
         (needed, true)
+    }
+
+    /// A line may be held once, and again after it ran out: then this is what is left of the hold
+    /// before, if its expiry is not recorded yet.
+    fn held_before(&self, order: OrderId, now: Timestamp) -> Result<Option<Lapsed<'_>>, Refusal> {
+        if let Some(hold) = self.holds.get(&order) {
+            let runs = self.running_hold(order, now).is_ok();
+            return if runs { Err(Refusal::PartOfOrder) } else { Ok(Some((order, hold))) };
+        }
+        match self.holds.end_of(&order) {
+            None | Some(HoldEnd::Expired) => Ok(None),
+            Some(end) => Err(Refusal::HoldOver(end)),
+        }
     }
 
     /// What stands in the way of using this reservation; `Ok` for an active hold that still runs.
@@ -380,7 +404,8 @@ impl Product {
         let Stock { available, stocked, .. } = self.stock;
         let taken = delta.min(0).unsigned_abs();
         let added = delta.max(0).unsigned_abs();
-        let (lapsed, complete) = self.lapsed_needed(taken.saturating_sub(available), None, now);
+        let (lapsed, complete) =
+            self.lapsed_needed(None, taken.saturating_sub(available), None, now);
         let available = available + units_of(&lapsed);
         let verdict = if taken > available && !complete {
             Err(Refusal::Full { table: LAPSED })

@@ -166,6 +166,9 @@ impl Holds {
     }
 
     pub(super) fn insert(&mut self, order: OrderId, hold: Hold) {
+        if hold.part.is_some() {
+            self.forget_end(&order);
+        }
         self.index_of(&hold).insert((hold.expires_at, order));
         self.active.insert(order, hold);
     }
@@ -208,6 +211,16 @@ impl Holds {
             if self.ended_order.front().is_some_and(|(at, _)| is_old(*at, now)) {
                 self.forget_oldest_end();
             }
+        }
+    }
+
+    /// A line that is held again has not ended: or its next end would be forgotten with this one. What
+    /// ran out a moment ago is near the back.
+    fn forget_end(&mut self, order: &OrderId) {
+        if self.ended.remove(order).is_some()
+            && let Some(place) = self.ended_order.iter().rposition(|(_, ended)| ended == order)
+        {
+            self.ended_order.remove(place);
         }
     }
 

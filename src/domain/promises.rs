@@ -2,7 +2,12 @@
 //!
 //! Used alike by debug assertions, the model test, the simulation, the crash tests and
 //! `lastunit audit`. The first group looks at one state, the second at a history: [`History`] reads
-//! every fact of a product in order and keeps what only a history can break.
+//! every fact of a product in order and keeps what only a history can break, [`Orders`] what only
+//! several products together can.
+
+mod orders;
+
+pub use orders::{Orders, WholeOrder, all_or_nothing};
 
 use super::{Event, HoldEnd, OrderId, Product, RequestKey, Timestamp};
 use std::collections::{HashMap, HashSet};

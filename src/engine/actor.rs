@@ -126,9 +126,19 @@ impl ProductActor {
         self.holds_counted = holds;
     }
 
-    /// Hands a turn on: to the journal if anything depends on a commit, else straight back.
-    fn finish(&mut self, turn: Turn, now: Timestamp) {
-        let Turn { events, answers } = turn;
+    /// Hands a turn on, and then tells those who only want to go on what was decided.
+    fn finish(&mut self, mut turn: Turn, now: Timestamp) {
+        let early = std::mem::take(&mut turn.early);
+        self.hand_on(turn, now);
+        for (decided, answer) in early {
+            // Whoever asked may be gone.
+            drop(decided.send(answer));
+        }
+    }
+
+    /// To the journal if anything depends on a commit, else straight back.
+    fn hand_on(&mut self, turn: Turn, now: Timestamp) {
+        let Turn { events, answers, .. } = turn;
         self.count_state();
         let undurable = self.state.revision() > self.desk.durable_revision();
         if events.is_empty() && !undurable && self.journal.may_answer_from_memory() {

@@ -20,6 +20,9 @@ use tokio::sync::oneshot;
 pub(super) struct Turn {
     pub(super) events: Vec<Event>,
     pub(super) answers: Vec<(oneshot::Sender<Reply>, Reply)>,
+    /// Who only wants to go on. Told when the facts are in the writer's queue and not before: what
+    /// they decide elsewhere must not get into the journal ahead of what it rests on.
+    pub(super) early: Vec<(oneshot::Sender<Reply>, Reply)>,
 }
 
 impl Turn {
@@ -41,8 +44,7 @@ impl Turn {
                 Err(refusal) => Err(EngineError::Refused(refusal)),
             };
             if let Some(decided) = decided {
-                // Whoever asked may be gone.
-                drop(decided.send(answer.clone()));
+                self.early.push((decided, answer.clone()));
             }
             self.answers.push((reply, answer));
         }
@@ -96,5 +98,26 @@ impl Drop for Parked {
     fn drop(&mut self) {
         self.desk.answered(self.answers.len());
         self.desk.settled();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Action, Command, Currency, Money, Offer};
+
+    /// Whoever goes on must not overtake the facts: they are still in this turn.
+    #[test]
+    fn nobody_goes_on_before_the_facts_are_handed_on() {
+        let price = Money { amount: 1, currency: Currency::NONE };
+        let offer = Offer { price, limit_per_customer: None, opens_at: None, closes_at: None };
+        let create = Action::Create { offer, units: 3, entry: Box::default() };
+        let (reply, _answer) = oneshot::channel();
+        let (decided, mut wait) = oneshot::channel();
+        let pending = Pending { command: Command::plain(create), reply, decided: Some(decided) };
+        let mut turn = Turn::default();
+        turn.take(&mut Product::default(), vec![pending], Timestamp::from_millis(1));
+        assert_eq!((turn.events.len(), turn.early.len()), (1, 1));
+        assert!(wait.try_recv().is_err(), "told before the facts were handed on");
     }
 }

@@ -15,6 +15,7 @@ use super::waiting;
 use crate::checkout::{
     Bought, CancelError, Checkout, LINES_MAX, NewOrder, OrderState, PlaceError, PlacedOrder,
 };
+use crate::clock;
 use crate::domain::{CustomerId, Fingerprint, Money, Payment, ProductId, Quantity, ReturnReason};
 use crate::projection::{LineStatus, OrderLine, OrderRow, OrderStatus};
 use axum::extract::State;
@@ -179,7 +180,7 @@ pub(super) async fn buy(
     let retry =
         idempotency::retry(headers, Scope::Customer(&wanted.customer), || wanted.meaning(what))?;
     let Wanted { customer, items, payment } = wanted;
-    let order = NewOrder { customer, items, payment, retry };
+    let order = NewOrder { order: clock::draw_order_id(), customer, items, payment, retry };
     api.checkout.buy(order).await.map_err(|error| problem_of(api, error))
 }
 

@@ -8,7 +8,7 @@
 
 use super::store::{Head, JournalReader, SnapshotRow, StoreError};
 use super::{Batch, Digest, Epoch, PartitionId, Section, Seq, snapshot, stored};
-use crate::domain::promises::{self, Broken, History};
+use crate::domain::promises::{self, Broken, History, Orders};
 use crate::domain::{Event, HoldEnd, Product, ProductId, Stock};
 use std::collections::{BTreeMap, HashMap};
 
@@ -73,6 +73,8 @@ pub async fn audit(
     mut progress: impl FnMut(u64),
 ) -> Result<Report, StoreError> {
     let mut report = Report::default();
+    let mut orders = Orders::default();
+    // All heads are of one moment, so what one transaction wrote is read whole or not at all.
     for head in reader.heads().await? {
         let at = compare_at.get(usize::from(head.partition.0)).copied().unwrap_or_default();
         if at > head.seq {
@@ -83,9 +85,24 @@ pub async fn audit(
                 problem: format!("the database is at batch {at}, the journal ends at {}", head.seq),
             });
         }
-        PartitionAudit::new(reader, head, at).run(&mut report, &mut progress).await?;
+        let audit = PartitionAudit::new(reader, head, at, &mut orders);
+        audit.run(&mut report, &mut progress).await?;
     }
+    check_orders(reader, &orders, &mut report);
     Ok(report)
+}
+
+/// What only all partitions together can show: no order is half an order.
+fn check_orders(reader: &dyn JournalReader, orders: &Orders, report: &mut Report) {
+    for (order, whole) in orders.iter() {
+        if let Err(broken) = promises::all_or_nothing(*order, whole) {
+            let product = whole.lead();
+            let partition =
+                product.map_or(PartitionId(0), |product| reader.partitions().of(product));
+            let problem = broken.to_string();
+            report.find(Finding { partition, seq: None, product, problem });
+        }
+    }
 }
 
 /// One product under audit.
@@ -110,12 +127,18 @@ struct PartitionAudit<'a> {
     digest: Digest,
     epoch: Epoch,
     products: HashMap<ProductId, Replayed>,
+    orders: &'a mut Orders,
 }
 
 impl<'a> PartitionAudit<'a> {
-    fn new(reader: &'a dyn JournalReader, head: Head, compare_at: Seq) -> Self {
+    fn new(
+        reader: &'a dyn JournalReader,
+        head: Head,
+        compare_at: Seq,
+        orders: &'a mut Orders,
+    ) -> Self {
         let (digest, epoch) = (Digest::GENESIS, Epoch(0));
-        Self { reader, head, compare_at, digest, epoch, products: HashMap::new() }
+        Self { reader, head, compare_at, digest, epoch, products: HashMap::new(), orders }
     }
 
     async fn run(
@@ -211,6 +234,7 @@ impl<'a> PartitionAudit<'a> {
         let mut problems = Vec::new();
         for entry in section.entries() {
             report.facts += 1;
+            let _ = self.orders.push(product, entry.event);
             if let Err(broken) = replayed.take(entry.revision, entry.event, entry.at) {
                 problems.push(broken.to_string());
             }
@@ -355,3 +379,7 @@ fn possible(state: &Product, event: &Event) -> Result<(), Broken> {
     }
     Err(Broken { promise: "exact sale", detail: format!("{event:?} with {stock:?}") })
 }
+
+#[cfg(test)]
+#[path = "audit_tests.rs"]
+mod tests;

@@ -83,7 +83,10 @@ impl Tail {
     fn take_row(&mut self, row: Arc<[u8]>) -> Result<(), DecodeError> {
         for (section, range) in stored::decode_ranges(&row)? {
             for event in &section.events {
-                if let Event::Held { expires_at, .. } | Event::Extended { expires_at, .. } = event {
+                if let Event::Held { expires_at, .. }
+                | Event::Extended { expires_at, .. }
+                | Event::Placed { expires_at, .. } = event
+                {
                     self.expiries.push((section.product, *expires_at));
                 }
             }
@@ -206,6 +209,7 @@ fn damaged(partition: PartitionId, seq: Seq, error: &DecodeError) -> StoreError 
 mod tests {
     use super::super::{Batch, Epoch};
     use super::*;
+    use crate::domain::{OrderId, Payment};
     use async_trait::async_trait;
 
     /// A store of one partition in which rows can be missing.
@@ -274,6 +278,21 @@ mod tests {
         let heads = rows.heads().await.map_err(|error| error.to_string())?;
         let tail = Tail::read(&rows, &heads).await.map_err(|error| error.to_string())?;
         Ok(tail.products().count())
+    }
+
+    /// An order may be payable for less long than its lines are held.
+    #[test]
+    fn a_product_wakes_when_an_order_of_it_can_be_paid_no_longer() {
+        let order = OrderId([7; 16]);
+        let (product, at) = (ProductId::new(3).unwrap(), Timestamp::from_millis(10));
+        let payment = Box::new(Payment { method: "simulated".into(), token: "".into() });
+        let lines = Box::default();
+        let placed = Event::Placed { order, lines, expires_at: at, payment, retry: None };
+        let mut events = vec![stored::ROW_VERSION];
+        stored::encode_section(&mut events, product, 2, Timestamp::default(), &[placed]);
+        let mut tail = Tail::default();
+        tail.take_row(events.into()).unwrap();
+        assert_eq!(tail.take_expiries(), [(product, at)]);
     }
 
     #[tokio::test]

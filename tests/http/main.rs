@@ -16,6 +16,7 @@ mod expect;
 mod limits;
 mod lists;
 mod operation;
+mod order_states;
 mod orders;
 mod outcomes;
 mod reservations;

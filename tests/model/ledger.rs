@@ -5,8 +5,8 @@
 //! past, whether or not anybody has written that down.
 
 use lastunit::domain::{
-    Action, Answer, Confirmed, CustomerId, Fingerprint, Grace, Hold, HoldEnd, Offer, OrderId,
-    Refusal, RequestKey, Stock, Timestamp,
+    Action, Answer, Confirmed, CustomerId, Fingerprint, Grace, Hold, HoldEnd, Offer, OrderId, Part,
+    Placed, Quantity, Refusal, RequestKey, Stock, Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -20,6 +20,10 @@ struct Line {
     units: u32,
     price: u64,
     state: State,
+    /// For a line of an order.
+    part: Option<Part>,
+    /// Sold, and come back.
+    returned: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -30,8 +34,17 @@ enum State {
 }
 
 impl Line {
-    fn is_sold(&self) -> bool {
+    fn was_sold(&self) -> bool {
         matches!(self.state, State::Bought | State::Over { end: HoldEnd::Confirmed, .. })
+    }
+
+    fn is_sold(&self) -> bool {
+        self.was_sold() && !self.returned
+    }
+
+    /// Waits for what becomes of another product's line, however long.
+    fn follows(&self) -> bool {
+        matches!(self.part, Some(Part::Follower { .. }))
     }
 }
 
@@ -76,7 +89,8 @@ impl Ledger {
 
     /// Held, and its time is not past.
     fn runs(&self, line: &Line, now: Timestamp) -> bool {
-        matches!(line.state, State::Held { until, .. } if self.lapses_at(until) > now)
+        matches!(line.state, State::Held { until, .. }
+            if line.follows() || self.lapses_at(until) > now)
     }
 
     /// Held as far as anybody has written down, but its time is past.
@@ -89,10 +103,33 @@ impl Ledger {
     /// When the next hold lapses.
     pub fn next_lapse(&self) -> Option<Timestamp> {
         let held = self.lines.iter().filter_map(|line| match line.state {
-            State::Held { until, .. } => Some(self.lapses_at(until)),
+            State::Held { until, .. } if !line.follows() => Some(self.lapses_at(until)),
             _ => None,
         });
         held.min()
+    }
+
+    /// When the next line asks its lead.
+    pub fn next_question(&self) -> Option<Timestamp> {
+        let held = self.lines.iter().filter_map(|line| match line.state {
+            State::Held { until, .. } if line.follows() => Some(until),
+            _ => None,
+        });
+        held.min()
+    }
+
+    /// Whether nobody would ever hold this order as a line: it is none, or its end may be forgotten.
+    pub fn is_past_holding(&self, order: OrderId, remembers: &impl Remembers) -> bool {
+        self.lines.iter().any(|line| {
+            let over = matches!(line.state, State::Over { end, .. } if end != HoldEnd::Expired);
+            line.order == order && (line.part.is_none() || (over && !remembers.end_of(&order)))
+        })
+    }
+
+    /// Who was sold how much under this order, also if it has come back.
+    pub fn sold_to(&self, order: OrderId) -> Option<(CustomerId, Quantity)> {
+        let line = self.lines.iter().find(|line| line.order == order && line.was_sold())?;
+        Some((line.customer.clone(), Quantity::from_journal(line.units)))
     }
 
     /// Somebody wrote down that a hold ran out.
@@ -202,31 +239,85 @@ impl Ledger {
         }
         let Some(offer) = self.offer else { return Err(Refusal::UnknownProduct) };
         match action {
-            Action::Place { .. } | Action::Settle { .. } | Action::Return { .. } => {
-                unreachable!("no shopper asks for this")
-            }
             Action::Create { .. } => unreachable!("answered above"),
             Action::Purchase { order, customer, quantity } => {
                 self.may_have(customer, quantity.get(), &offer, now)?;
                 let (order, units, price) = (*order, quantity.get(), offer.price.amount);
-                let state = State::Bought;
-                self.lines.push(Line { order, customer: customer.clone(), units, price, state });
+                self.write(order, customer, units, price, State::Bought, None);
                 Ok(Answer::Purchased { order, quantity: units, unit_price: price })
             }
-            Action::Hold { order, customer, quantity, hold_ms, .. } => {
+            Action::Hold { order, customer, quantity, hold_ms, part } => {
+                if part.is_some() {
+                    self.may_be_held(*order, now, remembers)?;
+                }
                 self.may_have(customer, quantity.get(), &offer, now)?;
                 let (order, units, price) = (*order, quantity.get(), offer.price.amount);
                 let until = now.plus_millis(*hold_ms);
                 let state = State::Held { since: now, until, extended: 0 };
-                self.lines.push(Line { order, customer: customer.clone(), units, price, state });
+                self.write(order, customer, units, price, state, part.clone());
                 Ok(Answer::Held { order, quantity: units, unit_price: price, expires_at: until })
+            }
+            Action::Return { order, customer, quantity, .. } => {
+                self.take_back(*order, customer, quantity.get())
             }
             Action::Adjust { delta, .. } => self.adjust(*delta, now),
             Action::Confirm { order }
             | Action::Release { order }
             | Action::Extend { order, .. }
             | Action::Expire { order }
+            | Action::Place { order, .. }
+            | Action::Settle { order, .. }
             | Action::LookUp { order } => self.take_hold(*order, action, now, remembers),
+        }
+    }
+
+    /// A new line; in the place of the old one where it is held again.
+    fn write(
+        &mut self,
+        order: OrderId,
+        customer: &CustomerId,
+        units: u32,
+        price: u64,
+        state: State,
+        part: Option<Part>,
+    ) {
+        self.lines.retain(|line| line.order != order);
+        let customer = customer.clone();
+        self.lines.push(Line { order, customer, units, price, state, part, returned: false });
+    }
+
+    /// A line is held once, and again after it ran out.
+    fn may_be_held(
+        &self,
+        order: OrderId,
+        now: Timestamp,
+        remembers: &impl Remembers,
+    ) -> Result<(), Refusal> {
+        let Some(line) = self.lines.iter().find(|line| line.order == order) else { return Ok(()) };
+        match line.state {
+            State::Held { .. } if self.runs(line, now) => Err(Refusal::PartOfOrder),
+            State::Over { end, .. } if end != HoldEnd::Expired && remembers.end_of(&order) => {
+                Err(Refusal::HoldOver(end))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn take_back(
+        &mut self,
+        order: OrderId,
+        customer: &CustomerId,
+        units: u32,
+    ) -> Result<Answer, Refusal> {
+        let (sold, _) = self.written(Some(customer));
+        let line = self.lines.iter_mut().find(|line| line.order == order);
+        match line {
+            Some(line) if line.returned => Err(Refusal::ReturnedAlready),
+            Some(line) if line.was_sold() && sold >= u64::from(units) => {
+                line.returned = true;
+                Ok(Answer::Returned { order, quantity: units })
+            }
+            _ => Err(Refusal::UnknownReservation),
         }
     }
 
@@ -307,14 +398,27 @@ impl Ledger {
             if runs {
                 return Err(Refusal::UnknownReservation);
             }
-            self.over(order, HoldEnd::Expired, now);
-            return Ok(Answer::Expired { order });
+            let end = HoldEnd::Expired;
+            let line = line.part.is_some();
+            self.over(order, end, now);
+            return Ok(if line {
+                Answer::Settled { order, end }
+            } else {
+                Answer::Expired { order }
+            });
         }
         if !runs {
             return Err(Refusal::HoldOver(HoldEnd::Expired));
         }
         let (customer, quantity, unit_price) = (line.customer.clone(), line.units, line.price);
+        let part = line.part.clone();
         match action {
+            Action::Place { .. } | Action::Settle { .. } => self.take_line(index, action, now),
+            Action::Confirm { .. } | Action::Release { .. } | Action::Extend { .. }
+                if part.is_some() =>
+            {
+                Err(Refusal::PartOfOrder)
+            }
             Action::Confirm { .. } => {
                 self.over(order, HoldEnd::Confirmed, now);
                 Ok(Answer::Confirmed(Box::new(Confirmed { order, customer, quantity, unit_price })))
@@ -339,8 +443,38 @@ impl Ledger {
                 expires_at: until,
                 quantity,
                 extensions: extended,
-                part: None,
+                part: part.map(Box::new),
             }))),
+        }
+    }
+
+    /// What is asked of a running hold as a line of an order.
+    fn take_line(
+        &mut self,
+        index: usize,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<Answer, Refusal> {
+        let line = &mut self.lines[index];
+        match (action, &line.part) {
+            (
+                Action::Place { order, lines, pay_ms, payment },
+                Some(Part::Lead { payment: None, .. }),
+            ) => {
+                let expires_at = now.plus_millis(*pay_ms);
+                if let State::Held { until, .. } = &mut line.state {
+                    *until = expires_at;
+                }
+                let (lines, payment) = (lines.clone(), Some(payment.clone()));
+                line.part = Some(Part::Lead { lines: lines.clone(), payment });
+                Ok(Answer::Placed(Box::new(Placed { order: *order, lines, expires_at })))
+            }
+            (Action::Place { .. }, _) => Err(Refusal::PartOfOrder),
+            (Action::Settle { order, end }, Some(_)) => {
+                line.state = State::Over { end: *end, at: now };
+                Ok(Answer::Settled { order: *order, end: *end })
+            }
+            _ => Err(Refusal::UnknownReservation),
         }
     }
 }

@@ -18,8 +18,8 @@ mod shopper;
 use chance::Chance;
 use lastunit::domain::promises::{self, History};
 use lastunit::domain::{
-    Action, Command, CustomerId, Event, Grace, HoldEnd, OrderId, Product, ProductId, Quantity,
-    Refusal, RequestKey, Timestamp, Verdict,
+    Action, Answer, Command, CustomerId, Event, Grace, HoldEnd, OrderId, Product, ProductId,
+    Quantity, Refusal, RequestKey, Timestamp, Verdict,
 };
 use lastunit::journal::{recovery, snapshot, stored};
 use ledger::{DAY, Expected, Ledger, Remembers};
@@ -57,6 +57,10 @@ fn the_rules_agree_with_the_model() {
         (total.lapsed > steps / 200, "lapsed"),
         (total.restarts > steps / 500, "restarts"),
         (total.last_units > steps / 2_000, "last units"),
+        (total.placed > steps / 2_500, "placed"),
+        (total.settled > steps / 200, "settled"),
+        (total.held_again > steps / 1_000, "held again"),
+        (total.returned > steps / 1_000, "returned"),
     ] {
         assert!(often || steps < 100_000, "too few: {what} in {total:?}");
     }
@@ -77,6 +81,10 @@ struct Counted {
     lapsed: u64,
     restarts: u64,
     last_units: u64,
+    placed: u64,
+    settled: u64,
+    held_again: u64,
+    returned: u64,
 }
 
 impl Counted {
@@ -88,6 +96,19 @@ impl Counted {
         self.lapsed += other.lapsed;
         self.restarts += other.restarts;
         self.last_units += other.last_units;
+        self.placed += other.placed;
+        self.settled += other.settled;
+        self.held_again += other.held_again;
+        self.returned += other.returned;
+    }
+
+    const fn count(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Placed(_) => self.placed += 1,
+            Answer::Settled { .. } => self.settled += 1,
+            Answer::Returned { .. } => self.returned += 1,
+            _ => {}
+        }
     }
 }
 
@@ -165,13 +186,16 @@ impl Shop {
             1 => self.stored = Some((snapshot::encode(&self.product), self.row.len())),
             2..20 => self.tick(),
             _ => {
-                let command = self.shopper.command(&mut self.chance, self.now);
+                let mut command = self.shopper.command(&mut self.chance, self.now);
+                self.make_honest(&mut command.action);
                 self.take(&command);
             }
         }
         promises::exact_sale(&self.product).unwrap();
         assert_eq!(self.product.stock(), self.ledger.stock(), "the stock");
         assert_eq!(self.product.holds().next_lapse(), self.ledger.next_lapse(), "the next lapse");
+        let question = self.product.holds().next_question();
+        assert_eq!(question, self.ledger.next_question(), "the next question");
     }
 
     fn let_time_pass(&mut self) {
@@ -190,6 +214,24 @@ impl Shop {
         self.now = Timestamp::from_millis(later.max(now));
     }
 
+    /// What the rules leave to their callers: only what was sold comes back, and as it was sold; only a
+    /// line that ran out is held again once its end may be forgotten.
+    fn make_honest(&mut self, action: &mut Action) {
+        match action {
+            Action::Return { order, customer, quantity, .. } => {
+                if let Some(sold) = self.ledger.sold_to(*order) {
+                    (*customer, *quantity) = sold;
+                }
+            }
+            Action::Hold { order, part: Some(_), .. }
+                if self.ledger.is_past_holding(*order, &self.product) =>
+            {
+                *order = OrderId(self.chance.bytes());
+            }
+            _ => {}
+        }
+    }
+
     /// One command: decided, recorded, and compared with the model.
     fn take(&mut self, command: &Command) {
         if self.recent.len() == 12 {
@@ -204,6 +246,7 @@ impl Shop {
         if known.is_none() {
             self.compare_view(&command.action);
         }
+        let ran_out = self.ran_out(&command.action);
         for order in decision.lapsed {
             assert!(self.ledger.has_lapsed(order, now), "{order:?} still runs");
             self.record(Event::Ended { order, end: HoldEnd::Expired, retry: None });
@@ -234,7 +277,11 @@ impl Shop {
         };
         assert_eq!(answered, expected, "the rules answered the left, the model the right");
         match answered {
-            Expected::New(_) => self.counted.granted += 1,
+            Expected::New(answer) => {
+                self.counted.granted += 1;
+                self.counted.count(&answer);
+                self.counted.held_again += u64::from(ran_out);
+            }
             Expected::Again(..) => self.counted.replayed += 1,
             Expected::No(refusal) => {
                 self.counted.refused += 1;
@@ -253,11 +300,22 @@ impl Shop {
         }
     }
 
+    /// Whether this would hold a line that ran out before.
+    fn ran_out(&self, action: &Action) -> bool {
+        let Action::Hold { order, part: Some(_), .. } = action else { return false };
+        self.ledger.has_lapsed(*order, self.now)
+            || self.product.holds().end_of(order) == Some(HoldEnd::Expired)
+    }
+
     /// Who was told that a hold has expired must never see it come back.
     fn told_over(&self, action: &Action, refusal: Refusal) {
         if let (
             Refusal::HoldOver(end),
-            Action::Confirm { order } | Action::Release { order } | Action::Extend { order, .. },
+            Action::Confirm { order }
+            | Action::Release { order }
+            | Action::Extend { order, .. }
+            | Action::Place { order, .. }
+            | Action::Settle { order, .. },
         ) = (refusal, action)
         {
             assert_eq!(self.product.holds().end_of(order), Some(end), "told but not recorded");

@@ -2,18 +2,24 @@
 
 use crate::chance::Chance;
 use lastunit::domain::{
-    Action, Command, Currency, CustomerId, Fingerprint, Money, Offer, OrderId, Quantity,
-    RequestKey, Retry, Timestamp,
+    Action, Command, Currency, CustomerId, Fingerprint, HoldEnd, Line, Money, Offer, OrderId, Part,
+    Payment, ProductId, Quantity, RequestKey, Retry, ReturnReason, Timestamp,
 };
+use std::collections::VecDeque;
 
 /// Orders and keys that are asked about again.
 const RECENT: usize = 24;
+
+/// Lines of orders that are asked about again.
+const LINES: usize = 6;
 
 /// What all commands of one product have in common.
 pub struct Shopper {
     pub customers: Vec<CustomerId>,
     hold_ms_max: u64,
     orders: Vec<OrderId>,
+    /// Of these, the newest that are lines of orders.
+    lines: VecDeque<OrderId>,
     keyed: Vec<Command>,
 }
 
@@ -25,6 +31,7 @@ impl Shopper {
             customers: customers.collect::<Result<_, _>>().expect("customers"),
             hold_ms_max: chance.pick(&[5, 50, 500]),
             orders: Vec::new(),
+            lines: VecDeque::new(),
             keyed: Vec::new(),
         }
     }
@@ -80,25 +87,44 @@ impl Shopper {
                 let (customer, quantity) = (self.customer(chance), quantity(chance));
                 Action::Purchase { order: self.new_order(chance), customer, quantity }
             }
-            22..52 => {
+            22..50 => {
                 let (customer, quantity) = (self.customer(chance), quantity(chance));
-                Action::Hold {
-                    order: self.new_order(chance),
-                    customer,
-                    quantity,
-                    hold_ms,
-                    part: None,
+                let part = if chance.one_in(2) { Some(part(chance)) } else { None };
+                // A line may be held again; it is looked into elsewhere whether anybody would.
+                let again = part.is_some() && chance.one_in(4);
+                let order = if again { self.line(chance) } else { self.new_order(chance) };
+                if part.is_some() && !again {
+                    self.lines.truncate(LINES - 1);
+                    self.lines.push_front(order);
                 }
+                Action::Hold { order, customer, quantity, hold_ms, part }
             }
-            52..64 => Action::Confirm { order: self.order(chance) },
-            64..74 => Action::Release { order: self.order(chance) },
-            74..83 => {
+            50..58 => Action::Confirm { order: self.order(chance) },
+            58..64 => Action::Release { order: self.order(chance) },
+            64..70 => {
                 let extensions_max = chance.pick(&[0, 1, 2, 3, 255]);
                 Action::Extend { order: self.order(chance), hold_ms, extensions_max }
             }
-            83..87 => Action::Expire { order: self.order(chance) },
-            87..91 => Action::LookUp { order: self.order(chance) },
-            91..99 => Action::Adjust { delta: delta(chance), reason: "counted".into() },
+            70..77 => Action::Place {
+                order: self.line(chance),
+                lines: (0..chance.between(1, 3)).map(|_| line(chance)).collect(),
+                pay_ms: hold_ms,
+                payment: Box::new(Payment { method: "simulated".into(), token: "tok_ok".into() }),
+            },
+            77..84 => {
+                let ends = [HoldEnd::Confirmed, HoldEnd::Released, HoldEnd::Expired];
+                Action::Settle { order: self.line(chance), end: chance.pick(&ends) }
+            }
+            84..88 => Action::Return {
+                order: self.order(chance),
+                // Somebody else's, unless it was sold (see there).
+                customer: CustomerId::new("stranger").expect("a customer"),
+                quantity: quantity(chance),
+                reason: chance.pick(&[ReturnReason::Cancelled, ReturnReason::Refunded]),
+            },
+            88..91 => Action::Expire { order: self.order(chance) },
+            91..94 => Action::LookUp { order: self.order(chance) },
+            94..99 => Action::Adjust { delta: delta(chance), reason: "counted".into() },
             _ => Self::create(chance, now),
         }
     }
@@ -111,6 +137,14 @@ impl Shopper {
         let order = OrderId(chance.bytes());
         remember(&mut self.orders, order, chance);
         order
+    }
+
+    /// A line of an order, mostly.
+    fn line(&self, chance: &mut Chance) -> OrderId {
+        if self.lines.is_empty() || chance.one_in(10) {
+            return self.order(chance);
+        }
+        self.lines[index_below(self.lines.len(), chance)]
     }
 
     fn order(&self, chance: &mut Chance) -> OrderId {
@@ -137,6 +171,21 @@ fn quantity(chance: &mut Chance) -> Quantity {
         _ => chance.between(1, 1_000),
     };
     Quantity::new(narrow(units)).expect("a quantity")
+}
+
+fn part(chance: &mut Chance) -> Part {
+    if chance.one_in(3) {
+        return Part::Follower { lead: ProductId::new(chance.between(1, 6)).expect("an id") };
+    }
+    Part::new_lead()
+}
+
+fn line(chance: &mut Chance) -> Line {
+    Line {
+        product: ProductId::new(chance.between(7, 9)).expect("an id"),
+        quantity: quantity(chance),
+        unit_price: chance.below(1_000),
+    }
 }
 
 fn delta(chance: &mut Chance) -> i64 {

@@ -101,6 +101,49 @@ fn a_line_that_ran_out_may_be_held_again() {
     );
 }
 
+/// Otherwise its units would be held twice and given back once, or be sold twice.
+#[test]
+fn a_line_is_held_again_only_after_it_ran_out() {
+    check(
+        "0   | create 5                     | created                         | 5/0/0
+         1   | hold A ann 2 for 30 behind 7 | A held 2 until 31               | 3/2/0
+         99  | hold A ann 2 for 30 behind 7 | no: part of an order            | 3/2/0
+         100 | settle A confirmed           | A settled as Confirmed          | 3/0/2
+         101 | hold A ann 2 for 30 behind 7 | no: was confirmed               | 3/0/2
+         102 | hold B ann 2 for 30 lead     | B held 2 until 132              | 1/2/2
+         103 | settle B released            | B settled as Released           | 3/0/2
+         104 | hold B ann 2 for 30 lead     | no: was released                | 3/0/2",
+    );
+}
+
+#[test]
+fn a_line_that_is_held_again_takes_the_place_of_what_ran_out() {
+    check(
+        "0   | create 4 limit 3            | created                             | 4/0/0
+         1   | hold A ann 3 for 30 lead    | A held 3 until 31                   | 1/3/0
+         30  | hold A ann 3 for 30 lead    | no: part of an order                | 1/3/0
+         31  | hold A ann 2 for 30 lead    | A expired; A held 2 until 61        | 2/2/0
+         32  | place A for 100             | A placed with 2 lines until 132     | 2/2/0
+         132 | hold A ann 4 for 30 lead    | A expired; no: limit 3, has 0       | 4/0/0
+         133 | hold A ann 3 for 30 lead    | A held 3 until 163                  | 1/3/0",
+    );
+}
+
+/// A day after it ran out first, not a day after it was sold, this line would be told to be unknown.
+#[test]
+fn how_a_line_ended_at_last_is_remembered_for_a_day() {
+    check(
+        "0        | create 5                 | created                         | 5/0/0
+         1        | hold A ann 2 for 30 lead | A held 2 until 31               | 3/2/0
+         31       | expire A                 | A settled as Expired            | 5/0/0
+         80000000 | hold A ann 2 for 30 lead | A held 2 until 80000030         | 3/2/0
+         80000001 | place A for 30           | A placed with 2 lines until 80000031 | 3/2/0
+         80000002 | settle A confirmed       | A settled as Confirmed          | 3/0/2
+         90000000 | buy B bob 1              | B bought 1                      | 2/0/3
+         90000001 | show A                   | no: was confirmed               | 2/0/3",
+    );
+}
+
 #[test]
 fn what_was_sold_comes_back_once() {
     check(

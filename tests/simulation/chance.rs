@@ -46,6 +46,9 @@ impl Chance {
     }
 }
 
+/// How long a customer waits for a provider.
+pub const PATIENCE: u64 = 500;
+
 /// A span of milliseconds to draw from.
 pub type Span = (u64, u64);
 
@@ -72,6 +75,9 @@ pub struct Weather {
     pub commit: Span,
     pub read: Span,
     pub hold: Span,
+    /// How long an order can be paid, and how long its provider takes to answer.
+    pub pay: u64,
+    pub latency: u64,
     /// Commits and reads that take up to three commit timeouts.
     pub slow_commits: u64,
     pub slow_reads: u64,
@@ -143,6 +149,8 @@ impl Weather {
             commit: chance.pick(&[(0, 1), (1, 8), (5, 40)]),
             read: chance.pick(&[(0, 0), (0, 4), (1, 20)]),
             hold: chance.pick(&[(1, 100), (50, 1_000), (500, 5_000)]),
+            pay: chance.pick(&[50, 1_000, 10_000]),
+            latency: chance.pick(&[0, 0, 5, 100, 700]),
             slow_commits,
             slow_reads,
             commits_lost,
@@ -189,6 +197,12 @@ impl Weather {
     /// to their time limit, the ticks in which waiting callers are told, and loading the product.
     pub fn answer_within(&self) -> u64 {
         2 * self.commit_timeout + 2 * self.read_max() + 1_500
+    }
+
+    /// The same for an order: the question whether its key is known, each line's product loaded, the
+    /// placing, the provider, and the settling of each line.
+    pub fn order_within(&self) -> u64 {
+        8 * self.answer_within() + PATIENCE
     }
 }
 

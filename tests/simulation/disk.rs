@@ -109,6 +109,8 @@ impl World {
             self.check_row(batch);
             self.disk.rows[usize::from(batch.partition.0)].push(batch.clone());
         }
+        let whole = self.truth.check_orders();
+        self.check(whole);
         for row in &group.snapshots {
             self.check(self.truth.check_snapshot(row));
             let kept = self.disk.snapshots.get(&row.product);

@@ -11,6 +11,7 @@
 
 use super::chance::Disturbance;
 use super::nodes::{self, Node, Nodes};
+use super::orders;
 use super::shopper::{self, End, pause};
 use super::world::{Shared, Trouble, World};
 use actix::System;
@@ -109,7 +110,11 @@ async fn fill_the_shelves(world: &Shared, nodes: &Nodes) {
         ensure_node(world, nodes).await;
         let Some(node) = nodes.newest() else { continue };
         let offer = shopper::draw_offer(world);
-        let units = world.lock().chance.below(25);
+        let units = {
+            let mut world = world.lock();
+            let most = world.chance.pick(&[25, 25, 100]);
+            world.chance.below(most)
+        };
         if shopper::create(world, &node, offer, units).await.is_none() {
             pause(20).await;
         }
@@ -234,6 +239,7 @@ async fn come_to_rest(world: &Shared, nodes: &Nodes) {
 async fn last_life(world: &Shared) {
     let node = nodes::start_until_ready(world).await;
     repeat_open_wishes(world, &node).await;
+    orders::repeat_open(world, &node).await;
     let_holds_end(world, &node).await;
     let products = world.lock().truth.products();
     for product in &products {
@@ -254,6 +260,7 @@ async fn last_life(world: &Shared) {
     let promise = promises::nothing_lost(&world.shop.acknowledged, world.truth.orders());
     world.check(promise);
     world.judge_never();
+    world.judge_orders();
 }
 
 async fn repeat_open_wishes(world: &Shared, node: &Node) {
@@ -273,9 +280,12 @@ async fn repeat_open_wishes(world: &Shared, node: &Node) {
 
 /// Waits until every hold must have run out, and looks whether it has.
 async fn let_holds_end(world: &Shared, node: &Node) {
+    // What was decided for somebody who did not wait for it becomes durable.
+    let settled_within = world.lock().weather.order_within();
+    pause(settled_within).await;
     let wait = {
         let world = world.lock();
-        world.truth.last_expiry().millis_since(node.clock.now()) + world.weather.grace + 2_000
+        world.truth.last_expiry().millis_since(node.clock.now()) + world.weather.grace + 5_000
     };
     pause(wait).await;
     let mut world = world.lock();

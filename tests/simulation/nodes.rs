@@ -3,8 +3,11 @@
 //! All nodes of one life share a runtime, so two of them can be alive at once, one of them without
 //! knowing yet that the other has taken the journal over.
 
+use super::chance::PATIENCE;
 use super::disk::MemoryJournal;
 use super::world::{Connection, Shared};
+use lastunit::checkout::payment::Provider;
+use lastunit::checkout::{Checkout, Simulated};
 use lastunit::clock::Clock;
 use lastunit::domain::Grace;
 use lastunit::engine::{Engine, EngineOptions, Placement};
@@ -13,6 +16,7 @@ use lastunit::journal::take_over;
 use lastunit::journal::writer::{JournalState, WriterOptions};
 use lastunit::telemetry::metrics::{EngineMetrics, JournalMetrics};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +25,7 @@ use std::time::Duration;
 pub struct Node {
     pub number: Connection,
     pub engine: Engine,
+    pub checkout: Checkout,
     pub clock: Clock,
     pub grace: Grace,
 }
@@ -112,7 +117,16 @@ pub async fn start(world: &Shared) -> Result<Node, StoreError> {
     world.lock().note(format_args!("node {number} is ready"));
     let from = clock.now();
     let grace = Grace { from, until: from.plus_millis(engine_options.grace_ms) };
-    Ok(Node { number, engine, clock, grace })
+    let checkout = check_outs(world, &engine);
+    Ok(Node { number, engine, checkout, clock, grace })
+}
+
+fn check_outs(world: &Shared, engine: &Engine) -> Checkout {
+    let weather = world.lock().weather.clone();
+    let simulated: Box<dyn Provider> =
+        Box::new(Simulated { latency: Duration::from_millis(weather.latency) });
+    let providers = BTreeMap::from([("simulated", simulated)]);
+    Checkout::new(engine.clone(), weather.pay, Duration::from_millis(PATIENCE), providers)
 }
 
 /// Starts one as an operator would: again, until it succeeds.

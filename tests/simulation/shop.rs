@@ -1,6 +1,7 @@
 //! The shop: what the customers know and still want. It outlives every crash, like people do.
 
 use super::chance::Chance;
+use super::orders::{Cart, Known};
 use super::world::World;
 use lastunit::domain::{
     Action, Command, CustomerId, Fingerprint, OrderId, ProductId, Quantity, RequestKey, Retry,
@@ -8,7 +9,7 @@ use lastunit::domain::{
 use std::collections::{BTreeMap, HashSet};
 
 /// Distinct customers; few, so that limits matter.
-const CUSTOMERS: u64 = 12;
+pub const CUSTOMERS: u64 = 12;
 
 /// A wish: kept under its number until it has a definite answer.
 #[derive(Debug, Clone)]
@@ -25,6 +26,13 @@ pub enum Step {
     /// Very many ask for the same at the same time.
     Rush(Vec<Wish>),
     View(ProductId),
+    /// Several products at once; sometimes twice, as by a nervous finger.
+    CheckOut {
+        cart: Cart,
+        twice: bool,
+    },
+    Pay(Known),
+    GiveUp(Known),
     Create {
         units: u64,
     },
@@ -37,6 +45,12 @@ pub struct Shop {
     pub holds: Vec<(ProductId, OrderId)>,
     /// Wishes with an idempotency key whose outcome is not known.
     pub open: BTreeMap<u64, Wish>,
+    /// Carts with an idempotency key whose order is not known.
+    pub carts: BTreeMap<u64, Cart>,
+    /// Orders over several products that were answered.
+    pub known: Vec<Known>,
+    /// Orders of which it was said that they were not placed.
+    pub never_placed: HashSet<OrderId>,
     /// Orders that were answered with success.
     pub acknowledged: Vec<OrderId>,
     /// Orders of which it was said that nothing was decided.
@@ -51,6 +65,9 @@ impl Shop {
             products: Vec::new(),
             holds: Vec::new(),
             open: BTreeMap::new(),
+            carts: BTreeMap::new(),
+            known: Vec::new(),
+            never_placed: HashSet::new(),
             acknowledged: Vec::new(),
             never: HashSet::new(),
             commands_left: commands,
@@ -89,6 +106,7 @@ impl World {
                 let crowd = self.chance.between((500, 800));
                 Step::Rush((0..crowd).map(|_| self.wish(product, action.clone())).collect())
             }
+            20..45 => self.order_step(),
             14..20 if !self.shop.open.is_empty() => Step::Ask(self.open_wish()),
             _ => {
                 let (product, action) = self.draw_action();
@@ -113,10 +131,15 @@ impl World {
         other
     }
 
+    /// The number of a new wish or cart.
+    pub const fn next_number(&mut self) -> u64 {
+        self.shop.wishes += 1;
+        self.shop.wishes
+    }
+
     /// A new wish, mostly with a key.
     pub fn wish(&mut self, product: ProductId, action: Action) -> Wish {
-        self.shop.wishes += 1;
-        let number = self.shop.wishes;
+        let number = self.next_number();
         let keyed = self.chance.happens(700) && !matches!(action, Action::LookUp { .. });
         let key = RequestKey(self.chance.bytes());
         let retry = keyed.then_some(Retry { key, fingerprint: Fingerprint(number) });

@@ -1,6 +1,7 @@
 //! Shoppers: they ask, wait, hang up, and repeat what they do not know the outcome of.
 
 use super::nodes::{Node, Nodes};
+use super::orders;
 use super::shop::{Step, Wish, customer, with_new_order};
 use super::world::Shared;
 use lastunit::domain::{
@@ -39,6 +40,9 @@ pub async fn shop(world: Shared, nodes: Nodes) {
                 let rush = wishes.iter().map(|wish| attempt(&world, &node, wish, true));
                 futures::future::join_all(rush).await;
             }
+            Step::CheckOut { cart, twice } => orders::persist(&world, &nodes, cart, twice).await,
+            Step::Pay(known) => orders::pay(&world, &node, &known).await,
+            Step::GiveUp(known) => orders::give_up(&world, &node, &known).await,
             Step::View(product) => view(&world, &node, product).await,
             Step::Create { units } => {
                 let offer = draw_offer(&world);

@@ -5,7 +5,7 @@
 //! the state the journal gives, and that a checkpoint hides nothing from recovery. It keeps every
 //! state there ever was, against which the answers are judged (`witness.rs`).
 
-use lastunit::domain::promises::{self, Broken, History};
+use lastunit::domain::promises::{self, Broken, History, Orders};
 use lastunit::domain::{Event, OrderId, Outcome, Product, ProductId, Retry, Timestamp};
 use lastunit::journal::store::SnapshotRow;
 use lastunit::journal::{Batch, PartitionId, Partitions, Section, Seq, snapshot, stored};
@@ -34,6 +34,9 @@ pub struct Truth {
     /// What a product is before its first fact.
     nothing: [Moment; 1],
     orders: HashSet<OrderId>,
+    whole: Orders,
+    /// Orders that the transaction at work has changed.
+    changed: Vec<OrderId>,
 }
 
 impl Truth {
@@ -51,6 +54,7 @@ impl Truth {
         });
         for entry in section.entries() {
             told.history.push(entry.revision, entry.event, entry.at)?;
+            self.changed.extend(self.whole.push(section.product, entry.event));
             let mut state = told.moments.last().map(|last| last.state.clone()).unwrap_or_default();
             if entry.at < state.changed_at() {
                 return Err(broken("time", format!("{:?} goes back to {:?}", state, entry.at)));
@@ -64,6 +68,17 @@ impl Truth {
             told.moments.push(Moment { state, seq, outcome, retry: entry.event.retry().copied() });
         }
         Ok(())
+    }
+
+    /// No order is half an order once a transaction is written whole.
+    pub fn check_orders(&mut self) -> Result<(), Broken> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.into_iter().try_for_each(|order| self.whole.check(order))
+    }
+
+    /// Orders over several products.
+    pub const fn whole(&self) -> &Orders {
+        &self.whole
     }
 
     /// A snapshot must be the very state that the journal gives.

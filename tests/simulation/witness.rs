@@ -19,8 +19,8 @@ use lastunit::engine::{EngineError, Shown, Version};
 
 /// A question and what was true when it was asked.
 pub struct Asked {
-    number: u64,
-    product: ProductId,
+    pub number: u64,
+    pub product: ProductId,
     /// Revision that somebody knew of.
     base: usize,
     /// Newest version that had been shown.
@@ -114,14 +114,14 @@ impl World {
     }
 
     /// Who does not own the journal any more has stopped answering before.
-    fn judge_owner(&mut self, asked: &Asked, answered: bool) {
+    pub fn judge_owner(&mut self, asked: &Asked, answered: bool) {
         if asked.fenced && answered {
             self.fail(format_args!("one owner: #{} was answered by another one", asked.number));
         }
     }
 
     /// Somebody knows now that the product has got this far.
-    fn tell(&mut self, product: ProductId, revision: usize) {
+    pub fn tell(&mut self, product: ProductId, revision: usize) {
         let told = self.told.entry(product).or_default();
         *told = revision.max(*told);
     }
@@ -164,6 +164,26 @@ impl World {
             let times = place.times_of(&state);
             times.iter().any(|at| fits(&state.decide(command, *at).verdict))
         })
+    }
+
+    /// Judges a refusal of something else than a command of its own.
+    pub fn judge_refusal(
+        &mut self,
+        asked: &Asked,
+        node: &Node,
+        command: &Command,
+        refusal: Refusal,
+    ) {
+        self.judge_owner(asked, true);
+        let place = Self::place(asked, node);
+        let refused = Err(refusal);
+        match self.decided_somewhere(asked, &place, command, |verdict| *verdict == refused) {
+            Some(revision) => self.tell(asked.product, revision),
+            None => self.fail(format_args!(
+                "no lie: #{} was refused with {refusal:?}, which no durable state gives",
+                asked.number
+            )),
+        }
     }
 
     /// What the customer knows now.
