@@ -164,7 +164,8 @@ impl History {
             | Event::Purchased { .. }
             | Event::Placed { .. }
             | Event::Extended { .. }
-            | Event::Adjusted { .. } => {}
+            | Event::Adjusted { .. }
+            | Event::Changed { .. } => {}
         }
         Ok(())
     }

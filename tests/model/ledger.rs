@@ -222,6 +222,7 @@ impl Ledger {
                 Ok(Answer::Held { order, quantity: units, unit_price: price, expires_at: until })
             }
             Action::Adjust { delta, .. } => self.adjust(*delta, now),
+            Action::Change { .. } => unreachable!("no shopper changes a product"),
             Action::Confirm { order }
             | Action::Release { order }
             | Action::Extend { order, .. }
