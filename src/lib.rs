@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod cart;
+pub mod catalog;
 pub mod checkout;
 pub mod cli;
 pub mod clock;

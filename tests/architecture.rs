@@ -19,10 +19,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("projection", &["clock", "domain", "journal", "telemetry"]),
     ("checkout", &["domain", "engine", "projection"]),
     ("cart", &["clock", "domain"]),
+    ("catalog", &["domain", "engine", "journal", "projection"]),
     ("config", &["cart", "journal", "telemetry"]),
     (
         "http",
-        &["cart", "checkout", "clock", "config", "domain", "engine", "projection", "telemetry"],
+        &[
+            "cart",
+            "catalog",
+            "checkout",
+            "clock",
+            "config",
+            "domain",
+            "engine",
+            "projection",
+            "telemetry",
+        ],
     ),
 ];
 

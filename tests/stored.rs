@@ -9,17 +9,18 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use lastunit::domain::{
-    Action, CatalogEntry, Command, Currency, CustomerId, Event, Fingerprint, HoldEnd, Line, Money,
-    Offer, OrderId, Part, Payment, Product, ProductId, Quantity, RequestKey, Retry, ReturnReason,
-    Timestamp, Verdict,
+    Action, CatalogEntry, Change, Command, Currency, CustomerId, Event, Field, Fingerprint,
+    HoldEnd, Line, Money, Offer, OrderId, Part, Payment, Product, ProductId, Quantity, RequestKey,
+    Retry, ReturnReason, Timestamp, Verdict,
 };
 use lastunit::journal::stored::{
     DecodeError, ROW_VERSION, decode_piece, decode_ranges, decode_row, encode_section,
 };
 use lastunit::journal::{Digest, Epoch, PartitionId, Section, Seq, snapshot};
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 /// A row of one section with one fact of each kind.
 const GOLDEN_ROW: &str = "\
@@ -33,6 +34,11 @@ e0ee240105050505050505050505050505050505ac020302020202020202020202020202020202e0
 ac02040404040404040404040404040404040401010e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0eac02040505050505050505\
 0505050505050505020005131162726f6b656e20696e207472616e736974010f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0fac\
 02";
+
+/// A row of what came after the first release.
+const GOLDEN_LATER: &str = "\
+012a0109020905455552000000010363757000000001082f6375702e706e67010473697a65014c0a01036d756701064555\
+52010002014d0100000000";
 
 /// The digest of that row as the first batch of partition 3, and of it again as the second.
 const GOLDEN_DIGESTS: [&str; 2] = [
@@ -91,9 +97,39 @@ fn offer() -> impl Strategy<Value = Offer> {
 
 fn entry() -> impl Strategy<Value = Box<CatalogEntry>> {
     let text = || option::of(any::<String>());
-    (any::<String>(), text(), text(), text()).prop_map(|(name, sku, description, category)| {
-        Box::new(CatalogEntry { name, sku, description, category })
-    })
+    (any::<String>(), text(), text(), text(), text(), option::of(attributes())).prop_map(
+        |(name, sku, description, category, image_url, attributes)| {
+            let attributes = attributes.unwrap_or_default();
+            Box::new(CatalogEntry { name, sku, description, category, image_url, attributes })
+        },
+    )
+}
+
+fn attributes() -> impl Strategy<Value = BTreeMap<String, String>> {
+    btree_map(any::<String>(), any::<String>(), 0..4)
+}
+
+fn field() -> impl Strategy<Value = Field<String>> {
+    prop_oneof![Just(Field::Keep), Just(Field::Clear), any::<String>().prop_map(Field::Set)]
+}
+
+fn change() -> impl Strategy<Value = Box<Change>> {
+    let price = option::of(offer().prop_map(|offer| offer.price));
+    let facts = (option::of(any::<String>()), price, option::of(any::<bool>()));
+    (facts, field(), field(), field(), field(), option::of(attributes())).prop_map(
+        |((name, price, active), sku, description, category, image_url, attributes)| {
+            Box::new(Change {
+                name,
+                price,
+                active,
+                sku,
+                description,
+                category,
+                image_url,
+                attributes,
+            })
+        },
+    )
 }
 
 fn product() -> impl Strategy<Value = ProductId> {
@@ -186,6 +222,7 @@ fn event() -> impl Strategy<Value = Event> {
         (any::<i64>(), any::<String>(), retry()).prop_map(|(delta, reason, retry)| {
             Event::Adjusted { delta, reason: reason.into(), retry }
         }),
+        (change(), retry()).prop_map(|(change, retry)| Event::Changed { change, retry }),
     ]
 }
 
@@ -216,7 +253,7 @@ fn read_everything(row: &[u8]) {
 
 /// A state, by random commands; some holds run, some have ended, some keys are remembered.
 fn state() -> impl Strategy<Value = Product> {
-    let step = (0..9u8, 0..4u8, 1..4u32, 0..40u64, any::<bool>());
+    let step = (0..10u8, 0..4u8, 1..4u32, 0..40u64, any::<bool>());
     (offer(), 0..60u64, vec(step, 0..80)).prop_map(|(mut offer, units, steps)| {
         (offer.opens_at, offer.closes_at) = (None, None);
         let mut product = Product::default();
@@ -251,6 +288,10 @@ fn action(kind: u8, index: u8, who: u8, units: u32) -> Action {
         5 => Action::Confirm { order: old },
         6 => Action::Release { order: old },
         7 => Action::Extend { order: old, hold_ms: 300, extensions_max: 2 },
+        8 => {
+            let change = Box::new(Change { active: Some(who != 0), ..Change::default() });
+            Action::Change { change, expected: None }
+        }
         _ => Action::Adjust { delta: i64::from(who) - 1, reason: "counted".into() },
     }
 }
@@ -359,6 +400,7 @@ fn golden_facts() -> Vec<Event> {
         sku: Some("CUP-1".into()),
         description: None,
         category: Some("cups".into()),
+        ..CatalogEntry::default()
     };
     let held = |byte, expires_at| Event::Held {
         order: order(byte),
@@ -417,6 +459,39 @@ fn a_row_of_version_1_means_the_same_for_ever() {
     assert_eq!(decode_row(&unhex(GOLDEN_ROW)), Ok(vec![golden_section()]));
 }
 
+/// What came after the first release, each with what may be absent.
+#[test]
+fn later_facts_mean_the_same_for_ever() {
+    let offer = Offer {
+        price: Money { amount: 5, currency: Currency::new("EUR").unwrap() },
+        limit_per_customer: None,
+        opens_at: None,
+        closes_at: None,
+    };
+    let entry = CatalogEntry {
+        name: "cup".into(),
+        image_url: Some("/cup.png".into()),
+        attributes: BTreeMap::from([("size".into(), "L".into())]),
+        ..CatalogEntry::default()
+    };
+    let change = Change {
+        name: Some("mug".into()),
+        price: Some(Money { amount: 6, ..offer.price }),
+        active: Some(false),
+        sku: Field::Set("M".into()),
+        description: Field::Clear,
+        ..Change::default()
+    };
+    let events = vec![
+        Event::Created { offer, units: 1, entry: Box::new(entry) },
+        Event::Changed { change: Box::new(change), retry: None },
+    ];
+    let product = ProductId::new(42).unwrap();
+    let section = Section { product, first_revision: 1, at: Timestamp::from_millis(9), events };
+    assert_eq!(hex(&encoded(std::slice::from_ref(&section))), hex(&unhex(GOLDEN_LATER)));
+    assert_eq!(decode_row(&unhex(GOLDEN_LATER)), Ok(vec![section]));
+}
+
 #[test]
 fn the_chain_of_digests_is_the_same_for_ever() {
     let row = unhex(GOLDEN_ROW);
@@ -436,8 +511,8 @@ fn snapshots_of_every_version_mean_the_same_for_ever() {
         product.apply(event, section.at);
     }
     let version_1 = unhex(GOLDEN_SNAPSHOT);
-    // No lines of orders, none that came back.
-    let state = [&version_1[1..], &[0, 0]].concat();
+    // No lines of orders, none that came back, sold, never changed since its first fact.
+    let state = [&version_1[1..], &[0, 0, 0, 1]].concat();
     let digest = blake3::hash(&state);
     let version_2 = [&[2], digest.as_bytes().as_slice(), &state].concat();
     assert_eq!(hex(&snapshot::encode(&product)), hex(&version_2));

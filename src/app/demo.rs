@@ -58,6 +58,7 @@ pub async fn fill(
             sku: Some(sku.into()),
             description: None,
             category: Some(category.into()),
+            ..CatalogEntry::default()
         };
         let product = engine.create(offer, units, entry).await.map_err(|error| {
             StartError::new(format!("the demo's products cannot be created: {error}"))

@@ -18,6 +18,7 @@ use super::{
     journal_error, journal_location, numbers, open_carts, open_database, prepare_folder,
 };
 use crate::cart::Carts;
+use crate::catalog::Catalog;
 use crate::checkout::payment::Provider;
 use crate::checkout::{Checkout, Simulated, collect};
 use crate::clock::Clock;
@@ -126,6 +127,7 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     tokio::spawn(collect::run(checkout.clone(), queries.clone(), clock.clone()));
     let api = Api::new(ApiParts {
         engine: engine.clone(),
+        catalog: Catalog::new(engine.clone(), queries.clone(), progress.clone()),
         checkout,
         queries,
         progress,

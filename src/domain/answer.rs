@@ -52,6 +52,10 @@ pub enum Answer {
         order: OrderId,
         quantity: u32,
     },
+    /// What is said of the product is of this edition now.
+    Changed {
+        edition: u64,
+    },
     /// An active hold, as asked for by a look-up.
     Shown(Box<Hold>),
 }

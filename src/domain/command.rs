@@ -1,8 +1,8 @@
 //! Commands: what somebody asks of a product.
 
 use super::{
-    CatalogEntry, CustomerId, Fingerprint, HoldEnd, Line, Offer, OrderId, Part, Payment, Quantity,
-    RequestKey, ReturnReason, Timestamp,
+    CatalogEntry, Change, CustomerId, Fingerprint, HoldEnd, Line, Offer, OrderId, Part, Payment,
+    Quantity, RequestKey, ReturnReason, Timestamp,
 };
 
 /// One request to one product. Everything random or read from a clock (order ids, holding times)
@@ -61,6 +61,9 @@ pub enum Action {
     Expire { order: OrderId },
     /// Add or take away available units.
     Adjust { delta: i64, reason: Box<str> },
+    /// Change what is said of the product, its price, or whether it is sold; with `expected`, only
+    /// while that is its edition.
+    Change { change: Box<Change>, expected: Option<u64> },
     /// Look at a hold: decides nothing, answers its state.
     LookUp { order: OrderId },
 }

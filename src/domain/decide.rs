@@ -2,11 +2,12 @@
 //!
 //! 1. a known idempotency key: the first answer again, or `KeyReused`
 //! 2. the product or the reservation is unknown, or the hold has ended
-//! 3. the sale is not open yet, or over
-//! 4. sold out
-//! 5. the limit of the customer
-//! 6. fewer units than asked for
-//! 7. a bounded table is full
+//! 3. the product is not sold any more; or, for a change of it, somebody else was faster
+//! 4. the sale is not open yet, or over
+//! 5. sold out
+//! 6. the limit of the customer
+//! 7. fewer units than asked for
+//! 8. a bounded table is full
 //!
 //! Holds whose time is past are treated as expired here, whether or not their timer has come. A
 //! decision that relied on that names them in `lapsed`, and their expiry is recorded before the
@@ -15,7 +16,7 @@
 use super::bounds::LAPSED_MAX;
 use super::command::{Action, Command, Retry};
 use super::{
-    Answer, CustomerId, Event, Hold, HoldEnd, Line, Offer, OrderId, Outcome, Part, Payment,
+    Answer, Change, CustomerId, Event, Hold, HoldEnd, Line, Offer, OrderId, Outcome, Part, Payment,
     Product, Quantity, Refusal, ReturnReason, STOCKED_MAX, Stock, Timestamp,
 };
 
@@ -131,6 +132,9 @@ impl Product {
             ),
             Action::Expire { order } => self.decide_expire(*order, now),
             Action::Adjust { delta, reason } => self.decide_adjust(*delta, reason, now, retry),
+            Action::Change { change, expected } => {
+                self.decide_change(change, *expected, now, retry)
+            }
             Action::LookUp { order } => self.look_up(*order, now),
         }
     }
@@ -419,6 +423,33 @@ impl Product {
             Ok(Verdict::Record(Event::Adjusted { delta, reason: reason.into(), retry }))
         };
         Decision { lapsed: orders_of(&lapsed), verdict }
+    }
+
+    /// What changes nothing is no fact: a product can be taken out of sale twice.
+    fn decide_change(
+        &self,
+        change: &Change,
+        expected: Option<u64>,
+        now: Timestamp,
+        retry: Option<Retry>,
+    ) -> Decision {
+        let Some(Offer { price, .. }) = self.offer else { return Refusal::UnknownProduct.into() };
+        if expected.is_some_and(|edition| edition != self.edition) {
+            return Refusal::OtherVersion.into();
+        }
+        if change.price.is_some_and(|new| new.currency != price.currency) {
+            return Refusal::OtherCurrency { currency: price.currency }.into();
+        }
+        let same = change.active.is_none_or(|active| active == self.is_active());
+        if same && change.is_of_activity_alone() {
+            let answer = Answer::Changed { edition: self.edition };
+            let outcome = Outcome { answer, at: now, currency: self.currency(), replayed: false };
+            return Decision { lapsed: Vec::new(), verdict: Ok(Verdict::Replay(outcome)) };
+        }
+        if retry.is_some() && self.memory.is_full_at(now) {
+            return Refusal::Full { table: "keys" }.into();
+        }
+        Event::Changed { change: Box::new(change.clone()), retry }.into()
     }
 
     fn look_up(&self, order: OrderId, now: Timestamp) -> Decision {

@@ -1,9 +1,10 @@
 //! Events: facts decided by a product's rules. A fact is never edited and never taken back.
 
 use super::{
-    CustomerId, HoldEnd, Line, Offer, OrderId, Part, Payment, Quantity, Retry, ReturnReason,
-    Timestamp,
+    Change, CustomerId, HoldEnd, Line, Offer, OrderId, Part, Payment, Quantity, Retry,
+    ReturnReason, Timestamp,
 };
+use std::collections::BTreeMap;
 
 /// What the catalogue shows of a product; the rules never look at it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -12,6 +13,8 @@ pub struct CatalogEntry {
     pub sku: Option<String>,
     pub description: Option<String>,
     pub category: Option<String>,
+    pub image_url: Option<String>,
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// One fact of one product. The time it was decided is kept beside it (all events that one turn of
@@ -72,6 +75,11 @@ pub enum Event {
         reason: Box<str>,
         retry: Option<Retry>,
     },
+    /// The shop changed what it says of the product, its price, or whether it is sold.
+    Changed {
+        change: Box<Change>,
+        retry: Option<Retry>,
+    },
 }
 
 impl Event {
@@ -86,7 +94,8 @@ impl Event {
             | Self::Returned { retry, .. }
             | Self::Extended { retry, .. }
             | Self::Ended { retry, .. }
-            | Self::Adjusted { retry, .. } => retry.as_ref(),
+            | Self::Adjusted { retry, .. }
+            | Self::Changed { retry, .. } => retry.as_ref(),
         }
     }
 }

@@ -17,6 +17,7 @@
 
 mod answer;
 mod bounds;
+mod change;
 mod command;
 mod customers;
 mod decide;
@@ -35,6 +36,7 @@ mod table;
 mod view;
 
 pub use answer::{Answer, Confirmed, Outcome, Placed};
+pub use change::{Change, Field};
 pub use command::{Action, Command, Retry};
 pub use customers::{Customers, Owned};
 pub use decide::{Decision, Verdict};

@@ -16,6 +16,8 @@ use super::{
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Product {
     pub(super) offer: Option<Offer>,
+    pub(super) inactive: bool,
+    pub(super) edition: u64,
     pub(super) stock: Stock,
     pub(super) customers: Customers,
     pub(super) holds: Holds,
@@ -30,12 +32,24 @@ impl Product {
     #[must_use]
     pub(crate) fn restored(
         offer: Option<Offer>,
+        (inactive, edition): (bool, u64),
         stock: Stock,
         revision: u64,
         changed_at: Timestamp,
         (customers, holds, memory, returns): (Customers, Holds, Memory, Returns),
     ) -> Self {
-        Self { offer, stock, customers, holds, memory, returns, revision, changed_at }
+        Self {
+            offer,
+            inactive,
+            edition,
+            stock,
+            customers,
+            holds,
+            memory,
+            returns,
+            revision,
+            changed_at,
+        }
     }
 
     #[must_use]
@@ -46,6 +60,19 @@ impl Product {
     #[must_use]
     pub const fn offer(&self) -> Option<&Offer> {
         self.offer.as_ref()
+    }
+
+    /// Whether it is sold. Holds that are there are kept either way.
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        !self.inactive
+    }
+
+    /// The revision that last changed what is said of the product, its price or whether it is sold:
+    /// unlike the revision itself, no sale changes it.
+    #[must_use]
+    pub const fn edition(&self) -> u64 {
+        self.edition
     }
 
     #[must_use]
@@ -102,6 +129,8 @@ impl Product {
         Some(View {
             stock: self.stock,
             offer: self.offer?,
+            active: self.is_active(),
+            edition: self.edition,
             changed_at: self.changed_at,
             revision: self.revision,
             next_lapse: self.holds.next_lapse(),
@@ -134,6 +163,7 @@ impl Product {
         match event {
             Event::Created { offer, units, .. } => {
                 self.offer = Some(*offer);
+                self.edition = self.revision + 1;
                 self.stock.available += units;
                 self.stock.stocked += units;
                 Answer::Created
@@ -186,6 +216,14 @@ impl Product {
                 Answer::Extended { order: *order, expires_at: *expires_at }
             }
             Event::Ended { order, end, .. } => self.end_hold(*order, *end, at),
+            Event::Changed { change, .. } => {
+                if let (Some(offer), Some(price)) = (&mut self.offer, change.price) {
+                    offer.price = price;
+                }
+                self.inactive = change.active.map_or(self.inactive, |active| !active);
+                self.edition = self.revision + 1;
+                Answer::Changed { edition: self.edition }
+            }
             Event::Adjusted { delta, .. } => {
                 if let Some(stock) = self.stock.adjusted(*delta) {
                     self.stock = stock;

@@ -169,7 +169,8 @@ impl History {
             | Event::Purchased { .. }
             | Event::Placed { .. }
             | Event::Extended { .. }
-            | Event::Adjusted { .. } => {}
+            | Event::Adjusted { .. }
+            | Event::Changed { .. } => {}
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Refusals: the expected ways a command can be turned down. Values, not errors of the program.
 
-use super::{HoldEnd, Timestamp};
+use super::{Currency, HoldEnd, Timestamp};
 
 /// Why a command changes nothing. Listed in order of precedence: where two apply, the earlier one
 /// is the answer. (A known idempotency key comes before all of them and is not a refusal.)
@@ -12,6 +12,10 @@ pub enum Refusal {
     UnknownProduct,
     /// The product is there already.
     AlreadyCreated,
+    /// Somebody else changed the product since this caller looked.
+    OtherVersion,
+    /// A price in another currency than the product is sold in.
+    OtherCurrency { currency: Currency },
     /// No such reservation.
     UnknownReservation,
     /// The hold is a line of an order, which decides for it.
@@ -22,6 +26,8 @@ pub enum Refusal {
     HoldOver(HoldEnd),
     /// The hold was extended as often as is allowed.
     ExtensionsUsedUp { extensions_max: u8 },
+    /// The product is not sold (any more).
+    Inactive,
     /// The sale opens later.
     NotOpen { opens_at: Timestamp },
     /// The sale is over.

@@ -8,6 +8,10 @@ use super::{Offer, Refusal, Stock, Timestamp};
 pub struct View {
     pub stock: Stock,
     pub offer: Offer,
+    /// Whether it is sold.
+    pub active: bool,
+    /// Of what is said of it: see [`super::Product::edition`].
+    pub edition: u64,
     /// When the newest fact was decided: for this product it is never earlier again.
     pub changed_at: Timestamp,
     /// Events of this product so far.
@@ -27,6 +31,9 @@ impl View {
     /// way cannot disagree.
     #[must_use]
     pub fn closed_to_all(&self, now: Timestamp) -> Option<Refusal> {
+        if !self.active {
+            return Some(Refusal::Inactive);
+        }
         let now = now.max(self.changed_at);
         if let Some(opens_at) = self.offer.opens_at.filter(|opens_at| now < *opens_at) {
             return Some(Refusal::NotOpen { opens_at });

@@ -41,17 +41,41 @@ impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let bytes = read(body, api.body_limits).await?;
-        if bytes.is_empty() {
-            return Err(Problem::new(Code::InvalidRequest, "the body is missing"));
-        }
-        if !says_json(&parts.headers) {
-            let detail = "the Content-Type must be application/json";
-            return Err(Problem::new(Code::UnsupportedMediaType, detail));
-        }
-        Ok(Self { headers: parts.headers, value: parse(&bytes)? })
+        read_json(request, api.body_limits).await
     }
+}
+
+/// The same for a list that may be long: up to [`LONG_BYTES_MAX`], or what the settings allow.
+#[derive(Debug)]
+pub struct LongJson<T>(pub Json<T>);
+
+/// A thousand lines with their reasons.
+const LONG_BYTES_MAX: usize = 1024 * 1024;
+
+impl<T: DeserializeOwned> FromRequest<Api> for LongJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let BodyLimits { bytes_max, timeout } = api.body_limits;
+        let bytes_max = bytes_max.max(LONG_BYTES_MAX);
+        read_json(request, BodyLimits { bytes_max, timeout }).await.map(Self)
+    }
+}
+
+async fn read_json<T: DeserializeOwned>(
+    request: Request,
+    limits: BodyLimits,
+) -> Result<Json<T>, Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = read(body, limits).await?;
+    if bytes.is_empty() {
+        return Err(Problem::new(Code::InvalidRequest, "the body is missing"));
+    }
+    if !says_json(&parts.headers) {
+        let detail = "the Content-Type must be application/json";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+    }
+    Ok(Json { headers: parts.headers, value: parse(&bytes)? })
 }
 
 /// The headers of a request that says everything in its path. Clients that cannot send a POST without

@@ -66,12 +66,13 @@ pub struct LineDocument {
     sold_out: bool,
     /// Some units are left, fewer than the quantity.
     insufficient: bool,
-    /// There is no such product any more; then there is no price, and the total leaves the line out.
+    /// The product is not sold any more; then there is no price, and the total leaves the line out.
     unavailable: bool,
 }
 
 impl LineDocument {
     fn new(line: &Line, view: Option<&View>, name: Option<String>) -> Self {
+        let view = view.filter(|view| view.active);
         let quantity = line.quantity.get();
         let price = view.map(|view| view.offer.price);
         let available = view.map(|view| view.stock.available);
@@ -315,6 +316,8 @@ mod tests {
         View {
             stock: Stock { available, held: 0, sold: 0, stocked: available },
             offer: Offer { price, limit_per_customer: None, opens_at: None, closes_at: None },
+            active: true,
+            edition: 1,
             changed_at: Timestamp::default(),
             revision: 1,
             next_lapse: None,
@@ -332,6 +335,8 @@ mod tests {
         let marked = |view: Option<View>| marks(&LineDocument::new(&line(3), view.as_ref(), None));
         let usd = money(500, "USD");
         assert_eq!(marked(Some(view(3, usd))), [false, false, false, false]);
+        let inactive = View { active: false, ..view(3, usd) };
+        assert_eq!(marked(Some(inactive)), [false, false, false, true]);
         assert_eq!(marked(Some(view(2, usd))), [false, false, true, false]);
         assert_eq!(marked(Some(view(0, usd))), [false, true, false, false]);
         assert_eq!(marked(Some(view(3, money(499, "USD")))), [true, false, false, false]);

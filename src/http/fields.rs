@@ -5,10 +5,12 @@
 //! the right kind that is out of range, or a field that is missing, is 422, and [`Checks`] collects
 //! all of them, so that a caller learns everything that is wrong at once.
 
+use crate::domain::Field;
 use compact_str::{CompactString, format_compact};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -132,6 +134,55 @@ pub fn optional_whole<'de, D: Deserializer<'de>>(
         }
     }
     Ok(Option::<Lenient>::deserialize(deserializer)?.map(|whole| whole.0))
+}
+
+/// A field of a change: missing keeps what is there, `null` takes it away.
+///
+/// # Errors
+/// For a value of another kind.
+pub fn field<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Field<T>, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.map_or(Field::Clear, Field::Set))
+}
+
+/// `true` or `false`; a missing field is `None`, `null` is an error.
+///
+/// # Errors
+/// For any other kind of value.
+pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    bool::deserialize(deserializer).map(Some)
+}
+
+/// An object of texts, each name once.
+#[derive(Debug, Default)]
+pub struct Texts(pub BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(TextsVisitor)
+    }
+}
+
+struct TextsVisitor;
+
+impl<'de> Visitor<'de> for TextsVisitor {
+    type Value = Texts;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object of texts")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
+        let mut texts = BTreeMap::new();
+        while let Some((name, text)) = map.next_entry::<String, String>()? {
+            if texts.contains_key(&name) {
+                return Err(A::Error::custom("an attribute is there twice"));
+            }
+            texts.insert(name, text);
+        }
+        Ok(Texts(texts))
+    }
 }
 
 struct CustomerVisitor;

@@ -13,6 +13,8 @@
 
 mod body;
 mod carts;
+mod catalogue;
+mod changes;
 mod checkout;
 mod checks;
 mod docs;
@@ -30,6 +32,7 @@ mod products;
 mod purchases;
 mod reservations;
 mod respond;
+mod restock;
 mod routes;
 pub mod server;
 mod session;
@@ -42,6 +45,7 @@ pub use openapi::openapi;
 pub use routes::router;
 
 use crate::cart::Carts;
+use crate::catalog::Catalog;
 use crate::checkout::Checkout;
 use crate::clock::Clock;
 use crate::config::{HoldsConfig, ServerConfig};
@@ -80,6 +84,7 @@ impl From<&ServerConfig> for BodyLimits {
 #[derive(Clone)]
 pub struct ApiParts {
     pub engine: Engine,
+    pub catalog: Catalog,
     pub checkout: Checkout,
     pub queries: Queries,
     pub progress: ProjectionProgress,

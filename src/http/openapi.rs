@@ -2,7 +2,10 @@
 //! `lastunit openapi`. Made of the annotations beside each handler, so it cannot forget a field.
 
 use super::problem::Document;
-use super::{carts, checkout, health, numbers, orders, products, purchases, reservations, stock};
+use super::{
+    carts, catalogue, changes, checkout, health, numbers, orders, products, purchases,
+    reservations, restock, stock,
+};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
@@ -42,10 +45,14 @@ const PROBLEM: &str = "application/problem+json";
         orders::list,
         orders::get,
         products::create,
-        products::list,
+        catalogue::list,
         products::get,
+        changes::change,
+        changes::deactivate,
+        catalogue::categories,
         stock::get,
         stock::adjust,
+        restock::adjust,
         health::overall,
         health::live,
         health::ready,
@@ -199,7 +206,7 @@ mod tests {
         let paths = document["paths"].as_object().expect("paths");
         let mut checked = 0;
         for (path, methods) in paths {
-            for method in ["post", "put", "delete"] {
+            for method in ["post", "put", "patch", "delete"] {
                 let Some(operation) = methods.get(method) else { continue };
                 let responses = operation["responses"].as_object().expect("responses");
                 for status in ["400", "408", "413", "415", "422", "500", "503"] {
@@ -208,7 +215,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 15, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 18, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {

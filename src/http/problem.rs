@@ -118,6 +118,12 @@ impl Problem {
         self.code
     }
 
+    /// What happened this time, for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.code.status()

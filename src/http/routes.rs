@@ -3,12 +3,12 @@
 use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
-    Api, carts, checkout, docs, health, numbers, openapi, orders, products, purchases,
-    reservations, stock,
+    Api, carts, catalogue, changes, checkout, docs, health, numbers, openapi, orders, products,
+    purchases, reservations, restock, stock,
 };
 use axum::Router;
 use axum::http::Uri;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 
 /// The routes of the API.
 #[rustfmt::skip] // one line for each route
@@ -32,9 +32,13 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/orders/{id}/refund", post(at.route("POST /api/v1/orders/{id}/refund", checkout::refund)))
         .route("/api/v1/orders/{id}/payment", post(at.route("POST /api/v1/orders/{id}/payment", checkout::pay)))
         .route("/api/v1/orders/{id}", get(at.route("GET /api/v1/orders/{id}", orders::get)))
-        .route("/api/v1/products", get(at.route("GET /api/v1/products", products::list)))
+        .route("/api/v1/products", get(at.route("GET /api/v1/products", catalogue::list)))
         .route("/api/v1/products", post(at.route("POST /api/v1/products", products::create)))
         .route("/api/v1/products/{id}", get(at.route("GET /api/v1/products/{id}", products::get)))
+        .route("/api/v1/products/{id}", patch(at.route("PATCH /api/v1/products/{id}", changes::change)))
+        .route("/api/v1/products/{id}", delete(at.route("DELETE /api/v1/products/{id}", changes::deactivate)))
+        .route("/api/v1/categories", get(at.route("GET /api/v1/categories", catalogue::categories)))
+        .route("/api/v1/stock/adjustments", post(at.route("POST /api/v1/stock/adjustments", restock::adjust)))
         .route("/api/v1/products/{id}/stock", get(at.route("GET /api/v1/products/{id}/stock", stock::get)))
         .route("/api/v1/products/{id}/stock/adjustments", post(at.route("POST /api/v1/products/{id}/stock/adjustments", stock::adjust)))
         .route("/health", get(at.route("GET /health", health::overall)))

@@ -119,22 +119,26 @@ pub struct AdjustmentRequest {
 impl AdjustmentRequest {
     fn check(self) -> Result<(i64, String), Problem> {
         let mut checks = Checks::default();
-        let max = STOCKED_MAX.cast_signed();
-        let delta = match self.delta {
-            None => checks.fail("delta", "is required"),
-            Some(Whole(raw)) => {
-                let delta = i64::try_from(raw).ok();
-                delta.filter(|delta| *delta != 0 && (-max..=max).contains(delta)).or_else(|| {
-                    checks.fail("delta", format!("must be an integer from -{max} to {max}, not 0"))
-                })
-            }
-        };
-        let reason = checks.required_text("reason", self.reason, (1, REASON_CHARS_MAX));
+        let delta = check_delta(&mut checks, self.delta);
+        let reason = check_reason(&mut checks, self.reason);
         match (delta, reason) {
             (Some(delta), Some(reason)) => Ok((delta, reason)),
             _ => Err(checks.problem()),
         }
     }
+}
+
+pub(super) fn check_delta(checks: &mut Checks, delta: Option<Whole>) -> Option<i64> {
+    let max = STOCKED_MAX.cast_signed();
+    let Some(Whole(raw)) = delta else { return checks.fail("delta", "is required") };
+    let delta = i64::try_from(raw).ok();
+    delta
+        .filter(|delta| *delta != 0 && (-max..=max).contains(delta))
+        .or_else(|| checks.fail("delta", format!("must be an integer from -{max} to {max}, not 0")))
+}
+
+pub(super) fn check_reason(checks: &mut Checks, reason: Option<String>) -> Option<String> {
+    checks.required_text("reason", reason, (1, REASON_CHARS_MAX))
 }
 
 /// What an adjustment led to.

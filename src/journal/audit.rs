@@ -373,6 +373,7 @@ fn possible(state: &Product, event: &Event) -> Result<(), Broken> {
         }
         Event::Adjusted { delta, .. } => stock.adjusted(*delta).is_some(),
         Event::Created { .. } => !state.is_created(),
+        Event::Changed { .. } => state.is_created(),
     };
     if fits {
         return Ok(());

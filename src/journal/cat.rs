@@ -5,7 +5,9 @@
 
 use super::store::{JournalReader, StoreError};
 use super::{Batch, Entry, PartitionId, Seq, stored};
-use crate::domain::{Event, HoldEnd, OrderId, Part, ProductId, ReturnReason, Timestamp};
+use crate::domain::{
+    Change, Event, Field, HoldEnd, OrderId, Part, ProductId, ReturnReason, Timestamp,
+};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -103,6 +105,8 @@ fn fact(event: &Event) -> Value {
             "sku": entry.sku,
             "description": entry.description,
             "category": entry.category,
+            "imageUrl": entry.image_url,
+            "attributes": entry.attributes,
             "units": units,
             "price": { "amount": offer.price.amount, "currency": offer.price.currency.as_str() },
             "limitPerCustomer": offer.limit_per_customer,
@@ -167,7 +171,40 @@ fn fact(event: &Event) -> Value {
             "delta": delta,
             "reason": reason,
         }),
+        Event::Changed { change, .. } => changed(change),
     }
+}
+
+/// What was changed, and nothing else; `null` where it was taken away.
+fn changed(change: &Change) -> Value {
+    let mut fact = serde_json::Map::new();
+    fact.insert("event".into(), "changed".into());
+    if let Some(name) = &change.name {
+        fact.insert("name".into(), name.as_str().into());
+    }
+    if let Some(price) = change.price {
+        let price = json!({ "amount": price.amount, "currency": price.currency.as_str() });
+        fact.insert("price".into(), price);
+    }
+    if let Some(active) = change.active {
+        fact.insert("active".into(), active.into());
+    }
+    for (name, field) in [
+        ("sku", &change.sku),
+        ("description", &change.description),
+        ("category", &change.category),
+        ("imageUrl", &change.image_url),
+    ] {
+        match field {
+            Field::Keep => {}
+            Field::Clear => drop(fact.insert(name.into(), Value::Null)),
+            Field::Set(text) => drop(fact.insert(name.into(), text.as_str().into())),
+        }
+    }
+    if let Some(attributes) = &change.attributes {
+        fact.insert("attributes".into(), json!(attributes));
+    }
+    Value::Object(fact)
 }
 
 fn uuid(order: OrderId) -> String {

@@ -25,6 +25,7 @@ pub mod snapshot;
 pub mod sqlite;
 pub mod store;
 pub mod stored;
+mod stored_catalogue;
 pub mod writer;
 
 pub use batch::{Batch, Entry, Epoch, PartitionId, Partitions, Section, Seq};

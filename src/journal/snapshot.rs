@@ -51,6 +51,7 @@ enum StoredAnswer<'a> {
     Adjusted(StoredStock),
     Placed { order: [u8; 16], lines: Vec<StoredLine>, expires_at: u64 },
     Returned { order: [u8; 16], quantity: u32 },
+    Changed { edition: u64 },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,11 +74,21 @@ struct StoredPart {
     payment: Option<(String, String)>,
 }
 
-/// What version 1 did not know: lines of orders, and lines that came back.
-#[derive(Default, Serialize, Deserialize)]
+/// What version 1 did not know: lines of orders, lines that came back, and changes of the product.
+#[derive(Serialize, Deserialize)]
 struct StoredOrders {
     parts: Vec<StoredPart>,
     returns: Vec<[u8; 16]>,
+    inactive: bool,
+    edition: u64,
+}
+
+impl StoredOrders {
+    /// Of a state of version 1, in whose days the first fact was the only one about the product.
+    fn of_version_1(stored: &StoredProduct<'_>) -> Self {
+        let (parts, returns) = (Vec::new(), Vec::new());
+        Self { parts, returns, inactive: false, edition: stored.offer.is_some().into() }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -119,6 +130,8 @@ pub fn encode(product: &Product) -> Vec<u8> {
     let orders = StoredOrders {
         parts: product.holds().iter().filter_map(stored_part).collect(),
         returns: product.returns().iter().map(|order| order.0).collect(),
+        inactive: !product.is_active(),
+        edition: product.edition(),
     };
     let mut bytes = Vec::with_capacity(64 + product.entries() * 40);
     bytes.resize(HEAD, SNAPSHOT_VERSION);
@@ -142,7 +155,11 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
     let (stored, orders): (StoredProduct<'_>, StoredOrders) = match bytes.split_first() {
         None => return Err(DecodeError::Empty),
         // Written before there was a digest.
-        Some((1, rest)) => (whole(rest)?, StoredOrders::default()),
+        Some((1, rest)) => {
+            let stored = whole(rest)?;
+            let orders = StoredOrders::of_version_1(&stored);
+            (stored, orders)
+        }
         Some((&SNAPSHOT_VERSION, rest)) => {
             let (digest, rest) = rest
                 .split_first_chunk::<{ blake3::OUT_LEN }>()
@@ -194,6 +211,7 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
     }
     let product = Product::restored(
         stored.offer.map(Into::into),
+        (orders.inactive, orders.edition),
         stored.stock.into(),
         stored.revision,
         Timestamp::from_millis(stored.changed_at),
@@ -293,6 +311,7 @@ fn stored_key(
         Answer::Returned { order, quantity } => {
             StoredAnswer::Returned { order: order.0, quantity: *quantity }
         }
+        Answer::Changed { edition } => StoredAnswer::Changed { edition: *edition },
         Answer::Created | Answer::Expired { .. } | Answer::Settled { .. } | Answer::Shown(_) => {
             return None;
         }
@@ -330,6 +349,7 @@ fn answer_of(stored: StoredAnswer<'_>) -> Result<Answer, DecodeError> {
             lines: lines.into_iter().map(Line::try_from).collect::<Result<_, _>>()?,
             expires_at: Timestamp::from_millis(expires_at),
         })),
+        StoredAnswer::Changed { edition } => Answer::Changed { edition },
         StoredAnswer::Returned { order, quantity } => {
             Answer::Returned { order: OrderId(order), quantity }
         }

@@ -14,6 +14,7 @@
 //! a new row version is added beside the old one, and old versions decode for ever.
 
 use super::batch::Section;
+use super::stored_catalogue::{StoredChange, StoredCreation};
 use crate::domain::{
     CatalogEntry, Currency, CustomerId, Event, Fingerprint, HoldEnd, Line, Money, Offer, OrderId,
     Part, Payment, ProductId, Quantity, RequestKey, Retry, ReturnReason, Timestamp,
@@ -46,7 +47,7 @@ struct StoredHeader {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredRetry {
+pub(super) struct StoredRetry {
     key: [u8; 16],
     fingerprint: u64,
 }
@@ -140,6 +141,9 @@ enum StoredEvent<'a> {
         refunded: bool,
         retry: Option<StoredRetry>,
     },
+    /// `Created` with what it did not know.
+    CreatedWith(#[serde(borrow)] StoredCreation<'a>),
+    Changed(#[serde(borrow)] StoredChange<'a>),
 }
 
 /// Appends one section to a buffer.
@@ -329,6 +333,9 @@ impl<'a> From<&'a Event> for StoredEvent<'a> {
     fn from(event: &'a Event) -> Self {
         let retry = event.retry().map(StoredRetry::from);
         match event {
+            Event::Created { offer, units, entry } if StoredCreation::is_needed(entry) => {
+                Self::CreatedWith(StoredCreation::new(offer, *units, entry))
+            }
             Event::Created { offer, units, entry } => Self::Created {
                 offer: offer.into(),
                 units: *units,
@@ -337,6 +344,7 @@ impl<'a> From<&'a Event> for StoredEvent<'a> {
                 description: entry.description.as_deref(),
                 category: entry.category.as_deref(),
             },
+            Event::Changed { change, .. } => Self::Changed(StoredChange::new(change, retry)),
             Event::Purchased { order, customer, quantity, unit_price, .. } => Self::Purchased {
                 order: order.0,
                 customer: customer.as_str(),
@@ -408,9 +416,12 @@ impl TryFrom<StoredEvent<'_>> for Event {
                     sku: sku.map(Into::into),
                     description: description.map(Into::into),
                     category: category.map(Into::into),
+                    ..CatalogEntry::default()
                 };
                 Self::Created { offer: offer.into(), units, entry: Box::new(entry) }
             }
+            StoredEvent::CreatedWith(creation) => creation.event(),
+            StoredEvent::Changed(change) => change.event(),
             StoredEvent::Purchased { order, customer, quantity, unit_price, retry } => {
                 Self::Purchased {
                     order: OrderId(order),

@@ -10,8 +10,8 @@
 
 use super::rows::{OrderStatus, ReservationRow, ReservationStatus};
 use crate::domain::{
-    CatalogEntry, Currency, CustomerId, Event, HoldEnd, Money, Offer, OrderId, Part, ProductId,
-    RequestKey, ReturnReason, Stock, Timestamp,
+    CatalogEntry, Change, Currency, CustomerId, Event, HoldEnd, Money, Offer, OrderId, Part,
+    ProductId, RequestKey, ReturnReason, Stock, Timestamp,
 };
 use crate::journal::Section;
 use std::collections::{HashMap, HashSet};
@@ -29,6 +29,8 @@ pub(super) struct Damage {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Needs {
     pub products: Vec<ProductId>,
+    /// Products of which something else than the stock changes.
+    pub described: Vec<ProductId>,
     /// Orders whose hold began before these facts.
     pub holds: Vec<OrderId>,
 }
@@ -45,16 +47,19 @@ pub(super) struct PriorProduct {
 #[derive(Debug, Default)]
 pub(super) struct Prior {
     pub products: HashMap<ProductId, PriorProduct>,
+    pub described: HashMap<ProductId, Described>,
     pub holds: HashMap<(OrderId, ProductId), ReservationRow>,
 }
 
-/// A new product.
+/// All of a product but its stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NewProduct {
+pub(super) struct Described {
     pub product: ProductId,
     pub entry: CatalogEntry,
     pub offer: Offer,
     pub created_at: Timestamp,
+    pub active: bool,
+    pub edition: u64,
 }
 
 /// One sold line, with what its order needs to be written.
@@ -104,7 +109,10 @@ pub(super) struct TotalDelta {
 /// Everything one round writes, sorted by the keys of the tables.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Changes {
-    pub products: Vec<NewProduct>,
+    /// New ones.
+    pub products: Vec<Described>,
+    /// Whole rows of those that were there.
+    pub described: Vec<Described>,
     /// Whole rows of every product that was touched.
     pub stock: Vec<(ProductId, Stock, u64)>,
     /// Sold at once: always a new order of one line.
@@ -130,6 +138,7 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
     let mut products = HashSet::new();
     let mut begun = HashSet::new();
     let mut holds = HashSet::new();
+    let (mut created, mut described) = (HashSet::new(), HashSet::new());
     for section in sections {
         products.insert(section.product);
         for event in &section.events {
@@ -144,15 +153,22 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
                         holds.insert(*order);
                     }
                 }
-                Event::Created { .. }
-                | Event::Purchased { .. }
-                | Event::Returned { .. }
-                | Event::Adjusted { .. } => {}
+                Event::Created { .. } => {
+                    created.insert(section.product);
+                }
+                Event::Changed { .. } => {
+                    described.insert(section.product);
+                }
+                Event::Purchased { .. } | Event::Returned { .. } | Event::Adjusted { .. } => {}
             }
         }
     }
-    let mut needs =
-        Needs { products: products.into_iter().collect(), holds: holds.into_iter().collect() };
+    let mut needs = Needs {
+        products: products.into_iter().collect(),
+        described: described.difference(&created).copied().collect(),
+        holds: holds.into_iter().collect(),
+    };
+    needs.described.sort_unstable();
     needs.products.sort_unstable();
     needs.holds.sort_unstable();
     needs
@@ -162,6 +178,9 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
 pub(super) fn fold(sections: Vec<Section>, prior: Prior) -> Result<Changes, Damage> {
     let mut folding = Folding {
         products: prior.products,
+        described: prior.described,
+        created: HashSet::new(),
+        changed_products: HashSet::new(),
         holds: prior.holds,
         changed: HashSet::new(),
         touched: HashSet::new(),
@@ -176,6 +195,9 @@ pub(super) fn fold(sections: Vec<Section>, prior: Prior) -> Result<Changes, Dama
 
 struct Folding {
     products: HashMap<ProductId, PriorProduct>,
+    described: HashMap<ProductId, Described>,
+    created: HashSet<ProductId>,
+    changed_products: HashSet<ProductId>,
     holds: HashMap<(OrderId, ProductId), ReservationRow>,
     /// Holds to write.
     changed: HashSet<(OrderId, ProductId)>,
@@ -201,7 +223,7 @@ impl Folding {
             }
         };
         for (event, revision) in events.into_iter().zip(first_revision..) {
-            let fact = Fact { product, at, currency: state.currency };
+            let fact = Fact { product, at, currency: state.currency, revision };
             let result = if revision == state.revision + 1 {
                 self.event(event, fact, state.stock)
             } else {
@@ -222,9 +244,11 @@ impl Folding {
                 if stock != Stock::default() {
                     return Err("created for a second time".to_owned());
                 }
-                let Fact { product, at: created_at, .. } = fact;
-                let product = NewProduct { product, entry: *entry, offer, created_at };
-                self.changes.products.push(product);
+                let Fact { product, at: created_at, revision: edition, .. } = fact;
+                let row =
+                    Described { product, entry: *entry, offer, created_at, active: true, edition };
+                self.created.insert(product);
+                self.described.insert(product, row);
                 Ok(Stock { available: units, stocked: units, ..stock })
             }
             Event::Purchased { order, customer, quantity, unit_price, .. } => {
@@ -235,7 +259,7 @@ impl Folding {
                 moved(stock, Place::Available, Place::Sold, quantity)
             }
             Event::Held { order, customer, quantity, unit_price, expires_at, part, .. } => {
-                let Fact { product, at: created_at, currency } = fact;
+                let Fact { product, at: created_at, currency, .. } = fact;
                 let quantity = quantity.get();
                 self.total(customer.clone(), fact, 0, i64::from(quantity));
                 let hold = ReservationRow {
@@ -270,7 +294,7 @@ impl Folding {
                 let hold = self.active_hold(order, fact.product)?;
                 hold.expires_at = expires_at;
                 let customer = hold.customer.clone();
-                let Fact { product, at, currency } = fact;
+                let Fact { product, at, currency, .. } = fact;
                 let method = payment.method;
                 self.changes.placed.push(PlacedOrder {
                     order,
@@ -292,9 +316,22 @@ impl Folding {
                 moved(stock, Place::Sold, Place::Available, quantity)
             }
             Event::Ended { order, end, .. } => self.end(order, end, fact, stock),
+            Event::Changed { change, .. } => self.change(&change, fact).map(|()| stock),
             // The rules hold the bounds; a fact beyond them changes nothing there either.
             Event::Adjusted { delta, .. } => Ok(stock.adjusted(delta).unwrap_or(stock)),
         }
+    }
+
+    fn change(&mut self, change: &Change, fact: Fact) -> Result<(), String> {
+        let Some(row) = self.described.get_mut(&fact.product) else {
+            return Err("a change of a product that has no row".to_owned());
+        };
+        change.describe(&mut row.entry);
+        row.offer.price = change.price.unwrap_or(row.offer.price);
+        row.active = change.active.unwrap_or(row.active);
+        row.edition = fact.revision;
+        self.changed_products.insert(fact.product);
+        Ok(())
     }
 
     fn end(
@@ -346,7 +383,14 @@ impl Folding {
     /// Sorts everything by key: neighbours in a table are written one after the other, which spares
     /// the database most of its page reads and writes.
     fn finish(self) -> Changes {
-        let Self { products, mut holds, changed, touched, totals, mut changes } = self;
+        let Self { products, created, changed_products, mut described, .. } = self;
+        let Self { mut holds, changed, touched, totals, mut changes, .. } = self;
+        let (new, old): (Vec<_>, Vec<_>) =
+            described.drain().map(|(_, row)| row).partition(|row| created.contains(&row.product));
+        changes.products = new;
+        changes.described = old;
+        changes.described.retain(|row| changed_products.contains(&row.product));
+        changes.described.sort_unstable_by_key(|product| product.product);
         changes.products.sort_unstable_by_key(|product| product.product);
         changes.stock = touched
             .into_iter()
@@ -373,6 +417,7 @@ struct Fact {
     product: ProductId,
     at: Timestamp,
     currency: Currency,
+    revision: u64,
 }
 
 impl Fact {
@@ -383,7 +428,7 @@ impl Fact {
         quantity: u32,
         unit_price: u64,
     ) -> Result<Sale, String> {
-        let Self { product, at, currency } = self;
+        let Self { product, at, currency, .. } = self;
         let Some(amount) = unit_price.checked_mul(u64::from(quantity)) else {
             return Err(format!("{quantity} times the price {unit_price} is too much"));
         };

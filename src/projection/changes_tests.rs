@@ -69,8 +69,56 @@ fn prior() -> Prior {
     };
     Prior {
         products: HashMap::from([(PRODUCT, product)]),
+        described: HashMap::from([(PRODUCT, described())]),
         holds: HashMap::from([((order(1), PRODUCT), hold)]),
     }
+}
+
+fn described() -> Described {
+    let price = Money { amount: 50, currency: euro() };
+    let entry = CatalogEntry { sku: Some("S".into()), ..CatalogEntry::default() };
+    let offer = Offer { price, limit_per_customer: None, opens_at: None, closes_at: None };
+    Described { product: PRODUCT, entry, offer, created_at: AT, active: true, edition: 1 }
+}
+
+fn changed(change: Change) -> Event {
+    Event::Changed { change: Box::new(change), retry: None }
+}
+
+#[test]
+fn changes_of_a_product_are_one_whole_row() {
+    let price = Some(Money { amount: 60, currency: euro() });
+    let changes = folded(vec![
+        changed(Change { name: Some("a".into()), price, ..Change::default() }),
+        purchased(2, "bob", 1),
+        changed(Change { name: Some("b".into()), active: Some(false), ..Change::default() }),
+    ]);
+    let mut expected = described();
+    expected.entry.name = "b".into();
+    expected.offer.price.amount = 60;
+    (expected.active, expected.edition) = (false, 8);
+    assert_eq!(changes.described, [expected]);
+    assert!(changes.products.is_empty());
+    assert_eq!(folded(vec![purchased(2, "bob", 1)]).described, []);
+    let sections = [section(6, vec![changed(Change::default())])];
+    assert_eq!(needs(&sections).described, [PRODUCT]);
+}
+
+#[test]
+fn a_product_that_is_created_and_changed_at_once_is_a_new_one() {
+    let Described { offer, entry, .. } = described();
+    let created = Event::Created { offer, units: 1, entry: Box::new(entry) };
+    let sku = crate::domain::Field::Clear;
+    let sections = vec![section(1, vec![created, changed(Change { sku, ..Change::default() })])];
+    assert_eq!(needs(&sections).described, []);
+    let changes = fold(sections, Prior::default()).unwrap();
+    assert_eq!(changes.described, []);
+    assert_eq!((changes.products[0].entry.sku.as_deref(), changes.products[0].edition), (None, 2));
+    let mut without = prior();
+    without.described.clear();
+    let section = section(6, vec![changed(Change::default())]);
+    let damage = fold(vec![section], without).unwrap_err();
+    assert_eq!(damage.detail, "a change of a product that has no row");
 }
 
 fn folded(events: Vec<Event>) -> Changes {

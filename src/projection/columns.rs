@@ -3,12 +3,11 @@
 
 use super::changes::PriorProduct;
 use super::rows::{
-    Cursor, LineStatus, OrderLine, OrderRow, OrderStatus, PendingOrder, ProductRow, ProductTotals,
+    Cursor, LineStatus, OrderLine, OrderRow, OrderStatus, PendingOrder, ProductTotals,
     ReservationRow, ReservationStatus, Totals,
 };
 use crate::domain::{
-    CatalogEntry, Currency, CustomerId, Money, Offer, OrderId, Owned, ProductId, ReturnReason,
-    Stock, Timestamp,
+    Currency, CustomerId, Money, OrderId, Owned, ProductId, ReturnReason, Stock, Timestamp,
 };
 use crate::journal::{Digest, PartitionId, Seq};
 
@@ -22,27 +21,6 @@ impl From<BadColumn> for sqlx::Error {
         Self::Decode(Box::new(bad))
     }
 }
-
-// product_id, name, sku, description, category, price_amount, currency, limit_per_customer,
-// opens_at, closes_at, created_at, available, held, sold, stocked, revision
-pub(super) type ProductColumns = (
-    i64,
-    String,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    i64,
-    String,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-);
 
 // order_id, product_id, customer_id, status, total_amount, currency, created_at, expires_at; of a
 // line, if there is one: product_id, quantity, unit_price, returned
@@ -93,15 +71,15 @@ pub(super) fn count(column: i64, name: &'static str) -> Result<u64, BadColumn> {
     u64::try_from(column).map_err(|_| BadColumn(name))
 }
 
-fn quantity(column: i64) -> Result<u32, BadColumn> {
+pub(super) fn quantity(column: i64) -> Result<u32, BadColumn> {
     u32::try_from(column).map_err(|_| BadColumn("quantity"))
 }
 
-fn time(column: i64, name: &'static str) -> Result<Timestamp, BadColumn> {
+pub(super) fn time(column: i64, name: &'static str) -> Result<Timestamp, BadColumn> {
     count(column, name).map(Timestamp::from_millis)
 }
 
-fn product_id(column: i64) -> Result<ProductId, BadColumn> {
+pub(super) fn product_id(column: i64) -> Result<ProductId, BadColumn> {
     let id = count(column, "product_id")?;
     ProductId::new(id).map_err(|_| BadColumn("product_id"))
 }
@@ -110,11 +88,16 @@ fn currency(column: &str) -> Result<Currency, BadColumn> {
     Currency::new(column).ok_or(BadColumn("currency"))
 }
 
-fn money(amount: i64, code: &str) -> Result<Money, BadColumn> {
+pub(super) fn money(amount: i64, code: &str) -> Result<Money, BadColumn> {
     Ok(Money { amount: count(amount, "amount")?, currency: currency(code)? })
 }
 
-fn stock(available: i64, held: i64, sold: i64, stocked: i64) -> Result<Stock, BadColumn> {
+pub(super) fn stock(
+    available: i64,
+    held: i64,
+    sold: i64,
+    stocked: i64,
+) -> Result<Stock, BadColumn> {
     Ok(Stock {
         available: count(available, "available")?,
         held: count(held, "held")?,
@@ -138,26 +121,6 @@ impl OrderIdColumn for uuid::Uuid {
     fn order_id(&self) -> Result<OrderId, BadColumn> {
         Ok(OrderId(self.into_bytes()))
     }
-}
-
-pub(super) fn product(columns: ProductColumns) -> Result<ProductRow, BadColumn> {
-    let (id, name, sku, description, category, amount, code, ..) = columns;
-    let (.., limit, opens_at, closes_at, created_at, _, _, _, _, _) = columns;
-    let (.., available, held, sold, stocked, revision) = columns;
-    let offer = Offer {
-        price: money(amount, &code)?,
-        limit_per_customer: limit.map(quantity).transpose()?,
-        opens_at: opens_at.map(|at| time(at, "opens_at")).transpose()?,
-        closes_at: closes_at.map(|at| time(at, "closes_at")).transpose()?,
-    };
-    Ok(ProductRow {
-        product: product_id(id)?,
-        entry: CatalogEntry { name, sku, description, category },
-        offer,
-        created_at: time(created_at, "created_at")?,
-        stock: stock(available, held, sold, stocked)?,
-        revision: count(revision, "revision")?,
-    })
 }
 
 pub(super) fn prior(columns: &PriorColumns) -> Result<(ProductId, PriorProduct), BadColumn> {

@@ -25,6 +25,12 @@ const FILES: &[File] = &[
         sqlite: include_str!("../../migrations/sqlite/20261121000000_orders.sql"),
         postgres: include_str!("../../migrations/postgres/20261121000000_orders.sql"),
     },
+    File {
+        version: 20_261_121_100_000,
+        description: "catalogue",
+        sqlite: include_str!("../../migrations/sqlite/20261121100000_catalogue.sql"),
+        postgres: include_str!("../../migrations/postgres/20261121100000_catalogue.sql"),
+    },
 ];
 
 /// What makes the tables in SQLite.

@@ -18,6 +18,7 @@
 //! with growing pauses; a journal row that is damaged, or rows that contradict the journal, stop the
 //! projection loudly and for good, while the sale goes on and queries are refused.
 
+mod catalogue;
 mod changes;
 mod columns;
 mod database;
@@ -33,6 +34,7 @@ mod rows;
 mod sqlite;
 mod write;
 
+pub use catalogue::{CategoryRow, ProductCursor, ProductFilter, ProductKey, ProductSort};
 pub use database::{Database, DatabaseConfig, DatabaseError};
 pub use follow::{ProjectionConfig, Projector, ProjectorTask};
 pub use origin::check_origin;

@@ -4,6 +4,7 @@
 //! see an own write waits for its position first. Queries share a small pool and never touch the
 //! projector's connection.
 
+use super::catalogue::{CategoryRow, ProductFilter};
 use super::database::{Database, Kind};
 use super::postgres::PostgresTables;
 use super::progress::ProjectionProgress;
@@ -45,6 +46,9 @@ impl From<sqlx::Error> for QueryError {
 #[async_trait]
 pub(super) trait Tables: Send + Sync {
     async fn products(&self, after: i64, limit: i64) -> Result<Vec<ProductRow>, sqlx::Error>;
+    async fn list(&self, filter: &ProductFilter) -> Result<Vec<ProductRow>, sqlx::Error>;
+    async fn categories(&self, after: &str, limit: i64) -> Result<Vec<CategoryRow>, sqlx::Error>;
+    async fn product_of_sku(&self, sku: &str) -> Result<Option<ProductId>, sqlx::Error>;
     async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, sqlx::Error>;
     async fn pending(&self, limit: i64) -> Result<Vec<PendingOrder>, sqlx::Error>;
     async fn order_by_key(&self, key: RequestKey) -> Result<Option<OrderRow>, sqlx::Error>;
@@ -138,6 +142,34 @@ impl Queries {
     ) -> Result<Vec<ProductRow>, QueryError> {
         let after = after.map_or(0, ProductId::to_column);
         Ok(self.tables()?.products(after, i64::from(limit)).await?)
+    }
+
+    /// Products of one kind, in the order that is asked for.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn list(&self, filter: &ProductFilter) -> Result<Vec<ProductRow>, QueryError> {
+        Ok(self.tables()?.list(filter).await?)
+    }
+
+    /// Categories in order, from the first after `after`, with their numbers of active products.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn categories(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<CategoryRow>, QueryError> {
+        Ok(self.tables()?.categories(after.unwrap_or_default(), i64::from(limit)).await?)
+    }
+
+    /// The product with a SKU.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn product_of_sku(&self, sku: &str) -> Result<Option<ProductId>, QueryError> {
+        Ok(self.tables()?.product_of_sku(sku).await?)
     }
 
     /// One order with its lines.

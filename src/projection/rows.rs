@@ -13,6 +13,10 @@ pub struct ProductRow {
     pub entry: CatalogEntry,
     pub offer: Offer,
     pub created_at: Timestamp,
+    /// Whether it is sold.
+    pub active: bool,
+    /// Of everything here but the stock: see [`crate::domain::Product::edition`].
+    pub edition: u64,
     pub stock: Stock,
     /// Facts of this product that the row contains.
     pub revision: u64,

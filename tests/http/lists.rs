@@ -102,6 +102,7 @@ async fn products_are_listed_by_id() {
         "category": "art", "price": { "amount": 0, "currency": "EUR" }, "available": 10,
         "held": 0, "sold": 0, "stocked": 10, "limitPerCustomer": 2,
         "opensAt": "2026-01-31T09:00:00.000Z", "closesAt": "9999-12-30T00:00:00.000Z",
+        "active": true, "version": 1,
     });
     assert_eq!(answer.body, expected);
     expect::success(&server.buy(full, 1, "ann").await, 201);

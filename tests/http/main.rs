@@ -10,6 +10,7 @@ mod support;
 
 mod bad_input;
 mod cart_checkout;
+mod catalogue;
 mod contention;
 mod drain;
 mod expect;
@@ -20,6 +21,7 @@ mod order_states;
 mod orders;
 mod outcomes;
 mod reservations;
+mod restock;
 mod slow_clients;
 mod start;
 mod unavailable;

@@ -261,6 +261,7 @@ impl Ledger {
                 self.take_back(*order, customer, quantity.get())
             }
             Action::Adjust { delta, .. } => self.adjust(*delta, now),
+            Action::Change { .. } => unreachable!("no shopper changes a product"),
             Action::Confirm { order }
             | Action::Release { order }
             | Action::Extend { order, .. }

@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+mod catalogue;
 mod databases;
 mod follower;
 mod random;
@@ -65,5 +66,6 @@ on_both_databases! {
     scenarios::another_number_of_partitions_is_refused,
     scenarios::rows_that_do_not_fit_stop_the_projection,
     scenarios::lists_go_on_where_they_ended,
+    catalogue::products_are_found_by_what_is_said_of_them,
     random::random_histories_look_like_the_rules_say,
 }

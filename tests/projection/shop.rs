@@ -167,6 +167,7 @@ impl Shop {
             sku: id.is_multiple_of(2).then(|| format!("SKU-{id}")),
             description: None,
             category: Some("things".to_owned()),
+            ..CatalogEntry::default()
         });
         self.command(product, Action::Create { offer, units, entry }).unwrap();
         product

@@ -13,6 +13,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod agreement;
+mod changes;
 mod grace;
 mod hold_life;
 mod keys;

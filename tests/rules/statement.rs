@@ -9,9 +9,9 @@
 
 use lastunit::domain::promises::{self, History};
 use lastunit::domain::{
-    Action, Answer, Command, Currency, CustomerId, Decision, Event, Fingerprint, Grace, HoldEnd,
-    Line, Money, Offer, OrderId, Outcome, Part, Payment, Product, ProductId, Quantity, Refusal,
-    RequestKey, Retry, ReturnReason, Timestamp, Verdict,
+    Action, Answer, Change, Command, Currency, CustomerId, Decision, Event, Fingerprint, Grace,
+    HoldEnd, Line, Money, Offer, OrderId, Outcome, Part, Payment, Product, ProductId, Quantity,
+    Refusal, RequestKey, Retry, ReturnReason, Timestamp, Verdict,
 };
 use lastunit::journal::snapshot;
 use std::fmt::Write as _;
@@ -103,7 +103,10 @@ impl Clerk {
         let Some(view) = self.product.view().filter(|_| sale && !known) else { return };
         let to_all = match decision.verdict {
             Err(
-                refusal @ (Refusal::NotOpen { .. } | Refusal::Closed { .. } | Refusal::SoldOut),
+                refusal @ (Refusal::Inactive
+                | Refusal::NotOpen { .. }
+                | Refusal::Closed { .. }
+                | Refusal::SoldOut),
             ) => Some(refusal),
             _ => None,
         };
@@ -164,6 +167,10 @@ impl<'a> Words<'a> {
                 delta: self.0[1].parse().expect("a delta"),
                 reason: "counted".into(),
             },
+            "change" => Action::Change {
+                change: Box::new(self.change()),
+                expected: self.after("expected").map(|edition| edition.parse().expect("a number")),
+            },
             verb => self.action_on(verb, OrderId(id(self.0[1]))),
         }
     }
@@ -212,6 +219,23 @@ impl<'a> Words<'a> {
             "expire" => Action::Expire { order },
             "show" => Action::LookUp { order },
             other => panic!("no such command: {other}"),
+        }
+    }
+
+    /// `off`, `on`, `name cup`, `price 700`, `price 700 in USD`.
+    fn change(&self) -> Change {
+        let active = match self.0.get(1) {
+            Some(&"off") => Some(false),
+            Some(&"on") => Some(true),
+            _ => None,
+        };
+        let currency = Currency::new(self.after("in").unwrap_or("EUR")).expect("a currency");
+        let amount = self.after("price").map(|amount| amount.parse().expect("an amount"));
+        Change {
+            active,
+            name: self.after("name").map(Into::into),
+            price: amount.map(|amount| Money { amount, currency }),
+            ..Change::default()
         }
     }
 
@@ -298,6 +322,7 @@ fn answered(outcome: &Outcome) -> String {
         Answer::Adjusted(stock) => {
             format!("adjusted to {} of {}", stock.available, stock.stocked)
         }
+        Answer::Changed { edition } => format!("edition {edition}"),
         Answer::Shown(hold) => {
             let (until, extensions) = (at(hold.expires_at), hold.extensions);
             let (customer, quantity) = (hold.customer.as_str(), hold.quantity);
@@ -312,6 +337,9 @@ fn refused(refusal: Refusal) -> String {
         Refusal::KeyReused => String::from("key reused"),
         Refusal::UnknownProduct => String::from("unknown product"),
         Refusal::AlreadyCreated => String::from("already created"),
+        Refusal::OtherVersion => String::from("another edition"),
+        Refusal::OtherCurrency { currency } => format!("sold in {}", currency.as_str()),
+        Refusal::Inactive => String::from("not sold"),
         Refusal::UnknownReservation => String::from("unknown reservation"),
         Refusal::PartOfOrder => String::from("part of an order"),
         Refusal::ReturnedAlready => String::from("returned already"),

@@ -117,14 +117,16 @@ pub async fn start(world: &Shared) -> Result<Node, StoreError> {
     world.lock().note(format_args!("node {number} is ready"));
     let from = clock.now();
     let grace = Grace { from, until: from.plus_millis(engine_options.grace_ms) };
-    let checkout = check_outs(world, &engine);
+    let checkout = check_outs(world, &engine, &clock);
     Ok(Node { number, engine, checkout, clock, grace })
 }
 
-fn check_outs(world: &Shared, engine: &Engine) -> Checkout {
+fn check_outs(world: &Shared, engine: &Engine, clock: &Clock) -> Checkout {
     let weather = world.lock().weather.clone();
-    let simulated: Box<dyn Provider> =
-        Box::new(Simulated { latency: Duration::from_millis(weather.latency) });
+    let simulated: Box<dyn Provider> = Box::new(Simulated {
+        latency: Duration::from_millis(weather.latency),
+        clock: clock.clone(),
+    });
     let providers = BTreeMap::from([("simulated", simulated)]);
     Checkout::new(engine.clone(), weather.pay, Duration::from_millis(PATIENCE), providers)
 }

@@ -57,6 +57,9 @@ codes! {
     HeadTooLarge REQUEST_HEADER_FIELDS_TOO_LARGE "head-too-large" "The head of the request is too large" false
     UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body is not JSON" false
     ProductExists CONFLICT "product-exists" "The product is there already" false
+    ProductInactive CONFLICT "product-inactive" "The product is not sold" false
+    SkuExists CONFLICT "sku-exists" "Another product has this SKU" false
+    VersionMismatch PRECONDITION_FAILED "version-mismatch" "The product has changed meanwhile" false
     SoldOut CONFLICT "sold-out" "Sold out" false
     InsufficientStock CONFLICT "insufficient-stock" "Fewer units are left than asked for" false
     CustomerLimitReached CONFLICT "customer-limit-reached" "The customer has what one customer may have" false

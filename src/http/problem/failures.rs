@@ -2,6 +2,7 @@
 
 use super::{Code, FieldError, Members, Problem};
 use crate::cart::CartError;
+use crate::catalog::CatalogError;
 use crate::domain::{HoldEnd, Refusal, STOCKED_MAX, Timestamp};
 use crate::engine::EngineError;
 use crate::projection::QueryError;
@@ -47,15 +48,35 @@ impl Problem {
     /// The same for the creation of a product, which nobody can repeat by a key: whether an unknown
     /// one is there must be looked up.
     #[must_use]
-    pub fn of_creation(error: EngineError, now: Timestamp) -> Self {
+    pub fn of_creation(error: CatalogError, now: Timestamp) -> Self {
         match error {
-            EngineError::OutcomeUnknown => Self::new(
+            CatalogError::Engine(EngineError::OutcomeUnknown) => Self::new(
                 Code::OutcomeUnknown,
                 "whether the product was created is not known; look at GET /api/v1/products before \
                  you repeat it",
             )
             .not_retryable(),
-            other => Self::of_engine(other, now),
+            other => Self::of_catalog(other, now),
+        }
+    }
+
+    /// What an operator is answered whose change of the catalogue was not taken.
+    #[must_use]
+    pub fn of_catalog(error: CatalogError, now: Timestamp) -> Self {
+        match error {
+            CatalogError::Engine(error) => Self::of_engine(error, now),
+            CatalogError::SkuTaken(holder) => {
+                let taken = Self::new(Code::SkuExists, "another product has this SKU");
+                match holder {
+                    Some(product) => taken.about(product),
+                    None => taken,
+                }
+            }
+            CatalogError::Behind => Self::new(
+                Code::ProjectionBehind,
+                "whether the SKU is free cannot be told while the query tables are behind; try again",
+            ),
+            CatalogError::Query(error) => Self::of_query(&error),
         }
     }
 
@@ -69,6 +90,15 @@ impl Problem {
             Refusal::AlreadyCreated => {
                 Self::new(Code::ProductExists, "the product is there already")
             }
+            Refusal::OtherVersion => Self::new(
+                Code::VersionMismatch,
+                "the product is not of the version of If-Match any more: look at it again",
+            ),
+            Refusal::OtherCurrency { currency } => Self::validation(vec![FieldError {
+                field: "price.currency",
+                message: format!("must stay {}", currency.as_str()).into(),
+            }]),
+            Refusal::Inactive => Self::new(Code::ProductInactive, "the product is not sold"),
             Refusal::UnknownReservation => Self::unknown_reservation(),
             Refusal::PartOfOrder => Self::new(
                 Code::ReservationInOrder,
@@ -226,6 +256,8 @@ mod tests {
         let table = [
             (Refusal::KeyReused, 422, "idempotency-key-reused", json!({})),
             (Refusal::UnknownProduct, 404, "product-not-found", json!({})),
+            (Refusal::Inactive, 409, "product-inactive", json!({})),
+            (Refusal::OtherVersion, 412, "version-mismatch", json!({})),
             (Refusal::AlreadyCreated, 409, "product-exists", json!({})),
             (Refusal::UnknownReservation, 404, "reservation-not-found", json!({})),
             (Refusal::HoldOver(HoldEnd::Confirmed), 409, "reservation-confirmed", json!({})),
@@ -293,13 +325,13 @@ mod tests {
 
     #[test]
     fn an_unknown_creation_is_not_to_be_repeated_blindly() {
-        let problem = Problem::of_creation(EngineError::OutcomeUnknown, NOW);
+        let problem = Problem::of_creation(EngineError::OutcomeUnknown.into(), NOW);
         let document = document(&problem);
         assert_eq!((&document["status"], &document["retryable"]), (&json!(503), &json!(false)));
         let detail = document["detail"].as_str().expect("text");
         assert!(detail.contains("GET /api/v1/products"), "{detail}");
         assert!(!detail.contains("Idempotency-Key"), "{detail}");
-        let problem = Problem::of_creation(EngineError::NotOwner, NOW);
+        let problem = Problem::of_creation(EngineError::NotOwner.into(), NOW);
         assert_eq!(problem, Problem::of_engine(EngineError::NotOwner, NOW));
     }
 

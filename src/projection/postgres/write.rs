@@ -2,8 +2,9 @@
 
 use crate::domain::{OrderId, ProductId};
 use crate::journal::{Digest, PartitionId, Partitions};
+use crate::projection::catalogue::{self, ProductColumns};
 use crate::projection::changes::{
-    Changes, Needs, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta, merged_orders,
+    Changes, Described, Needs, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta, merged_orders,
 };
 use crate::projection::columns::{
     self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
@@ -15,9 +16,23 @@ use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 const INSERT_PRODUCTS: &str = "INSERT INTO products (product_id, name, sku, description, category, \
-     price_amount, currency, limit_per_customer, opens_at, closes_at, created_at) \
-     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], \
-     $6::bigint[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])";
+     image_url, attributes, price_amount, currency, limit_per_customer, opens_at, closes_at, \
+     created_at, active, edition, searched) \
+     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], \
+     $7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], \
+     $13::bigint[], $14::boolean[], $15::bigint[], $16::text[])";
+
+/// Whole rows of products that are there.
+const DESCRIBE_PRODUCTS: &str = "UPDATE products SET name = new.name, sku = new.sku, \
+     description = new.description, category = new.category, image_url = new.image_url, \
+     attributes = new.attributes, price_amount = new.price_amount, active = new.active, \
+     edition = new.edition, searched = new.searched \
+     FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], \
+     $7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], \
+     $13::bigint[], $14::boolean[], $15::bigint[], $16::text[]) \
+     AS new (product_id, name, sku, description, category, image_url, attributes, price_amount, \
+     currency, limit_per_customer, opens_at, closes_at, created_at, active, edition, searched) \
+     WHERE products.product_id = new.product_id";
 
 const WRITE_STOCK: &str = "INSERT INTO stock (product_id, available, held, sold, stocked, revision) \
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
@@ -103,6 +118,11 @@ const LOCK_CURSORS: &str = "SELECT \"partition\"::bigint, seq, digest FROM proje
 const PRIOR_PRODUCTS: &str = "SELECT product_id, currency, available, held, sold, stocked, revision \
      FROM stock JOIN products USING (product_id) WHERE product_id = ANY($1)";
 
+const PRIOR_DESCRIBED: &str = "SELECT product_id, name, sku, description, category, image_url, \
+     attributes, price_amount, currency, limit_per_customer, opens_at, closes_at, created_at, active, \
+     edition, available, held, sold, stocked, revision \
+     FROM stock JOIN products USING (product_id) WHERE product_id = ANY($1)";
+
 const PRIOR_HOLDS: &str = "SELECT order_id, product_id, customer_id, quantity::bigint, unit_price, \
      currency, status, created_at, expires_at, ended_at, lead_product_id FROM reservations \
      WHERE order_id = ANY($1)";
@@ -122,23 +142,31 @@ impl PostgresWriter {
         Ok(())
     }
 
-    async fn insert_products(&mut self, changes: &Changes) -> Result<(), WriteError> {
-        let rows = &changes.products;
+    async fn write_products(
+        &mut self,
+        sql: &'static str,
+        rows: &[Described],
+    ) -> Result<(), WriteError> {
         if rows.is_empty() {
             return Ok(());
         }
-        sqlx::query(INSERT_PRODUCTS)
+        sqlx::query(sql)
             .bind(column(rows, |row| row.product.to_column()))
             .bind(column(rows, |row| row.entry.name.as_str()))
             .bind(column(rows, |row| row.entry.sku.as_deref()))
             .bind(column(rows, |row| row.entry.description.as_deref()))
             .bind(column(rows, |row| row.entry.category.as_deref()))
+            .bind(column(rows, |row| row.entry.image_url.as_deref()))
+            .bind(column(rows, |row| catalogue::attributes(&row.entry)))
             .bind(column(rows, |row| to_column(row.offer.price.amount)))
             .bind(column(rows, |row| row.offer.price.currency.as_str()))
             .bind(column(rows, |row| row.offer.limit_per_customer.map(i64::from)))
             .bind(column(rows, |row| row.offer.opens_at.map(time_to_column)))
             .bind(column(rows, |row| row.offer.closes_at.map(time_to_column)))
             .bind(column(rows, |row| time_to_column(row.created_at)))
+            .bind(column(rows, |row| row.active))
+            .bind(column(rows, |row| to_column(row.edition)))
+            .bind(column(rows, |row| catalogue::searched(&row.entry)))
             .execute(&mut self.connection)
             .await?;
         Ok(())
@@ -312,6 +340,14 @@ impl Writer for PostgresWriter {
             let (product, state) = columns::prior(row)?;
             prior.products.insert(product, state);
         }
+        if !needs.described.is_empty() {
+            let rows: Vec<ProductColumns> = sqlx::query_as(PRIOR_DESCRIBED)
+                .bind(column(&needs.described, |product| product.to_column()))
+                .fetch_all(&mut self.connection)
+                .await?;
+            let described = rows.into_iter().map(ProductColumns::described);
+            prior.described.extend(described.map(|row| (row.product, row)));
+        }
         if needs.holds.is_empty() {
             return Ok(prior);
         }
@@ -327,7 +363,8 @@ impl Writer for PostgresWriter {
     }
 
     async fn write(&mut self, changes: &Changes) -> Result<(), WriteError> {
-        self.insert_products(changes).await?;
+        self.write_products(INSERT_PRODUCTS, &changes.products).await?;
+        self.write_products(DESCRIBE_PRODUCTS, &changes.described).await?;
         self.write_stock(changes).await?;
         self.insert_orders(INSERT_ORDERS, &changes.purchases).await?;
         self.insert_lines(&changes.purchases).await?;

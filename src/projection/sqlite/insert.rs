@@ -8,7 +8,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Encode, Sqlite, Type};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Rows a statement: with up to ten columns each below SQLite's bound of 32,766 parameters.
+/// Rows a statement: with up to thirty-two columns each below SQLite's bound of 32,766 parameters.
 const BLOCKS: [usize; 4] = [1_000, 100, 10, 1];
 
 /// A statement over rows: `head (?, ?), (?, ?) tail`.

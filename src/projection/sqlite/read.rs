@@ -1,9 +1,10 @@
 //! Queries over SQLite.
 
 use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey};
+use crate::projection::catalogue::{self, CategoryRow, Dialect, ProductColumns, ProductFilter};
 use crate::projection::columns::{
-    self, CursorColumns, OrderColumns, PendingColumns, ProductColumns, ReservationColumns,
-    TotalsColumns, time_to_column,
+    self, CursorColumns, OrderColumns, PendingColumns, ReservationColumns, TotalsColumns,
+    time_to_column,
 };
 use crate::projection::queries::Tables;
 use crate::projection::rows::{
@@ -12,10 +13,24 @@ use crate::projection::rows::{
 use async_trait::async_trait;
 use sqlx::sqlite::SqlitePool;
 
-const PRODUCTS: &str = "SELECT product_id, name, sku, description, category, price_amount, \
-     currency, limit_per_customer, opens_at, closes_at, created_at, available, held, sold, stocked, \
-     revision FROM products JOIN stock USING (product_id) \
+const PRODUCTS: &str = "SELECT product_id, name, sku, description, category, image_url, \
+     attributes, price_amount, currency, limit_per_customer, opens_at, closes_at, created_at, active, \
+     edition, available, held, sold, stocked, revision FROM products JOIN stock USING (product_id) \
      WHERE product_id > ? ORDER BY product_id LIMIT ?";
+
+const DIALECT: Dialect = Dialect {
+    position: "instr",
+    bytes: "",
+    searched_before: "lower(name || char(10) || coalesce(sku, '') || char(10) || \
+        coalesce(description, ''))",
+};
+
+/// Ordered by bytes, like everything else.
+const CATEGORIES: &str = "SELECT category, count(*) FROM products \
+     WHERE active AND category > ? GROUP BY category ORDER BY category LIMIT ?";
+
+const PRODUCT_OF_SKU: &str =
+    "SELECT product_id FROM products WHERE sku = ? ORDER BY product_id LIMIT 1";
 
 const ORDER: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, currency, \
      created_at, expires_at, l.product_id, quantity, unit_price, returned \
@@ -78,7 +93,25 @@ impl Tables for SqliteTables {
     async fn products(&self, after: i64, limit: i64) -> Result<Vec<ProductRow>, sqlx::Error> {
         let rows: Vec<ProductColumns> =
             sqlx::query_as(PRODUCTS).bind(after).bind(limit).fetch_all(&self.pool).await?;
-        Ok(rows.into_iter().map(columns::product).collect::<Result<_, _>>()?)
+        Ok(rows.into_iter().map(ProductColumns::row).collect())
+    }
+
+    async fn list(&self, filter: &ProductFilter) -> Result<Vec<ProductRow>, sqlx::Error> {
+        let mut query = catalogue::list(filter, &DIALECT);
+        let rows: Vec<ProductColumns> = query.build_query_as().fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(ProductColumns::row).collect())
+    }
+
+    async fn categories(&self, after: &str, limit: i64) -> Result<Vec<CategoryRow>, sqlx::Error> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as(CATEGORIES).bind(after).bind(limit).fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(CategoryRow::read).collect::<Result<_, _>>()?)
+    }
+
+    async fn product_of_sku(&self, sku: &str) -> Result<Option<ProductId>, sqlx::Error> {
+        let id: Option<i64> =
+            sqlx::query_scalar(PRODUCT_OF_SKU).bind(sku).fetch_optional(&self.pool).await?;
+        Ok(id.map(columns::product_id).transpose()?)
     }
 
     async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, sqlx::Error> {

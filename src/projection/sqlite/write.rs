@@ -3,8 +3,9 @@
 use super::insert::{self, Statement, Texts};
 use crate::domain::{OrderId, ProductId};
 use crate::journal::{Digest, PartitionId, Partitions};
+use crate::projection::catalogue::{self, ProductColumns};
 use crate::projection::changes::{
-    Changes, Needs, NewProduct, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta, merged_orders,
+    Changes, Described, Needs, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta, merged_orders,
 };
 use crate::projection::columns::{
     self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
@@ -16,10 +17,21 @@ use sqlx::sqlite::SqliteConnection;
 use std::fmt::Write as _;
 
 const INSERT_PRODUCTS: Statement = Statement {
-    head: "INSERT INTO products (product_id, name, sku, description, category, price_amount, \
-           currency, limit_per_customer, opens_at, closes_at, created_at)",
-    columns: 11,
+    head: "INSERT INTO products (product_id, name, sku, description, category, image_url, \
+           attributes, price_amount, currency, limit_per_customer, opens_at, closes_at, \
+           created_at, active, edition, searched)",
+    columns: 16,
     tail: "",
+};
+
+const DESCRIBE_PRODUCTS: Statement = Statement {
+    head: INSERT_PRODUCTS.head,
+    columns: INSERT_PRODUCTS.columns,
+    tail: "ON CONFLICT (product_id) DO UPDATE SET name = excluded.name, sku = excluded.sku, \
+           description = excluded.description, category = excluded.category, \
+           image_url = excluded.image_url, attributes = excluded.attributes, \
+           price_amount = excluded.price_amount, active = excluded.active, \
+           edition = excluded.edition, searched = excluded.searched",
 };
 
 const WRITE_STOCK: Statement = Statement {
@@ -130,6 +142,12 @@ const PRIOR_PRODUCTS: &str = "SELECT product_id, currency, available, held, sold
      FROM json_each(?) AS wanted CROSS JOIN stock ON product_id = wanted.value \
      JOIN products USING (product_id)";
 
+const PRIOR_DESCRIBED: &str = "SELECT product_id, name, sku, description, category, image_url, \
+     attributes, price_amount, currency, limit_per_customer, opens_at, closes_at, created_at, active, \
+     edition, available, held, sold, stocked, revision \
+     FROM json_each(?) AS wanted CROSS JOIN stock ON product_id = wanted.value \
+     JOIN products USING (product_id)";
+
 const PRIOR_HOLDS: &str = "SELECT order_id, product_id, customer_id, quantity, unit_price, \
      currency, status, created_at, expires_at, ended_at, lead_product_id \
      FROM json_each(?) AS wanted CROSS JOIN reservations ON order_id = unhex(wanted.value)";
@@ -200,6 +218,14 @@ impl Writer for SqliteWriter {
             let (product, state) = columns::prior(row)?;
             prior.products.insert(product, state);
         }
+        if !needs.described.is_empty() {
+            let rows: Vec<ProductColumns> = sqlx::query_as(PRIOR_DESCRIBED)
+                .bind(json_of_products(&needs.described))
+                .fetch_all(&mut self.connection)
+                .await?;
+            let described = rows.into_iter().map(ProductColumns::described);
+            prior.described.extend(described.map(|row| (row.product, row)));
+        }
         if needs.holds.is_empty() {
             return Ok(prior);
         }
@@ -216,6 +242,7 @@ impl Writer for SqliteWriter {
 
     async fn write(&mut self, changes: &Changes) -> Result<(), WriteError> {
         self.run(&INSERT_PRODUCTS, &changes.products, bind_product).await?;
+        self.run(&DESCRIBE_PRODUCTS, &changes.described, bind_product).await?;
         self.run(&WRITE_STOCK, &changes.stock, |values, (product, stock, revision)| {
             values.push(product.to_column())?;
             values.push(to_column(stock.available))?;
@@ -258,18 +285,23 @@ impl Writer for SqliteWriter {
     }
 }
 
-fn bind_product(values: &mut insert::Values, row: &NewProduct) -> Result<(), sqlx::Error> {
+fn bind_product(values: &mut insert::Values, row: &Described) -> Result<(), sqlx::Error> {
     values.push(row.product.to_column())?;
     values.push(row.entry.name.as_str())?;
     values.push(row.entry.sku.as_deref())?;
     values.push(row.entry.description.as_deref())?;
     values.push(row.entry.category.as_deref())?;
+    values.push(row.entry.image_url.as_deref())?;
+    values.push(catalogue::attributes(&row.entry))?;
     values.push(to_column(row.offer.price.amount))?;
     values.push(row.offer.price.currency.as_str())?;
     values.push(row.offer.limit_per_customer.map(i64::from))?;
     values.push(row.offer.opens_at.map(time_to_column))?;
     values.push(row.offer.closes_at.map(time_to_column))?;
-    values.push(time_to_column(row.created_at))
+    values.push(time_to_column(row.created_at))?;
+    values.push(row.active)?;
+    values.push(to_column(row.edition))?;
+    values.push(catalogue::searched(&row.entry))
 }
 
 fn bind_order(values: &mut insert::Values, sale: &Sale) -> Result<(), sqlx::Error> {
