@@ -199,7 +199,8 @@ impl Database {
             .disable_statement_logging();
         // One connection alone creates the file, switches it to its log or recovers the log of a
         // killed process. SQLite refuses two that do so at once, without waiting for either.
-        let first = options.connect().await.map_err(|error| unwritable(error.to_string()))?;
+        let first = connect_first(&options).await;
+        let first = first.map_err(|error| unwritable(error.to_string()))?;
         let readers = PoolOptions::new()
             .max_connections(config.connections_max)
             .acquire_timeout(FILE_ACQUIRE_TIMEOUT)
@@ -347,4 +348,25 @@ fn is_refusal(error: &sqlx::Error) -> bool {
         sqlx::Error::Configuration(_) | sqlx::Error::Tls(_) => true,
         _ => false,
     }
+}
+
+/// How often a file that another process is creating is tried, and how long between.
+const FIRST_TRIES: u32 = 100;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The first connection to a file; waits while another process has its own first one.
+async fn connect_first(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    for _ in 1..FIRST_TRIES {
+        match options.connect().await {
+            Err(error) if is_busy(&error) => tokio::time::sleep(FIRST_PAUSE).await,
+            other => return other,
+        }
+    }
+    options.connect().await
+}
+
+/// `SQLITE_BUSY` (5), whatever it extends to.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
