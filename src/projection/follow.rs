@@ -60,7 +60,7 @@ impl Default for ProjectionConfig {
     fn default() -> Self {
         Self {
             batch_bytes_max: 4 << 20,
-            rest_factor_busy: 4,
+            rest_factor_busy: 9,
             busy_batches_per_second: 200,
             nice: 10,
             retry_after: Duration::from_millis(100),

@@ -1,8 +1,8 @@
 //! Pace: how long the projector rests, so that it never takes a core from the sale.
 //!
 //! Its own thread has a low priority, but a Postgres server's processes have not. So while the
-//! engine is busy, each round is followed by a rest of some times its length: with the default of 4
-//! the projection and its database get at most a fifth of the time. What waits meanwhile makes the
+//! engine is busy, each round is followed by a rest of some times its length: with the default of 9
+//! the projection and its database get at most a tenth of the time. What waits meanwhile makes the
 //! next round larger and cheaper per order; when the engine is idle there is no rest at all.
 
 use std::time::Duration;
