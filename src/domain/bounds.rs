@@ -120,6 +120,24 @@ mod tests {
         assert_eq!(refusal(hold(next + 1, "bob", 1), 3), None);
     }
 
+    /// More holds than one decision may find lapsed: it expires its share and asks to come again.
+    #[test]
+    fn one_decision_expires_a_bounded_number_of_holds() {
+        let mut product = product(4_000);
+        for number in 0..LAPSED_MAX + 10 {
+            assert_eq!(take(&mut product, &Command::plain(hold(number, "ann", 1)), 1), None);
+        }
+        let everything = Command::plain(adjust(-4_000));
+        let decision = product.decide(&everything, at(120));
+        assert_eq!(decision.lapsed.len(), LAPSED_MAX);
+        assert_eq!(decision.verdict, Err(Refusal::Full { table: "lapsed holds" }));
+        // What it expired is expired, so that asking again succeeds.
+        let refusal = Some(Refusal::Full { table: "lapsed holds" });
+        assert_eq!(take(&mut product, &everything, 120), refusal);
+        assert_eq!(product.holds().len(), 10);
+        assert_eq!(take(&mut product, &everything, 120), None);
+    }
+
     #[test]
     fn a_full_memory_of_keys_is_the_last_reason_to_refuse() {
         let mut product = product(10_000);

@@ -180,7 +180,7 @@ impl ProductActor {
         }
     }
 
-    /// Has lines whose time has come ask their leads, off this thread.
+    /// Has lines whose time has come ask their leads, in a task of its own: nothing here waits.
     fn ask_leads(&mut self, now: Timestamp) {
         if now < self.ask_at {
             return;

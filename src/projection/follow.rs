@@ -18,6 +18,7 @@
 
 use super::changes::{self, Damage};
 use super::database::{Database, DatabaseError};
+use super::lag::Lag;
 use super::origin;
 use super::pace::Pace;
 use super::progress::{self, ProjectionProgress, Reporter};
@@ -25,6 +26,7 @@ use super::round::Round;
 use super::rows::Cursor;
 use super::write::{WriteError, Writer};
 use crate::clock::{self, Clock};
+use crate::domain::Timestamp;
 use crate::journal::store::{JournalReader, StoreError};
 use crate::journal::{Batch, PartitionId, Partitions, Seq};
 use crate::telemetry::metrics::ProjectionMetrics;
@@ -120,6 +122,8 @@ impl Projector {
             pace,
             reporter,
             stopping,
+            clock: self.clock,
+            lag: Lag::default(),
             cursors: Vec::new(),
             first: 0,
         };
@@ -193,6 +197,8 @@ struct Follower {
     pace: Pace,
     reporter: Reporter,
     stopping: watch::Receiver<bool>,
+    clock: Clock,
+    lag: Lag,
     /// By partition.
     cursors: Vec<Cursor>,
     /// The partition a round begins with: each in turn, so that none is left behind.
@@ -281,7 +287,7 @@ impl Follower {
             // Said to be durable but not to be seen yet.
             return self.sleep(REST_PIECE).await;
         }
-        let (after, recorded_at) = (round.after.clone(), round.recorded_at);
+        let (after, recorded_at) = (round.after.clone(), round.recorded_at.clone());
         let facts: usize = round.sections.iter().map(|section| section.events.len()).sum();
         in_time(apply(writer, round)).await?;
         for cursor in after {
@@ -289,11 +295,7 @@ impl Follower {
         }
         self.metrics.events.increment(facts as u64);
         self.pause = self.config.retry_after;
-        if self.is_behind() {
-            self.reporter.behind(recorded_at);
-        } else {
-            self.reporter.caught_up();
-        }
+        self.report_lag(&recorded_at);
         self.reporter.applied(self.positions());
         let rest = self.pace.rest(clock::since(started), self.arrived() - arrived_before);
         self.rest(rest).await
@@ -305,11 +307,9 @@ impl Follower {
                 return Err(Trouble::Stop);
             }
             self.durable.mark_unchanged();
-            if self.is_behind() {
-                self.reporter.fell_behind();
+            if self.report_lag(&[]) {
                 return Ok(());
             }
-            self.reporter.caught_up();
             tokio::select! {
                 // No more positions will come, or no one is left to say stop.
                 changed = self.durable.changed() => changed.map_err(|_| Trouble::Stop)?,
@@ -368,9 +368,15 @@ impl Follower {
         self.durable.borrow().iter().map(|seq| seq.0).sum()
     }
 
-    fn is_behind(&self) -> bool {
-        let durable = self.durable.borrow();
-        self.cursors.iter().zip(durable.iter()).any(|(cursor, durable)| *durable > cursor.seq)
+    /// Says since when the tables are behind, and whether they are. `applied` as for [`Lag::oldest`].
+    fn report_lag(&mut self, applied: &[(PartitionId, Timestamp)]) -> bool {
+        let now = self.clock.now();
+        let oldest = self.lag.oldest(&self.cursors, &self.durable.borrow(), applied, now);
+        match oldest {
+            Some(since) => self.reporter.behind(since),
+            None => self.reporter.caught_up(),
+        }
+        oldest.is_some()
     }
 
     fn positions(&self) -> Vec<Seq> {

@@ -23,6 +23,7 @@ mod changes;
 mod columns;
 mod database;
 mod follow;
+mod lag;
 mod migrations;
 mod origin;
 mod pace;

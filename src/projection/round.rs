@@ -2,7 +2,7 @@
 
 use super::rows::Cursor;
 use crate::domain::Timestamp;
-use crate::journal::{Batch, Section, stored};
+use crate::journal::{Batch, PartitionId, Section, stored};
 
 /// Consecutive batches of some partitions, checked and decoded.
 #[derive(Debug, Default)]
@@ -12,8 +12,8 @@ pub(super) struct Round {
     pub before: Vec<Cursor>,
     /// And where they stand afterwards.
     pub after: Vec<Cursor>,
-    /// When the newest batch was recorded.
-    pub recorded_at: Timestamp,
+    /// When the newest batch of each partition of this round was recorded.
+    pub recorded_at: Vec<(PartitionId, Timestamp)>,
 }
 
 impl Round {
@@ -33,9 +33,9 @@ impl Round {
                 format!("batch {} of partition {}: {error}", batch.seq, batch.partition)
             })?;
             self.sections.extend(sections);
-            self.recorded_at = self.recorded_at.max(batch.recorded_at);
         }
-        if end != cursor {
+        if let Some(newest) = batches.last() {
+            self.recorded_at.push((newest.partition, newest.recorded_at));
             self.before.push(cursor);
             self.after.push(end);
         }

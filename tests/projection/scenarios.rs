@@ -239,14 +239,12 @@ pub async fn rows_that_do_not_fit_stop_the_projection(url: &str) {
     shop.commit();
     let reason = follower.stopped().await;
     assert!(
-        reason.contains("do not fit the journal") && reason.contains("CHECK")
-            || reason.contains("check"),
+        reason.contains("do not fit the journal") && reason.to_lowercase().contains("check"),
         "{reason}"
     );
     // Nothing of the round was written.
     let row = follower.queries.product(product).await.unwrap().unwrap();
     assert_eq!(row.stock, Stock { available: 95, held: 5, sold: 0, stocked: 100 });
-    assert!(follower.progress.lag() >= 0.0);
     follower.end().await;
 }
 

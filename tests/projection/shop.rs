@@ -42,11 +42,10 @@ impl MemoryJournal {
         let index = usize::from(partition.0);
         let seq = {
             let mut batches = self.batches.lock().unwrap();
-            let (seq, digest) = batches[index]
-                .last()
-                .map_or((Seq(1), Digest::GENESIS), |last| (last.seq.next(), last.digest));
-            let digest = digest.next(partition, seq, Epoch(1), at, &events);
-            let batch = Batch { partition, seq, epoch: Epoch(1), recorded_at: at, events, digest };
+            let last = batches[index].last();
+            let before = last.map_or((Seq(0), Digest::GENESIS), |last| (last.seq, last.digest));
+            let batch = Batch::behind(before, partition, Epoch(1), at, events);
+            let seq = batch.seq;
             batches[index].push(batch);
             seq
         };
@@ -68,7 +67,18 @@ impl JournalReader for MemoryJournal {
     }
 
     async fn heads(&self) -> Result<Vec<Head>, StoreError> {
-        unimplemented!("the projection follows positions")
+        let batches = self.batches.lock().unwrap();
+        let head = |(partition, batches): (PartitionId, &Vec<Batch>)| {
+            let last = batches.last();
+            Head {
+                partition,
+                seq: last.map_or(Seq(0), |batch| batch.seq),
+                epoch: last.map_or(Epoch(0), |batch| batch.epoch),
+                digest: last.map_or(Digest::GENESIS, |batch| batch.digest),
+                checkpoint: Seq(0),
+            }
+        };
+        Ok(self.partitions.all().zip(batches.iter()).map(head).collect())
     }
 
     async fn batches(
