@@ -126,6 +126,7 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     let checkout = checkout(config, &engine, &clock);
     tokio::spawn(collect::run(checkout.clone(), queries.clone(), clock.clone()));
     let api = Api::new(ApiParts {
+        operator_token: http::OperatorToken::new(config.auth.operator_token.expose()),
         engine: engine.clone(),
         catalog: Catalog::new(engine.clone(), queries.clone(), progress.clone()),
         checkout,
@@ -223,7 +224,9 @@ async fn serve_until_signal(
 ) -> Result<(), StartError> {
     let Started { server, engine, projector, carts, upkeep, api } = started;
     if config.auth.mode == crate::config::AuthMode::Open {
-        tracing::warn!("auth.mode is \"open\": whoever reaches this address may do everything");
+        let may =
+            if config.auth.operator_token.is_empty() { "do everything" } else { "buy for anybody" };
+        tracing::warn!("auth.mode is \"open\": whoever reaches this address may {may}");
     }
     tracing::info!("listening on http://{}", server.address());
     let (stage, stages) = watch::channel(Stage::Serving);

@@ -8,6 +8,7 @@ mod address;
 mod cart;
 mod load;
 mod parts;
+mod secret;
 mod server;
 
 pub use address::{StoreAddress, StoreUrl};
@@ -17,6 +18,7 @@ pub use parts::{
     AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig,
     PaymentConfig, ProjectionConfig, TelemetryConfig,
 };
+pub use secret::Secret;
 pub use server::ServerConfig;
 
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Settings of everything but the HTTP server; see the sections of `config/default.toml`.
 
-use super::{ConfigError, StoreUrl, within};
+use super::{ConfigError, Secret, StoreUrl, within};
 use crate::journal::Partitions;
 use crate::telemetry::logs::{self, LogFormat};
 use serde::{Deserialize, Serialize};
@@ -143,11 +143,13 @@ impl PaymentConfig {
 pub struct AuthConfig {
     pub mode: AuthMode,
     pub open_to_network: bool,
+    pub operator_token: Secret,
 }
 
 impl AuthConfig {
     pub(super) fn check(&self, listen: SocketAddr) -> Result<(), ConfigError> {
         let AuthMode::Open = self.mode;
+        self.operator_token.check("auth.operator_token")?;
         if listen.ip().is_loopback() || self.open_to_network {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use super::body::{Json, NoBody};
 use super::checks::Checks;
 use super::fields::{self, Object, Texts};
 use super::idempotency::{self, Meaning, Scope};
-use super::openapi::{EngineFailures, InputFailures, NotFound};
+use super::openapi::{EngineFailures, InputFailures, NotFound, OperatorsOnly};
 use super::params::ProductPath;
 use super::problem::{Code, Document, Problem};
 use super::products::{
@@ -13,6 +13,7 @@ use super::products::{
     check_image_url, check_name, check_price, check_sku,
 };
 use super::respond;
+use super::trusted::Trusted;
 use crate::domain::{Answer, Change, Field, Fingerprint, ProductId};
 use axum::body::Body;
 use axum::extract::State;
@@ -183,11 +184,12 @@ fn versions(headers: &HeaderMap) -> Result<Option<Vec<u64>>, Problem> {
             content_type = "application/problem+json"),
         (status = 412, description = "`version-mismatch`", body = Document,
             content_type = "application/problem+json"),
-        NotFound, InputFailures, EngineFailures,
+        NotFound, OperatorsOnly, InputFailures, EngineFailures,
     )
 )]
 pub async fn change(
     State(api): State<Api>,
+    _: Trusted,
     ProductPath(product): ProductPath,
     Json { headers, value }: Json<ChangeRequest>,
 ) -> Result<Response, Problem> {
@@ -218,11 +220,12 @@ pub async fn change(
         (status = 204, description = "Not sold any more, or was not before"),
         (status = 412, description = "`version-mismatch`", body = Document,
             content_type = "application/problem+json"),
-        NotFound, InputFailures, EngineFailures,
+        NotFound, OperatorsOnly, InputFailures, EngineFailures,
     )
 )]
 pub async fn deactivate(
     State(api): State<Api>,
+    _: Trusted,
     ProductPath(product): ProductPath,
     NoBody { headers }: NoBody,
 ) -> Result<Response, Problem> {

@@ -38,11 +38,13 @@ pub mod server;
 mod session;
 mod stock;
 mod time;
+mod trusted;
 mod waiting;
 
 pub use body::BodyLimits;
 pub use openapi::openapi;
 pub use routes::router;
+pub use trusted::OperatorToken;
 
 use crate::cart::Carts;
 use crate::catalog::Catalog;
@@ -93,6 +95,7 @@ pub struct ApiParts {
     pub metrics: Metrics,
     pub holds: HoldLimits,
     pub body_limits: BodyLimits,
+    pub operator_token: OperatorToken,
 }
 
 /// What the handlers share. Cheap to clone.

@@ -116,6 +116,18 @@ impl IntoResponses for InputFailures {
     }
 }
 
+/// What is answered to whoever is no operator.
+pub struct OperatorsOnly;
+
+impl IntoResponses for OperatorsOnly {
+    fn responses() -> Answers {
+        problems([(
+            401,
+            "`unauthorized`: the token of `auth.operator_token` is missing or another",
+        )])
+    }
+}
+
 /// What an unknown id is answered.
 pub struct NotFound;
 

@@ -5,12 +5,13 @@ use super::body::Json;
 use super::checks::Checks;
 use super::fields::{self, Object, Texts, Whole};
 use super::idempotency;
-use super::openapi::{CreationFailures, InputFailures, QueryFailures};
+use super::openapi::{CreationFailures, InputFailures, OperatorsOnly, QueryFailures};
 use super::params::ProductPath;
 use super::problem::{Document, Problem};
 use super::respond::{self, MoneyDocument};
 use super::stock::StockCounts;
 use super::time::Rfc3339;
+use super::trusted::Trusted;
 use super::waiting;
 use crate::domain::{
     AMOUNT_MAX, CatalogEntry, Currency, Money, Offer, ProductId, STOCKED_MAX, Stock, Timestamp,
@@ -276,11 +277,12 @@ impl<'a> ProductDocument<'a> {
         (status = 201, description = "Created; `Location` says where", body = ProductDocument),
         (status = 409, description = "`sku-exists`: another product has the SKU, or is about to",
             body = Document, content_type = "application/problem+json"),
-        InputFailures, CreationFailures,
+        OperatorsOnly, InputFailures, CreationFailures,
     )
 )]
 pub async fn create(
     State(api): State<Api>,
+    _: Trusted,
     Json { headers, value }: Json<ProductRequest>,
 ) -> Result<Response, Problem> {
     idempotency::refuse(&headers)?;

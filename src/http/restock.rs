@@ -5,11 +5,12 @@ use super::body::{Json, LongJson};
 use super::checks::Checks;
 use super::fields::{self, Object, Whole};
 use super::idempotency::{self, Meaning, Scope};
-use super::openapi::{EngineFailures, InputFailures, NotFound};
+use super::openapi::{EngineFailures, InputFailures, NotFound, OperatorsOnly};
 use super::problem::{Code, Document, Problem};
 use super::respond;
 use super::stock::{StockCounts, check_delta, check_reason};
 use super::time::Rfc3339;
+use super::trusted::Trusted;
 use crate::catalog::{Adjusted, Adjustment, LINES_MAX, RestockError};
 use crate::domain::{Answer, Fingerprint, Outcome, ProductId, Timestamp};
 use crate::engine::EngineError;
@@ -187,11 +188,12 @@ fn line_document(
         (status = 409, description = "With `atomic`: `insufficient-stock` with the `productId` of the \
             line; nothing was adjusted. `idempotency-key-in-progress`", body = Document,
             content_type = "application/problem+json"),
-        NotFound, InputFailures, EngineFailures,
+        NotFound, OperatorsOnly, InputFailures, EngineFailures,
     )
 )]
 pub async fn adjust(
     State(api): State<Api>,
+    _: Trusted,
     LongJson(Json { headers, value }): LongJson<RestockRequest>,
 ) -> Result<Response, Problem> {
     let (lines, atomic) = value.check()?;

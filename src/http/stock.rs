@@ -6,11 +6,12 @@ use super::body::Json;
 use super::checks::Checks;
 use super::fields::{self, Whole};
 use super::idempotency::{self, Meaning, Scope};
-use super::openapi::{EngineFailures, InputFailures, NotFound};
+use super::openapi::{EngineFailures, InputFailures, NotFound, OperatorsOnly};
 use super::params::ProductPath;
 use super::problem::{Document, Problem};
 use super::respond;
 use super::time::Rfc3339;
+use super::trusted::Trusted;
 use crate::domain::{Action, Answer, Command, ProductId, STOCKED_MAX, Stock};
 use crate::engine::Shown;
 use axum::body::Body;
@@ -173,11 +174,12 @@ pub struct AdjustmentDocument<'a> {
         (status = 200, description = "Adjusted", body = AdjustmentDocument),
         (status = 409, description = "`insufficient-stock` with `available`: more would be taken \
             away than is available", body = Document, content_type = "application/problem+json"),
-        NotFound, InputFailures, EngineFailures,
+        NotFound, OperatorsOnly, InputFailures, EngineFailures,
     )
 )]
 pub async fn adjust(
     State(api): State<Api>,
+    _: Trusted,
     ProductPath(product): ProductPath,
     Json { headers, value }: Json<AdjustmentRequest>,
 ) -> Result<Response, Problem> {

@@ -17,6 +17,7 @@ mod expect;
 mod limits;
 mod lists;
 mod operation;
+mod operators;
 mod order_states;
 mod orders;
 mod outcomes;

@@ -47,6 +47,8 @@ codes! {
     InvalidRequest BAD_REQUEST "invalid-request" "The request cannot be read" false
     ValidationFailed UNPROCESSABLE_ENTITY "validation-failed" "A value is out of range" false
     IdempotencyKeyReused UNPROCESSABLE_ENTITY "idempotency-key-reused" "The idempotency key belongs to another request" false
+    Unauthorized UNAUTHORIZED "unauthorized" "The request does not say who it is from" false
+    Forbidden FORBIDDEN "forbidden" "The request is for operators" false
     ProductNotFound NOT_FOUND "product-not-found" "No such product" false
     ReservationNotFound NOT_FOUND "reservation-not-found" "No such reservation" false
     OrderNotFound NOT_FOUND "order-not-found" "No such order" false
