@@ -37,7 +37,7 @@ pub fn answers(contestant: Contestant, load: &Load) -> Vec<String> {
     failures
 }
 
-/// Compares the units sold with the answers that `loads` counted. The generator leaves without the
+/// Compares the units sold or held with the answers that `loads` counted. The generator leaves without the
 /// last answer of each connection, so up to that many units more may be sold.
 pub fn stock(
     contestant: Contestant,
@@ -57,10 +57,11 @@ pub fn stock(
     };
     let mut sold = 0;
     let right = wait_until(LIMIT, || {
-        sold = server.shop.sold(server.product)?;
+        sold = server.shop.taken(server.product)?;
         Ok((least..=most).contains(&sold))
     })?;
-    Ok((!right).then(|| format!("{sold} units are sold, {least} to {most} were answered as sold")))
+    Ok((!right)
+        .then(|| format!("{sold} units are sold or held, {least} to {most} were answered so")))
 }
 
 #[cfg(test)]

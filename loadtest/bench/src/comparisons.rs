@@ -2,10 +2,11 @@
 
 use crate::{
     contestant::Contestant::{
-        self, Ceiling, LastunitPostgres, LastunitSqlite, RedisAlways, RedisEverysec, Refusals,
-        RowLock,
+        self, CartsPostgres, CartsSqlite, Ceiling, Checkout, LastunitPostgres, LastunitSqlite,
+        ListPostgres, ListSqlite, RedisAlways, RedisEverysec, Refusals, RowLock,
     },
     statistics::{Results, median},
+    wrk::Load,
 };
 
 /// One line of the comparison.
@@ -36,7 +37,7 @@ const fn goal(
     Goal { what, contestant, other, least, aim }
 }
 
-const GOALS: [Goal; 9] = [
+const GOALS: [Goal; 10] = [
     goal("purchases, SQLite journal, of the ceiling", LastunitSqlite, Ceiling, 0.70, 0.85),
     goal("purchases, Postgres journal, of the ceiling", LastunitPostgres, Ceiling, 0.60, 0.75),
     goal("sold-out refusals, of the ceiling", Refusals, Ceiling, 0.90, 0.97),
@@ -64,6 +65,15 @@ const GOALS: [Goal; 9] = [
         1.1,
         1.3,
     ),
+    goal("orders of three products, of single purchases", Checkout, LastunitSqlite, 0.4, 0.4),
+];
+
+/// Requests a second that a contestant has to answer, in thousands.
+const SPEEDS: [(&str, Contestant, f64); 4] = [
+    ("changes of carts, SQLite", CartsSqlite, 3.0),
+    ("changes of carts, Postgres", CartsPostgres, 3.0),
+    ("list of 20 of 10,000 products, SQLite", ListSqlite, 5.0),
+    ("list of 20 of 10,000 products, Postgres", ListPostgres, 5.0),
 ];
 
 /// All goals, at the number of connections that this run compares at.
@@ -73,9 +83,14 @@ pub fn all(results: &Results) -> Vec<Comparison> {
         measured: results.times(goal.contestant, goal.other, results.compared_connections),
         least: goal.least,
         aim: goal.aim,
-        unit: if goal.other == Ceiling { "" } else { " ×" },
+        unit: if matches!(goal.other, Ceiling | LastunitSqlite) { "" } else { " ×" },
     };
     let mut comparisons: Vec<Comparison> = GOALS.into_iter().map(of_goal).collect();
+    comparisons.extend(SPEEDS.into_iter().map(|(what, contestant, least)| {
+        let speed = |load: &Load| load.requests_per_second() / 1e3;
+        let measured = results.median(contestant, results.compared_connections, speed);
+        Comparison { what, measured, least, aim: least, unit: " k/s" }
+    }));
     let speeds = results.engine.iter().map(|run| run.sales_per_second() / 1e6);
     comparisons.push(Comparison {
         what: "engine in process, durable",

@@ -20,10 +20,50 @@ pub enum Contestant {
     RedisAlways,
     /// Redis Lua script, appendfsync everysec
     RedisEverysec,
+    /// lastunit, in local files: orders of three products
+    Checkout,
+    /// lastunit, in local files: changes of carts
+    CartsSqlite,
+    /// lastunit, journal and database in Postgres: changes of carts
+    CartsPostgres,
+    /// lastunit, in local files: a list of 20 of 10,000 products
+    ListSqlite,
+    /// lastunit, journal and database in Postgres: a list of 20 of 10,000 products
+    ListPostgres,
+}
+
+/// What a contestant is asked; the names are those of the generator's script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    Purchase,
+    Order,
+    Cart,
+    List,
+}
+
+impl Question {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Purchase => "purchase",
+            Self::Order => "order",
+            Self::Cart => "cart",
+            Self::List => "list",
+        }
+    }
+
+    /// How many products it needs.
+    pub const fn products(self) -> u32 {
+        match self {
+            Self::Purchase => 1,
+            Self::Order => 3,
+            Self::Cart => 16,
+            Self::List => 10_000,
+        }
+    }
 }
 
 impl Contestant {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Ceiling,
         Self::LastunitSqlite,
         Self::LastunitPostgres,
@@ -31,6 +71,11 @@ impl Contestant {
         Self::RowLock,
         Self::RedisAlways,
         Self::RedisEverysec,
+        Self::Checkout,
+        Self::CartsSqlite,
+        Self::CartsPostgres,
+        Self::ListSqlite,
+        Self::ListPostgres,
     ];
 
     /// As on the command line and in progress lines.
@@ -43,6 +88,11 @@ impl Contestant {
             Self::RowLock => "row-lock",
             Self::RedisAlways => "redis-always",
             Self::RedisEverysec => "redis-everysec",
+            Self::Checkout => "checkout",
+            Self::CartsSqlite => "carts-sqlite",
+            Self::CartsPostgres => "carts-postgres",
+            Self::ListSqlite => "list-sqlite",
+            Self::ListPostgres => "list-postgres",
         }
     }
 
@@ -56,6 +106,11 @@ impl Contestant {
             Self::RowLock => "Postgres row lock",
             Self::RedisAlways => "Redis Lua, appendfsync always",
             Self::RedisEverysec => "Redis Lua, appendfsync everysec",
+            Self::Checkout => "lastunit, orders of three products",
+            Self::CartsSqlite => "lastunit, changes of carts, SQLite",
+            Self::CartsPostgres => "lastunit, changes of carts, Postgres",
+            Self::ListSqlite => "lastunit, 20 of 10,000 products, SQLite",
+            Self::ListPostgres => "lastunit, 20 of 10,000 products, Postgres",
         }
     }
 
@@ -69,24 +124,51 @@ impl Contestant {
             Self::RowLock => "every 201 is on disk, exact sale, order rows",
             Self::RedisAlways => "every 201 is in Redis' file on disk; no order rows",
             Self::RedisEverysec => "up to a second of 201s is lost with the machine; no order rows",
+            Self::Checkout => "every 201 is on disk with all three lines held",
+            Self::CartsSqlite | Self::CartsPostgres => "every 200 is in the database",
+            Self::ListSqlite | Self::ListPostgres => "what the query tables have",
+        }
+    }
+
+    pub const fn question(self) -> Question {
+        match self {
+            Self::Checkout => Question::Order,
+            Self::CartsSqlite | Self::CartsPostgres => Question::Cart,
+            Self::ListSqlite | Self::ListPostgres => Question::List,
+            _ => Question::Purchase,
         }
     }
 
     pub const fn is_lastunit(self) -> bool {
-        matches!(self, Self::LastunitSqlite | Self::LastunitPostgres | Self::Refusals)
+        !matches!(self, Self::Ceiling | Self::RowLock | Self::RedisAlways | Self::RedisEverysec)
     }
 
     pub const fn needs_postgres(self) -> bool {
-        matches!(self, Self::LastunitPostgres | Self::RowLock)
+        matches!(
+            self,
+            Self::LastunitPostgres | Self::RowLock | Self::CartsPostgres | Self::ListPostgres
+        )
     }
 
     /// The status every answer must have.
     pub const fn status(self) -> u16 {
-        if matches!(self, Self::Refusals) { 409 } else { 201 }
+        match (self, self.question()) {
+            (Self::Refusals, _) => 409,
+            (_, Question::Purchase | Question::Order) => 201,
+            (_, Question::Cart | Question::List) => 200,
+        }
     }
 
-    /// Whether it can be asked how many units it has sold.
+    /// Whether it can be asked how many units it has sold or holds.
     pub const fn keeps_stock(self) -> bool {
-        !matches!(self, Self::Ceiling)
+        match self.question() {
+            Question::Purchase | Question::Order => !matches!(self, Self::Ceiling),
+            Question::Cart | Question::List => false,
+        }
+    }
+
+    /// Whether its speed means anything beside the ceiling's: it does another thing.
+    pub const fn sells_at_once(self) -> bool {
+        matches!(self.question(), Question::Purchase)
     }
 }

@@ -52,7 +52,8 @@ impl Pool {
 fn try_size(size: u32, connections: u32, binaries: &Binaries, wrk: &Wrk) -> Result<f64> {
     let server = Server::start(Contestant::RowLock, binaries, size)?;
     let (address, product) = (server.shop.address(), server.product);
-    let run = Run { address, product, connections, seconds: 1, checked_status: None };
+    let question = Contestant::RowLock.question();
+    let run = Run { address, question, product, connections, seconds: 1, checked_status: None };
     wrk.run(run)?;
     Ok(wrk.run(Run { seconds: SECONDS, ..run })?.requests_per_second())
 }

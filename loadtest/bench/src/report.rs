@@ -59,7 +59,10 @@ fn table(results: &Results) -> String {
     for contestant in &results.contestants {
         for connections in &results.connections {
             let number = |of: fn(&Load) -> f64| results.median(*contestant, *connections, of);
-            let ratio = results.times(*contestant, Contestant::Ceiling, *connections);
+            let ratio = contestant
+                .sells_at_once()
+                .then(|| results.times(*contestant, Contestant::Ceiling, *connections))
+                .flatten();
             let _ = writeln!(
                 text,
                 "| {} | {connections} | {} | {} | {} | {} |",

@@ -95,6 +95,7 @@ impl Driver<'_> {
         let server = Server::start(contestant, &self.binaries, self.pool.size)?;
         let run = Run {
             address: server.shop.address(),
+            question: contestant.question(),
             product: server.product,
             connections,
             seconds: self.options.warm_up_seconds,

@@ -12,7 +12,11 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use throwaway::{Appendfsync, AtParentDeath, Postgres, Redis, Tied, free_port, wait_until};
 
-use crate::{contestant::Contestant, interrupt, shop::Shop};
+use crate::{
+    contestant::{Contestant, Question},
+    interrupt,
+    shop::Shop,
+};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// More than any run can buy.
@@ -86,7 +90,11 @@ impl Server {
             self.product = self.shop.create_product(1)?;
             self.shop.buy(self.product, 201)?;
         } else if contestant.is_lastunit() {
-            self.product = self.shop.create_product(STOCK)?;
+            let question = contestant.question();
+            self.product = self.shop.create_products(question.products(), STOCK)?;
+            if question == Question::List {
+                self.shop.wait_for_list(question.products(), START_LIMIT)?;
+            }
         }
         self.settle()
     }

@@ -1,6 +1,8 @@
--- The load: purchases of one product by ever other customers.
+-- The load: the same question by ever other customers.
 --
--- Called as: wrk … -- PRODUCT_ID CHECKED_STATUS
+-- Called as: wrk … -- QUESTION PRODUCT_ID CHECKED_STATUS
+-- QUESTION is purchase (one unit of the product), order (one unit of it and of the two after it, to be
+-- paid later), cart (a quantity of one of 16 products) or list (20 of the products of a category).
 -- CHECKED_STATUS is the status that every answer must have, or 0 to leave answers unread: reading
 -- them costs the generator about a tenth of its speed, so only the warm-up does it. Drawing the
 -- request from a table costs nothing that could be measured against one fixed request.
@@ -15,17 +17,49 @@ local threads = {}
 unexpected = 0
 example = ""
 
+local JSON = { ["Content-Type"] = "application/json" }
+
+local QUESTIONS = {
+  purchase = function(product, customer)
+    local body = string.format('{"productId":%d,"quantity":1,"customerId":"c%06d"}', product, customer)
+    return wrk.format("POST", "/api/v1/purchases", JSON, body)
+  end,
+
+  order = function(product, customer)
+    local body = string.format(
+      '{"customerId":"c%06d","items":[{"productId":%d,"quantity":1},{"productId":%d,"quantity":1},'
+        .. '{"productId":%d,"quantity":1}],"payment":{"method":"simulated","token":"tok_pending"}}',
+      customer, product, product + 1, product + 2)
+    return wrk.format("POST", "/api/v1/orders", JSON, body)
+  end,
+
+  cart = function(product, customer)
+    local headers = {
+      ["Content-Type"] = "application/json",
+      ["X-Session-Id"] = string.format("benchmark-session-%014d", customer),
+    }
+    local path = string.format("/api/v1/cart/items/%d", product + customer % 16)
+    return wrk.format("PUT", path, headers, string.format('{"quantity":%d}', customer % 9 + 1))
+  end,
+
+  list = function(_, customer)
+    local path = string.format(
+      "/api/v1/products?category=category-%d&inStock=true&minPrice=%d&sort=price&limit=20",
+      customer % 100, 100 + customer % 50)
+    return wrk.format("GET", path)
+  end,
+}
+
 function setup(thread)
   threads[#threads + 1] = thread
 end
 
 function init(arguments)
-  local product = arguments[1]
-  local checked_status = tonumber(arguments[2])
-  local headers = { ["Content-Type"] = "application/json" }
+  local ask = QUESTIONS[arguments[1]]
+  local product = tonumber(arguments[2])
+  local checked_status = tonumber(arguments[3])
   for customer = 1, CUSTOMERS do
-    local body = string.format('{"productId":%s,"quantity":1,"customerId":"c%06d"}', product, customer)
-    requests[customer] = wrk.format("POST", "/api/v1/purchases", headers, body)
+    requests[customer] = ask(product, customer)
   end
   if checked_status ~= 0 then
     response = function(status, _, body)

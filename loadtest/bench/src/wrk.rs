@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use throwaway::{AtParentDeath, Tied, wait_until};
 
-use crate::interrupt;
+use crate::{contestant::Question, interrupt};
 
 const SCRIPT: &str = include_str!("wrk.lua");
 /// What `wrk` may take beyond the time it was told to run: start, script, last answers.
@@ -27,6 +27,8 @@ pub struct Wrk {
 #[derive(Debug, Clone, Copy)]
 pub struct Run {
     pub address: SocketAddr,
+    pub question: Question,
+    /// The first of the products that the question needs.
     pub product: i64,
     pub connections: u32,
     pub seconds: u64,
@@ -72,12 +74,13 @@ impl Wrk {
     }
 
     pub fn run(&self, run: Run) -> Result<Load> {
-        let Run { address, product, connections, seconds, checked_status } = run;
+        let Run { address, question, product, connections, seconds, checked_status } = run;
         let mut command = Command::new("wrk");
         command.args(["--threads=1", "--timeout=30s", &format!("--connections={connections}")]);
         command.arg(format!("--duration={seconds}s")).arg("--script").arg(self.script.path());
         command.args([&format!("http://{address}"), "--"]);
-        command.args([product.to_string(), checked_status.unwrap_or(0).to_string()]);
+        command.args([question.name(), &product.to_string()]);
+        command.arg(checked_status.unwrap_or(0).to_string());
         command.stdout(Stdio::piped());
         let mut wrk = Tied::spawn(command, AtParentDeath::Kill)?;
         let mut output = wrk.take_stdout().context("wrk has no output")?;
