@@ -26,7 +26,8 @@ use crate::config::Config;
 use crate::engine::{Engine, EngineOptions, Placement};
 use crate::http::server::{Server, Stage};
 use crate::http::{self, Api, ApiParts, BodyLimits, HoldLimits};
-use crate::journal::writer::{JournalHandle, JournalState, WriterOptions};
+use crate::journal::handle::{JournalHandle, JournalState};
+use crate::journal::writer::WriterOptions;
 use crate::journal::{self, Connected, Partitions};
 use crate::projection::{
     Database, ProjectionConfig, Projector, ProjectorTask, Queries, check_origin,

@@ -19,8 +19,8 @@ use super::threads::THREAD;
 use super::turn::{Parked, Turn};
 use crate::clock::Clock;
 use crate::domain::{Product, Timestamp};
+use crate::journal::handle::{JournalHandle, Work};
 use crate::journal::store::SnapshotRow;
-use crate::journal::writer::{JournalHandle, Work};
 use crate::journal::{snapshot, stored};
 use crate::threads::EndOnPanic;
 use actix::{

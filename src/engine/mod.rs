@@ -27,9 +27,9 @@ pub use threads::Placement;
 
 use crate::clock::Clock;
 use crate::domain::{Action, CatalogEntry, Command, Grace, Offer, Outcome, ProductId, Timestamp};
+use crate::journal::handle::{JournalHandle, JournalState, Position, Settle, Work};
 use crate::journal::recovery::Tail;
 use crate::journal::store::StoreError;
-use crate::journal::writer::{JournalHandle, JournalState, Position, Settle, Work};
 use crate::journal::{Opened, PartitionId, Seq};
 use crate::telemetry::metrics::EngineMetrics;
 use crate::threads::spawn_task;

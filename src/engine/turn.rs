@@ -11,7 +11,7 @@
 use super::api::{EngineError, Shown, Version};
 use super::desk::{Desk, Pending, Reply};
 use crate::domain::{Event, HoldEnd, OrderId, Product, Timestamp, Verdict, View};
-use crate::journal::writer::{Position, Settle};
+use crate::journal::handle::{Position, Settle};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 

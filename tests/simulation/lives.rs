@@ -16,7 +16,7 @@ use super::shopper::{self, End, pause};
 use super::world::{Shared, Trouble, World};
 use actix::System;
 use lastunit::domain::{ProductId, promises};
-use lastunit::journal::writer::JournalState;
+use lastunit::journal::handle::JournalState;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
