@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("checkout", &["clock", "domain", "engine", "projection"]),
     ("cart", &["clock", "domain"]),
     ("catalog", &["domain", "engine", "journal", "projection"]),
-    ("config", &["cart", "journal", "telemetry"]),
+    ("config", &["cart", "domain", "journal", "telemetry"]),
     (
         "http",
         &[

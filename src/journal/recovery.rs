@@ -38,7 +38,7 @@ struct Piece {
 #[derive(Debug, Default)]
 pub struct Tail {
     pieces: HashMap<ProductId, Vec<Piece>>,
-    /// Products that may have a running hold, with a time at which to look.
+    /// Products that may have a running hold or a queue, with a time at which to look.
     expiries: Vec<(ProductId, Timestamp)>,
 }
 
@@ -82,6 +82,10 @@ impl Tail {
 
     fn take_row(&mut self, row: Arc<[u8]>) -> Result<(), DecodeError> {
         for (section, range) in stored::decode_ranges(&row)? {
+            // Whatever waits is looked at without delay.
+            if section.events.iter().any(|event| matches!(event, Event::Queued { .. })) {
+                self.expiries.push((section.product, section.at));
+            }
             for event in &section.events {
                 if let Event::Held { expires_at, .. }
                 | Event::Extended { expires_at, .. }
@@ -97,7 +101,7 @@ impl Tail {
         Ok(())
     }
 
-    /// Takes out when which products must be looked at because of a running hold.
+    /// Takes out when which products must be looked at because of a running hold or a queue.
     pub fn take_expiries(&mut self) -> Vec<(ProductId, Timestamp)> {
         std::mem::take(&mut self.expiries)
     }
