@@ -40,6 +40,9 @@ impl Product {
     /// The purchase at the head, as if it were asked for now. Its key was remembered when it was
     /// accepted.
     pub(super) fn decide_turn(&self, now: Timestamp) -> Decision {
+        if !self.is_created() {
+            return Refusal::UnknownProduct.into();
+        }
         let Some(head) = self.queue.head() else { return Refusal::NotQueued.into() };
         let Queued { order, customer, quantity, queued_at, .. } = head.clone();
         let Decision { lapsed, verdict } =

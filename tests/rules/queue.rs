@@ -68,10 +68,10 @@ fn a_turn_asks_every_rule_of_a_purchase_again() {
         2   | turn                             | A bought 2                  | 2/0/2
         2   | turn                             | B had its turn, no: limit 3, has 2 | 2/0/2
         2   | turn                             | C had its turn, no: only 2 left | 2/0/2
-        3   | change off                       | edition 2                   | 2/0/2
+        3   | change off                       | edition 10                  | 2/0/2
         # whatever has become of the sale, nobody is left waiting
         4   | turn                             | D had its turn, no: not sold | 2/0/2
-        5   | change on                        | edition 3                   | 2/0/2
+        5   | change on                        | edition 12                  | 2/0/2
         100 | turn                             | E had its turn, no: closed at 100 | 2/0/2
         ",
     );

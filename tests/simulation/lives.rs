@@ -240,6 +240,7 @@ async fn last_life(world: &Shared) {
     let node = nodes::start_until_ready(world).await;
     repeat_open_wishes(world, &node).await;
     orders::repeat_open(world, &node).await;
+    let_queues_drain(world, &node).await;
     let_holds_end(world, &node).await;
     let products = world.lock().truth.products();
     for product in &products {
@@ -260,6 +261,7 @@ async fn last_life(world: &Shared) {
     let promise = promises::nothing_lost(&world.shop.acknowledged, world.truth.orders());
     world.check(promise);
     world.judge_never();
+    world.judge_turns();
     world.judge_orders();
 }
 
@@ -275,6 +277,23 @@ async fn repeat_open_wishes(world: &Shared, node: &Node) {
             }
             pause(5).await;
         }
+    }
+}
+
+/// Waits as long as it takes at the slowest rate until everybody had their turn.
+async fn let_queues_drain(world: &Shared, node: &Node) {
+    let settled_within = world.lock().weather.order_within();
+    pause(settled_within).await;
+    let (deepest, slowest) = {
+        let world = world.lock();
+        let queues = world.truth.products();
+        let queues = queues.iter().map(|product| world.truth.newest(*product).queue().len());
+        (queues.max().unwrap_or_default() as u64, world.weather.drain.min(10))
+    };
+    pause(deepest * 1_000 / u64::from(slowest) + 5_000).await;
+    let left = node.engine.queued();
+    if left > 0 {
+        world.lock().fail(format_args!("{left} still wait, of {deepest}"));
     }
 }
 
