@@ -234,7 +234,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 18, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 19, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {
