@@ -161,10 +161,8 @@ impl Queue {
     #[must_use]
     pub fn get(&self, order: &OrderId) -> Option<(&Queued, u64)> {
         let (priority, number) = *self.places.get(order)?;
-        let (class, before) = match priority {
-            Priority::Vip => (&self.vip, 0),
-            Priority::Normal => (&self.normal, self.vip.entries.len()),
-        };
+        let class = self.class(priority);
+        let before = if priority == Priority::Normal { self.vip.entries.len() } else { 0 };
         let index = class.index_of(number);
         Some((class.entries.get(index)?, (before + index) as u64 + 1))
     }
@@ -172,6 +170,11 @@ impl Queue {
     /// In the order of their turns.
     pub fn iter(&self) -> impl Iterator<Item = &Queued> {
         self.vip.entries.iter().chain(&self.normal.entries)
+    }
+
+    /// Those of one class, in the order they came.
+    pub fn iter_class(&self, priority: Priority) -> impl ExactSizeIterator<Item = &Queued> {
+        self.class(priority).entries.iter()
     }
 
     /// When the one that waits longest was accepted.
@@ -215,7 +218,8 @@ impl Queue {
         let number = class.first + class.entries.len() as u64;
         class.entries.push_back(entry);
         self.places.insert(order, (priority, number));
-        self.get(&order).map_or(0, |(_, position)| position)
+        let before = if priority == Priority::Normal { self.vip.entries.len() } else { 0 };
+        (before + self.class(priority).entries.len()) as u64
     }
 
     /// Takes a purchase out that was sold; `false` where it did not wait here.
@@ -239,6 +243,13 @@ impl Queue {
     pub(crate) const fn restore(&mut self, per_second: Option<u32>, decided: (u64, u64)) {
         self.drain_per_second = per_second;
         (self.confirmed, self.refused) = decided;
+    }
+
+    const fn class(&self, priority: Priority) -> &Class {
+        match priority {
+            Priority::Vip => &self.vip,
+            Priority::Normal => &self.normal,
+        }
     }
 
     const fn class_mut(&mut self, priority: Priority) -> &mut Class {

@@ -173,6 +173,12 @@ fn fact(event: &Event) -> Value {
             "reason": reason,
         }),
         Event::Changed { change, .. } => changed(change),
+        Event::Queued { .. } | Event::Refused { .. } | Event::Paced { .. } => queue_fact(event),
+    }
+}
+
+fn queue_fact(event: &Event) -> Value {
+    match event {
         Event::Queued { order, customer, quantity, priority, .. } => json!({
             "event": "queued",
             "orderId": uuid(*order),
@@ -192,6 +198,7 @@ fn fact(event: &Event) -> Value {
             "why": why_refused(*why),
         }),
         Event::Paced { per_second } => json!({ "event": "paced", "drainPerSecond": per_second }),
+        _ => Value::Null,
     }
 }
 

@@ -9,7 +9,7 @@
 //! [`super::stored`] about versions hold here too.
 
 use super::stored::{self, DecodeError, StoredEnd, StoredLine, StoredOffer};
-use super::stored_queue::StoredQueue;
+use super::stored_queue::{QueueToStore, StoredQueue};
 use crate::domain::{
     Answer, Confirmed, CustomerId, Customers, Fingerprint, Hold, Holds, Line, Memory, OrderId,
     Owned, Part, Payment, Placed, Product, RequestKey, Returns, Stock, Timestamp, promises,
@@ -141,7 +141,7 @@ pub fn encode(product: &Product) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(64 + product.entries() * 40);
     bytes.resize(HEAD, SNAPSHOT_VERSION);
     let written = postcard::to_extend(&stored, bytes);
-    let queue = StoredQueue::of(product);
+    let queue = QueueToStore::of(product);
     let written = written.and_then(|bytes| postcard::to_extend(&orders, bytes));
     match written.and_then(|bytes| postcard::to_extend(&queue, bytes)) {
         Ok(mut bytes) => {
@@ -159,32 +159,7 @@ pub fn encode(product: &Product) -> Vec<u8> {
 /// # Errors
 /// [`DecodeError`] for anything that [`encode`] did not write.
 pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
-    let (stored, orders, queue) = match bytes.split_first() {
-        None => return Err(DecodeError::Empty),
-        // Written before there was a digest.
-        Some((1, rest)) => {
-            let stored: StoredProduct<'_> = whole(rest)?;
-            let orders = StoredOrders::of_version_1(&stored);
-            (stored, orders, StoredQueue::default())
-        }
-        Some((&version @ (VERSION_2 | SNAPSHOT_VERSION), rest)) => {
-            let (digest, rest) = rest
-                .split_first_chunk::<{ blake3::OUT_LEN }>()
-                .ok_or(DecodeError::Value("a snapshot without digest"))?;
-            if blake3::hash(rest) != *digest {
-                return Err(DecodeError::Value("a snapshot that is not the one written"));
-            }
-            let (stored, rest) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
-            if version == VERSION_2 {
-                (stored, whole(rest)?, StoredQueue::default())
-            } else {
-                let (orders, rest) =
-                    postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
-                (stored, orders, whole(rest)?)
-            }
-        }
-        Some((&version, _)) => return Err(DecodeError::Version(version)),
-    };
+    let (stored, orders, queue) = parts(bytes)?;
     let mut customers = Customers::default();
     customers.reserve(stored.customers.len());
     for (customer, sold, held) in stored.customers {
@@ -232,6 +207,36 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
     );
     promises::exact_sale_in_full(&product).map_err(|broken| DecodeError::Value(broken.promise))?;
     Ok(product)
+}
+
+/// The three parts, of whatever version.
+fn parts(bytes: &[u8]) -> Result<(StoredProduct<'_>, StoredOrders, StoredQueue<'_>), DecodeError> {
+    match bytes.split_first() {
+        None => Err(DecodeError::Empty),
+        // Written before there was a digest.
+        Some((1, rest)) => {
+            let stored: StoredProduct<'_> = whole(rest)?;
+            let orders = StoredOrders::of_version_1(&stored);
+            Ok((stored, orders, StoredQueue::default()))
+        }
+        Some((&version @ (VERSION_2 | SNAPSHOT_VERSION), rest)) => {
+            let (digest, rest) = rest
+                .split_first_chunk::<{ blake3::OUT_LEN }>()
+                .ok_or(DecodeError::Value("a snapshot without digest"))?;
+            if blake3::hash(rest) != *digest {
+                return Err(DecodeError::Value("a snapshot that is not the one written"));
+            }
+            let (stored, rest) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
+            if version == VERSION_2 {
+                Ok((stored, whole(rest)?, StoredQueue::default()))
+            } else {
+                let (orders, rest) =
+                    postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
+                Ok((stored, orders, whole(rest)?))
+            }
+        }
+        Some((&version, _)) => Err(DecodeError::Version(version)),
+    }
 }
 
 fn whole<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {

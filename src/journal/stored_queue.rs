@@ -7,7 +7,7 @@ use crate::domain::{
     CustomerId, Event, OrderId, Priority, Product, Quantity, Queue, Queued, Retry, Timestamp,
     TurnRefusal,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A purchase that was accepted.
 #[derive(Serialize, Deserialize)]
@@ -134,8 +134,54 @@ struct StoredWaiting<'a> {
     queued_at: u64,
 }
 
-/// A queue, as snapshots from version 3 on have it behind everything else.
-#[derive(Serialize, Deserialize, Default)]
+impl<'a> From<&'a Queued> for StoredWaiting<'a> {
+    fn from(entry: &'a Queued) -> Self {
+        Self {
+            order: entry.order.0,
+            customer: entry.customer.as_str(),
+            quantity: entry.quantity.get(),
+            queued_at: entry.queued_at.as_millis(),
+        }
+    }
+}
+
+/// One class as it is written: straight from the queue, for a copy of a long one would cost more than
+/// the bytes.
+struct Class<'a>(&'a Queue, Priority);
+
+impl Serialize for Class<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter_class(self.1).map(StoredWaiting::from))
+    }
+}
+
+/// A queue, as snapshots from version 3 on have it behind everything else; the same fields as
+/// [`StoredQueue`] reads.
+#[derive(Serialize)]
+pub(super) struct QueueToStore<'a> {
+    vip: Class<'a>,
+    normal: Class<'a>,
+    drain_per_second: Option<u32>,
+    confirmed: u64,
+    refused: u64,
+}
+
+impl<'a> QueueToStore<'a> {
+    pub(super) fn of(product: &'a Product) -> Self {
+        let queue = product.queue();
+        let (confirmed, refused) = queue.decided();
+        Self {
+            vip: Class(queue, Priority::Vip),
+            normal: Class(queue, Priority::Normal),
+            drain_per_second: queue.drain_per_second(),
+            confirmed,
+            refused,
+        }
+    }
+}
+
+/// The same as it is read.
+#[derive(Deserialize, Default)]
 pub(super) struct StoredQueue<'a> {
     #[serde(borrow)]
     vip: Vec<StoredWaiting<'a>>,
@@ -146,29 +192,7 @@ pub(super) struct StoredQueue<'a> {
     refused: u64,
 }
 
-impl<'a> StoredQueue<'a> {
-    pub(super) fn of(product: &'a Product) -> Self {
-        let queue = product.queue();
-        let class = |priority| {
-            let entries = queue.iter().filter(|entry| entry.priority == priority);
-            let stored = |entry: &'a Queued| StoredWaiting {
-                order: entry.order.0,
-                customer: entry.customer.as_str(),
-                quantity: entry.quantity.get(),
-                queued_at: entry.queued_at.as_millis(),
-            };
-            entries.map(stored).collect()
-        };
-        let (confirmed, refused) = queue.decided();
-        Self {
-            vip: class(Priority::Vip),
-            normal: class(Priority::Normal),
-            drain_per_second: queue.drain_per_second(),
-            confirmed,
-            refused,
-        }
-    }
-
+impl StoredQueue<'_> {
     pub(super) fn queue(self) -> Result<Queue, DecodeError> {
         let mut queue = Queue::default();
         let vip = self.vip.into_iter().map(|stored| (Priority::Vip, stored));

@@ -328,7 +328,7 @@ impl Folding {
             Event::Refused { order, customer, quantity, queued_at, why } => {
                 let Fact { product, at: refused_at, .. } = fact;
                 let quantity = quantity.get();
-                self.changes.refused.push(RefusedPurchase {
+                let row = RefusedPurchase {
                     order,
                     product,
                     customer,
@@ -336,7 +336,8 @@ impl Folding {
                     queued_at,
                     refused_at,
                     why,
-                });
+                };
+                self.changes.refused.push(row);
                 Ok(stock)
             }
             // Who waits is shown by the product itself; the tables hear of it when it is decided.
