@@ -121,6 +121,14 @@ fn seeds_hold_every_promise() {
 }
 
 #[test]
+fn a_queue_holds_nobody_up_who_does_not_wait_in_it() {
+    let world = lives::run_beside_a_queue();
+    let world = world.lock();
+    let shown = &world.log[world.log.len().saturating_sub(SHOWN)..];
+    assert_eq!(world.failure, None, "{}", shown.join("\n"));
+}
+
+#[test]
 fn one_seed_is_one_run() {
     for seed in 0..50 {
         let (first, second) = (must_hold(seed, SHOWN), must_hold(seed, SHOWN));

@@ -12,7 +12,7 @@
 //! A panic here ends the process: the state in memory could be half changed, the journal cannot. The
 //! runtime would catch it and go on, so every way into the actor holds an [`EndOnPanic`].
 
-use super::desk::{Bounds, Desk};
+use super::desk::{Bounds, Desk, Pending};
 use super::followers;
 use super::pace::Pace;
 use super::queues;
@@ -276,20 +276,31 @@ impl ProductActor {
     }
 
     /// One tick of the queue. While much of this product is at the writer, the turns of its commands
-    /// take queued purchases along, so a queue is never held up for good by those who do not wait.
+    /// take queued purchases along, so a queue is never held up for good by those who do not wait. And
+    /// the other way round: a tick takes the commands along, for they are rung for when nothing is at
+    /// the writer, and with a tick in each commit something always is.
     fn drain_queue(&mut self, ctx: &mut Context<Self>) {
         let _guard = EndOnPanic(THREAD);
         self.drain = None;
         if self.desk.unsettled() < UNSETTLED_MAX {
-            let now = self.now();
-            let mut turn = Turn::default();
-            self.take_turns(&mut turn, now);
-            if !turn.events.is_empty() {
-                self.finish(turn, now);
-            }
+            let commands = self.desk.take_inbox();
+            self.decide(commands, ctx);
         }
         self.set_drain(ctx);
+    }
+
+    /// Decides commands, and for those whose turn has come.
+    fn decide(&mut self, commands: Vec<Pending>, ctx: &mut Context<Self>) {
+        self.was_idle &= commands.is_empty();
+        let now = self.now();
+        let mut turn = Turn::default();
+        turn.take(&mut self.state, commands, now);
+        self.take_turns(&mut turn, now);
+        if !(turn.events.is_empty() && turn.answers.is_empty()) {
+            self.finish(turn, now);
+        }
         self.set_alarm(ctx);
+        self.set_drain(ctx);
     }
 
     /// Submits a snapshot of the state; the receiver hears when it is durable. One that no store
@@ -382,14 +393,7 @@ impl Handler<Ring> for ProductActor {
         if commands.is_empty() {
             return;
         }
-        self.was_idle = false;
-        let now = self.now();
-        let mut turn = Turn::default();
-        turn.take(&mut self.state, commands, now);
-        self.take_turns(&mut turn, now);
-        self.finish(turn, now);
-        self.set_alarm(ctx);
-        self.set_drain(ctx);
+        self.decide(commands, ctx);
     }
 }
 
