@@ -282,7 +282,9 @@ impl ProductActor {
     fn drain_queue(&mut self, ctx: &mut Context<Self>) {
         let _guard = EndOnPanic(THREAD);
         self.drain = None;
-        if self.desk.unsettled() < UNSETTLED_MAX {
+        // Where nothing is due the commands' own turns were faster: one more would only split a group.
+        let due = self.pace.wait(self.now(), self.drain_rate()) == 0;
+        if due && self.desk.unsettled() < UNSETTLED_MAX {
             let commands = self.desk.take_inbox();
             self.decide(commands, ctx);
         }
