@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("checkout", &["clock", "domain", "engine", "projection"]),
     ("cart", &["clock", "domain", "migrations"]),
     ("catalog", &["domain", "engine", "journal", "projection"]),
-    ("config", &["cart", "journal", "telemetry"]),
+    ("config", &["cart", "domain", "journal", "telemetry"]),
     (
         "http",
         &[

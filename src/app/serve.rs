@@ -205,6 +205,7 @@ async fn start_engine(
         in_flight_per_product_max: config.engine.inflight_per_product_max,
         idle_after: Duration::from_secs(config.engine.idle_after_seconds),
         grace_ms: config.engine.grace_seconds * 1_000,
+        drain_per_second: config.queue.drain_per_second,
         checkpoint_facts: config.journal.checkpoint_events,
     };
     let threads = match config.engine.threads {

@@ -16,7 +16,7 @@ pub use cart::{CartConfig, RedisConfig};
 pub use load::{ConfigError, Flags, PREFIX, load};
 pub use parts::{
     AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig,
-    PaymentConfig, ProjectionConfig, TelemetryConfig,
+    PaymentConfig, ProjectionConfig, QueueConfig, TelemetryConfig,
 };
 pub use secret::Secret;
 pub use server::ServerConfig;
@@ -40,6 +40,7 @@ pub struct Config {
     pub projection: ProjectionConfig,
     pub engine: EngineConfig,
     pub holds: HoldsConfig,
+    pub queue: QueueConfig,
     pub orders: OrdersConfig,
     pub payment: PaymentConfig,
     pub cart: CartConfig,
@@ -86,6 +87,7 @@ impl Config {
         self.projection.check()?;
         self.engine.check()?;
         self.holds.check()?;
+        self.queue.check()?;
         self.orders.check()?;
         self.payment.check()?;
         self.cart.check()?;

@@ -27,9 +27,12 @@ mod openapi;
 pub mod order_ref;
 mod orders;
 mod params;
+mod prefer;
 pub mod problem;
 mod products;
 mod purchases;
+mod queue;
+mod queued;
 mod reservations;
 mod respond;
 mod restock;
@@ -112,7 +115,10 @@ pub struct Shared {
 impl Api {
     #[must_use]
     pub fn new(parts: ApiParts) -> Self {
-        let purchase_results = parts.metrics.purchases(&purchases::results("sold"));
+        let mut bought = purchases::results("sold");
+        debug_assert_eq!(bought.len(), purchases::QUEUED);
+        bought.push("queued");
+        let purchase_results = parts.metrics.purchases(&bought);
         let reservation_results = parts.metrics.reservations(&purchases::results("held"));
         Self(Arc::new(Shared { parts, purchase_results, reservation_results }))
     }

@@ -3,8 +3,8 @@
 
 use super::problem::Document;
 use super::{
-    carts, catalogue, changes, checkout, health, numbers, orders, products, purchases,
-    reservations, restock, stock,
+    carts, catalogue, changes, checkout, health, numbers, orders, products, purchases, queue,
+    queued, reservations, restock, stock,
 };
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -28,6 +28,8 @@ const PROBLEM: &str = "application/problem+json";
     components(schemas(Document)),
     paths(
         purchases::buy,
+        queued::get,
+        queue::overview,
         reservations::create,
         reservations::get,
         reservations::confirm,
@@ -52,6 +54,8 @@ const PROBLEM: &str = "application/problem+json";
         catalogue::categories,
         stock::get,
         stock::adjust,
+        queue::get,
+        queue::pace,
         restock::adjust,
         health::overall,
         health::live,
@@ -133,7 +137,10 @@ pub struct NotFound;
 
 impl IntoResponses for NotFound {
     fn responses() -> Answers {
-        problems([(404, "`product-not-found`, `reservation-not-found`, `order-not-found`")])
+        problems([(
+            404,
+            "`product-not-found`, `purchase-not-found`, `reservation-not-found`, `order-not-found`",
+        )])
     }
 }
 
@@ -227,7 +234,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 18, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 19, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {

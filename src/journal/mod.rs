@@ -27,6 +27,7 @@ pub mod sqlite;
 pub mod store;
 pub mod stored;
 mod stored_catalogue;
+mod stored_queue;
 pub mod writer;
 
 pub use batch::{Batch, Entry, Epoch, PartitionId, Partitions, Section, Seq};

@@ -8,6 +8,7 @@
 //! What must never happen: a guess. A fact that does not fit the rows (a gap in a product's
 //! revisions, the end of a hold that is not there) is [`Damage`], and the projection stops.
 
+use super::refused::RefusedPurchase;
 use super::rows::{OrderStatus, ReservationRow, ReservationStatus};
 use crate::domain::{
     CatalogEntry, Change, Currency, CustomerId, Event, HoldEnd, Money, Offer, OrderId, Part,
@@ -125,6 +126,8 @@ pub(super) struct Changes {
     pub decided: Vec<(OrderId, OrderStatus)>,
     /// Sold lines that came back.
     pub returned: Vec<ReturnedLine>,
+    /// Queued purchases to which nothing was sold.
+    pub refused: Vec<RefusedPurchase>,
     /// Whole rows.
     pub reservations: Vec<ReservationRow>,
     /// Differences that may make a new row: nothing in them is negative.
@@ -159,7 +162,12 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
                 Event::Changed { .. } => {
                     described.insert(section.product);
                 }
-                Event::Purchased { .. } | Event::Returned { .. } | Event::Adjusted { .. } => {}
+                Event::Purchased { .. }
+                | Event::Queued { .. }
+                | Event::Refused { .. }
+                | Event::Paced { .. }
+                | Event::Returned { .. }
+                | Event::Adjusted { .. } => {}
             }
         }
     }
@@ -317,6 +325,23 @@ impl Folding {
             }
             Event::Ended { order, end, .. } => self.end(order, end, fact, stock),
             Event::Changed { change, .. } => self.change(&change, fact).map(|()| stock),
+            Event::Refused { order, customer, quantity, queued_at, why } => {
+                let Fact { product, at: refused_at, .. } = fact;
+                let quantity = quantity.get();
+                let row = RefusedPurchase {
+                    order,
+                    product,
+                    customer,
+                    quantity,
+                    queued_at,
+                    refused_at,
+                    why,
+                };
+                self.changes.refused.push(row);
+                Ok(stock)
+            }
+            // Who waits is shown by the product itself; the tables hear of it when it is decided.
+            Event::Queued { .. } | Event::Paced { .. } => Ok(stock),
             // The rules hold the bounds; a fact beyond them changes nothing there either.
             Event::Adjusted { delta, .. } => Ok(stock.adjusted(delta).unwrap_or(stock)),
         }
@@ -400,6 +425,7 @@ impl Folding {
         changes.decided = last_of_each(changes.decided);
         changes.stock.sort_unstable_by_key(|(product, ..)| *product);
         changes.purchases.sort_unstable_by_key(|sale| sale.order);
+        changes.refused.sort_unstable_by_key(|refused| refused.order);
         changes.confirmed.sort_unstable_by_key(|sale| (sale.order, sale.product));
         changes.reservations = changed.iter().filter_map(|key| holds.remove(key)).collect();
         changes.reservations.sort_unstable_by_key(|hold| (hold.order, hold.product));

@@ -27,6 +27,12 @@ pub(super) const FILES: &[File] = &[
         sqlite: include_str!("../../migrations/sqlite/20261121150000_category_by_price.sql"),
         postgres: include_str!("../../migrations/postgres/20261121150000_category_by_price.sql"),
     },
+    File {
+        version: 20_261_121_200_000,
+        description: "queue",
+        sqlite: include_str!("../../migrations/sqlite/20261121200000_queue.sql"),
+        postgres: include_str!("../../migrations/postgres/20261121200000_queue.sql"),
+    },
 ];
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod pace;
 mod postgres;
 mod progress;
 mod queries;
+mod refused;
 mod round;
 mod rows;
 mod sqlite;
@@ -41,6 +42,7 @@ pub use follow::{ProjectionConfig, Projector, ProjectorTask};
 pub use origin::check_origin;
 pub use progress::{ProjectionProgress, ProjectionState};
 pub use queries::{Queries, QueryError};
+pub use refused::RefusedPurchase;
 pub use rows::{
     Cursor, LineStatus, OrderCursor, OrderLine, OrderRow, OrderStatus, PendingOrder, ProductRow,
     ProductTotals, ReservationRow, ReservationStatus, Totals,

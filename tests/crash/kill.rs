@@ -11,7 +11,7 @@ use throwaway::{AtParentDeath, Tied};
 
 const CLIENTS: u64 = 64;
 
-fn rounds() -> u64 {
+pub fn rounds() -> u64 {
     env::var("LASTUNIT_CRASHES").map_or(10, |text| text.parse().expect("a number"))
 }
 

@@ -359,7 +359,8 @@ pub async fn repeat_open(world: &Shared, node: &Node) {
                 world.lock().fail(format_args!("cart {number} is never answered: {ends:?}"));
                 return;
             }
-            pause(5).await;
+            // Longer each time: lines that ask their leads, and a queue, may fill what a product takes.
+            pause(5 * ends.len() as u64).await;
         }
     }
 }

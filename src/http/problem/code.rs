@@ -51,6 +51,7 @@ codes! {
     Forbidden FORBIDDEN "forbidden" "The request is for operators" false
     ProductNotFound NOT_FOUND "product-not-found" "No such product" false
     ReservationNotFound NOT_FOUND "reservation-not-found" "No such reservation" false
+    PurchaseNotFound NOT_FOUND "purchase-not-found" "No such purchase" false
     OrderNotFound NOT_FOUND "order-not-found" "No such order" false
     RouteNotFound NOT_FOUND "route-not-found" "No such route" false
     MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed" "The route does not know this method" false
