@@ -219,7 +219,9 @@ impl ProductActor {
         actix::spawn(followers::ask(registry, self.desk.product, questions));
     }
 
-    /// One tick of expiry: a bounded number of holds, decided and journaled like any command.
+    /// One tick of expiry: a bounded number of holds, decided and journaled like any command. It takes
+    /// the commands along that wait: they are rung for when nothing of this product is at the writer,
+    /// and while a great many holds run out something always is.
     fn expire_lapsed(&mut self, ctx: &mut Context<Self>) {
         let _guard = EndOnPanic(THREAD);
         self.alarm = None;
@@ -243,7 +245,10 @@ impl ProductActor {
             for order in lapsed {
                 turn.expire(&mut self.state, order, now);
             }
+            turn.take(&mut self.state, self.desk.take_inbox(), now);
+            self.take_turns(&mut turn, now);
             self.finish(turn, now);
+            self.set_drain(ctx);
         }
         self.set_alarm(ctx);
     }
