@@ -30,7 +30,7 @@ const BETWEEN_SALES_MAX: u64 = HOLDS / 20;
 async fn start(folder: &Path, clock: &Clock) -> Engine {
     let location = Location::Sqlite(folder.join("journal.sqlite"));
     let partitions = Partitions::new(4).unwrap();
-    let writer = WriterOptions { commit_timeout: Duration::from_secs(60) };
+    let writer = WriterOptions { commit_timeout: Duration::from_mins(1) };
     let metrics = JournalMetrics::default();
     let opened = journal::open(location, partitions, clock.clone(), writer, metrics).await.unwrap();
     let options = EngineOptions {
@@ -134,5 +134,5 @@ async fn a_million_holds_run_out_while_others_sell() {
     assert!(stock.sold > 0, "the product sold while its holds ran out");
     let over = engine.submit(hot, Command::plain(Action::Confirm { order: first })).await;
     assert_eq!(over, Err(EngineError::Refused(Refusal::HoldOver(HoldEnd::Expired))));
-    engine.shut_down(Duration::from_secs(60)).await;
+    engine.shut_down(Duration::from_mins(1)).await;
 }
