@@ -223,6 +223,8 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Adjusted { delta, reason: reason.into(), retry }
         }),
         (change(), retry()).prop_map(|(change, retry)| Event::Changed { change, retry }),
+        (order(), any::<u64>()).prop_map(|(order, amount)| Event::PaidLate { order, amount }),
+        (order(), any::<u64>()).prop_map(|(order, amount)| Event::RefundOwed { order, amount }),
     ]
 }
 
@@ -490,6 +492,21 @@ fn later_facts_mean_the_same_for_ever() {
     let section = Section { product, first_revision: 1, at: Timestamp::from_millis(9), events };
     assert_eq!(hex(&encoded(std::slice::from_ref(&section))), hex(&unhex(GOLDEN_LATER)));
     assert_eq!(decode_row(&unhex(GOLDEN_LATER)), Ok(vec![section]));
+}
+
+/// A late payment, and that it goes back.
+#[test]
+fn facts_of_late_payments_mean_the_same_for_ever() {
+    let events = vec![
+        Event::PaidLate { order: OrderId([6; 16]), amount: 300 },
+        Event::RefundOwed { order: OrderId([7; 16]), amount: 5 },
+    ];
+    let product = ProductId::new(42).unwrap();
+    let section = Section { product, first_revision: 1, at: Timestamp::from_millis(9), events };
+    let orders = [[6_u8; 16], [7; 16]].map(|order| hex(&order));
+    let golden = format!("012a010902 0b{}ac02 0c{}05", orders[0], orders[1]);
+    assert_eq!(hex(&encoded(std::slice::from_ref(&section))), hex(&unhex(&golden)));
+    assert_eq!(decode_row(&unhex(&golden)), Ok(vec![section]));
 }
 
 #[test]

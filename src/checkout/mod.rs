@@ -309,7 +309,7 @@ impl Checkout {
         let mut end = HoldEnd::Released;
         let mut released = Vec::with_capacity(held.lines.len());
         for line in &held.lines {
-            let action = Action::Settle { order: held.order, end };
+            let action = Action::Settle { order: held.order, end, held_until: None };
             let decided = self.engine.decide(line.product, Command::plain(action)).await;
             match decided.and_then(|decided| decided.early().map(|_| ()).map(|()| decided)) {
                 Ok(decided) => released.push(decided),

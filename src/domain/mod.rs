@@ -24,6 +24,7 @@ mod decide;
 mod event;
 mod holds;
 mod ids;
+mod late;
 mod memory;
 mod offer;
 mod order;

@@ -328,6 +328,8 @@ fn row_of(Bought { placed, customer, state }: &Bought) -> OrderRow {
                 status: line_status,
             })
             .collect(),
+        paid_late: false,
+        refunds: Vec::new(),
     }
 }
 

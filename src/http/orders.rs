@@ -225,6 +225,8 @@ mod tests {
             created_at: Timestamp::default(),
             expires_at: None,
             lines: products.iter().map(line).collect(),
+            paid_late: false,
+            refunds: Vec::new(),
         }
     }
 

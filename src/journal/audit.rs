@@ -373,6 +373,9 @@ fn possible(state: &Product, event: &Event) -> Result<(), Broken> {
         }
         Event::Adjusted { delta, .. } => stock.adjusted(*delta).is_some(),
         Event::Created { .. } => !state.is_created(),
+        Event::PaidLate { order, .. } | Event::RefundOwed { order, .. } => {
+            state.is_created() && state.holds().get(order).is_none()
+        }
         Event::Changed { .. } => state.is_created(),
     };
     if fits {

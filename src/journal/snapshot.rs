@@ -312,7 +312,11 @@ fn stored_key(
             StoredAnswer::Returned { order: order.0, quantity: *quantity }
         }
         Answer::Changed { edition } => StoredAnswer::Changed { edition: *edition },
-        Answer::Created | Answer::Expired { .. } | Answer::Settled { .. } | Answer::Shown(_) => {
+        Answer::Created
+        | Answer::Expired { .. }
+        | Answer::Settled { .. }
+        | Answer::Noted { .. }
+        | Answer::Shown(_) => {
             return None;
         }
     };

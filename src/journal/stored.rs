@@ -144,6 +144,14 @@ enum StoredEvent<'a> {
     /// `Created` with what it did not know.
     CreatedWith(#[serde(borrow)] StoredCreation<'a>),
     Changed(#[serde(borrow)] StoredChange<'a>),
+    PaidLate {
+        order: [u8; 16],
+        amount: u64,
+    },
+    RefundOwed {
+        order: [u8; 16],
+        amount: u64,
+    },
 }
 
 /// Appends one section to a buffer.
@@ -345,6 +353,10 @@ impl<'a> From<&'a Event> for StoredEvent<'a> {
                 category: entry.category.as_deref(),
             },
             Event::Changed { change, .. } => Self::Changed(StoredChange::new(change, retry)),
+            Event::PaidLate { order, amount } => Self::PaidLate { order: order.0, amount: *amount },
+            Event::RefundOwed { order, amount } => {
+                Self::RefundOwed { order: order.0, amount: *amount }
+            }
             Event::Purchased { order, customer, quantity, unit_price, .. } => Self::Purchased {
                 order: order.0,
                 customer: customer.as_str(),
@@ -422,6 +434,12 @@ impl TryFrom<StoredEvent<'_>> for Event {
             }
             StoredEvent::CreatedWith(creation) => creation.event(),
             StoredEvent::Changed(change) => change.event(),
+            StoredEvent::PaidLate { order, amount } => {
+                Self::PaidLate { order: OrderId(order), amount }
+            }
+            StoredEvent::RefundOwed { order, amount } => {
+                Self::RefundOwed { order: OrderId(order), amount }
+            }
             StoredEvent::Purchased { order, customer, quantity, unit_price, retry } => {
                 Self::Purchased {
                     order: OrderId(order),

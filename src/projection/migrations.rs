@@ -31,6 +31,12 @@ const FILES: &[File] = &[
         sqlite: include_str!("../../migrations/sqlite/20261121100000_catalogue.sql"),
         postgres: include_str!("../../migrations/postgres/20261121100000_catalogue.sql"),
     },
+    File {
+        version: 20_261_121_200_000,
+        description: "payments",
+        sqlite: include_str!("../../migrations/sqlite/20261121200000_payments.sql"),
+        postgres: include_str!("../../migrations/postgres/20261121200000_payments.sql"),
+    },
 ];
 
 /// What makes the tables in SQLite.

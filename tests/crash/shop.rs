@@ -60,7 +60,7 @@ impl Shop {
             ledger.add_product(product, stock, limit);
             products.push(product);
         }
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build();
+        let client = client_builder().timeout(Duration::from_secs(30)).build();
         Arc::new(Self {
             client: client.expect("a client"),
             seed,

@@ -261,7 +261,9 @@ impl Ledger {
                 self.take_back(*order, customer, quantity.get())
             }
             Action::Adjust { delta, .. } => self.adjust(*delta, now),
-            Action::Change { .. } => unreachable!("no shopper changes a product"),
+            Action::Change { .. } | Action::PayLate { .. } | Action::OweRefund { .. } => {
+                unreachable!("no shopper changes a product, or pays late")
+            }
             Action::Confirm { order }
             | Action::Release { order }
             | Action::Extend { order, .. }
@@ -471,7 +473,11 @@ impl Ledger {
                 Ok(Answer::Placed(Box::new(Placed { order: *order, lines, expires_at })))
             }
             (Action::Place { .. }, _) => Err(Refusal::PartOfOrder),
-            (Action::Settle { order, end }, Some(_)) => {
+            (
+                Action::Settle { end: HoldEnd::Confirmed, .. },
+                Some(Part::Lead { payment: None, .. }),
+            ) => Err(Refusal::PartOfOrder),
+            (Action::Settle { order, end, .. }, Some(_)) => {
                 line.state = State::Over { end: *end, at: now };
                 Ok(Answer::Settled { order: *order, end: *end })
             }

@@ -232,12 +232,18 @@ impl Server {
 pub fn client() -> reqwest::Client {
     // A client belongs to the runtime that made it, and each test has its own.
     thread_local! {
-        static CLIENT: reqwest::Client = reqwest::Client::builder()
+        static CLIENT: reqwest::Client = client_builder()
             .timeout(Duration::from_mins(1))
             .build()
             .expect("a client");
     }
     CLIENT.with(Clone::clone)
+}
+
+/// Any client needs to know whose cryptography it uses, even where it is never asked for any.
+pub fn client_builder() -> reqwest::ClientBuilder {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
 }
 
 /// What came back.
