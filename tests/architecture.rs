@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("journal", &["clock", "domain", "telemetry", "threads"]),
     ("engine", &["clock", "domain", "journal", "telemetry", "threads"]),
     ("projection", &["clock", "domain", "journal", "telemetry"]),
-    ("checkout", &["clock", "domain", "engine", "projection"]),
+    ("checkout", &["clock", "domain", "engine", "projection", "telemetry"]),
     ("cart", &["clock", "domain"]),
     ("catalog", &["domain", "engine", "journal", "projection"]),
     ("config", &["cart", "journal", "telemetry"]),

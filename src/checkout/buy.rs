@@ -44,6 +44,7 @@ impl Checkout {
         let placed = self.place(wanted).await?;
         let charge = Charge {
             order: placed.order,
+            lead: placed.lead,
             amount: Money { amount: placed.total(), currency: placed.currency },
             token: payment.token.clone(),
         };
@@ -71,6 +72,7 @@ impl Checkout {
         let open = open.ok_or_else(|| failed(unknown))?;
         let charge = Charge {
             order,
+            lead,
             amount: Money { amount: super::total(&open.lines), currency: open.currency },
             token: open.payment.token.clone(),
         };
@@ -121,9 +123,15 @@ impl Checkout {
                     return Ok(OrderState::Pending);
                 }
             };
+            let paid = end == HoldEnd::Confirmed;
             let state = match checkout.settle(lead, charge.order, &lines, end).await {
                 Ok(()) => end.into(),
-                Err(EngineError::Refused(Refusal::HoldOver(end))) => end.into(),
+                Err(EngineError::Refused(Refusal::HoldOver(end))) => {
+                    if paid && end != HoldEnd::Confirmed {
+                        checkout.note_late(lead, charge.order, charge.amount.amount).await;
+                    }
+                    end.into()
+                }
                 // The order is there, and nobody may take this for an order that is not.
                 Err(error) => {
                     tracing::warn!(%error, "an order could not be settled yet; it waits");

@@ -334,9 +334,8 @@ impl Product {
         held_until: Option<Timestamp>,
         now: Timestamp,
     ) -> Decision {
-        let unplaced = |hold: &Hold| {
-            matches!(hold.part.as_deref(), Some(Part::Lead { payment: None, .. }))
-        };
+        let unplaced =
+            |hold: &Hold| matches!(hold.part.as_deref(), Some(Part::Lead { payment: None, .. }));
         match self.running_hold(order, now) {
             Err(refused) => *refused,
             Ok(hold) if hold.part.is_none() => Refusal::UnknownReservation.into(),

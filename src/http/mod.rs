@@ -17,6 +17,7 @@ mod catalogue;
 mod changes;
 mod checkout;
 mod checks;
+mod dead_letters;
 mod docs;
 mod fields;
 mod health;
@@ -27,6 +28,7 @@ mod openapi;
 pub mod order_ref;
 mod orders;
 mod params;
+mod payments;
 pub mod problem;
 mod products;
 mod purchases;
@@ -49,6 +51,7 @@ pub use trusted::OperatorToken;
 use crate::cart::Carts;
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
+use crate::checkout::signature::Signatures;
 use crate::clock::Clock;
 use crate::config::{HoldsConfig, ServerConfig};
 use crate::engine::Engine;
@@ -88,6 +91,8 @@ pub struct ApiParts {
     pub engine: Engine,
     pub catalog: Catalog,
     pub checkout: Checkout,
+    /// What notices of payments are signed with.
+    pub signatures: Signatures,
     pub queries: Queries,
     pub progress: ProjectionProgress,
     pub carts: Carts,
@@ -107,6 +112,7 @@ pub struct Shared {
     parts: ApiParts,
     purchase_results: Results,
     reservation_results: Results,
+    notice_results: Results,
 }
 
 impl Api {
@@ -114,7 +120,8 @@ impl Api {
     pub fn new(parts: ApiParts) -> Self {
         let purchase_results = parts.metrics.purchases(&purchases::results("sold"));
         let reservation_results = parts.metrics.reservations(&purchases::results("held"));
-        Self(Arc::new(Shared { parts, purchase_results, reservation_results }))
+        let notice_results = parts.metrics.payment_notices(&payments::RESULTS);
+        Self(Arc::new(Shared { parts, purchase_results, reservation_results, notice_results }))
     }
 }
 

@@ -10,8 +10,8 @@
 
 use super::rows::{OrderStatus, ReservationRow, ReservationStatus};
 use crate::domain::{
-    CatalogEntry, Change, Currency, CustomerId, Event, HoldEnd, Money, Offer, OrderId, Part, Payment,
-    ProductId, RequestKey, ReturnReason, Stock, Timestamp,
+    CatalogEntry, Change, Currency, CustomerId, Event, HoldEnd, Money, Offer, OrderId, Part,
+    Payment, ProductId, RequestKey, ReturnReason, Stock, Timestamp,
 };
 use crate::journal::Section;
 use std::collections::{HashMap, HashSet};

@@ -85,20 +85,8 @@ const RETRY: &str = "UPDATE jobs SET state = 'waiting', attempts = 0, died_at = 
      WHERE order_id = $1 AND kind = $2 AND product_id = $3 AND state = 'dead'";
 
 // As in DUE.
-type JobColumns<Id> = (
-    Id,
-    String,
-    i64,
-    i64,
-    i64,
-    String,
-    String,
-    i64,
-    i64,
-    Option<String>,
-    i64,
-    Option<i64>,
-);
+type JobColumns<Id> =
+    (Id, String, i64, i64, i64, String, String, i64, i64, Option<String>, i64, Option<i64>);
 
 fn job<Id: OrderIdColumn>(columns: JobColumns<Id>) -> Result<Job, BadColumn> {
     let (order, kind, product, lead, amount, currency, state, ..) = columns;
@@ -139,10 +127,8 @@ macro_rules! payment_tables {
             async fn payment(&self, order: OrderId) -> Result<Option<Payment>, sqlx::Error> {
                 let found: Option<(String, String)> =
                     sqlx::query_as(PAYMENT).bind($key(order)).fetch_optional(&self.readers).await?;
-                Ok(found.map(|(method, token)| Payment {
-                    method: method.into(),
-                    token: token.into(),
-                }))
+                Ok(found
+                    .map(|(method, token)| Payment { method: method.into(), token: token.into() }))
             }
 
             async fn refunds(&self, order: OrderId) -> Result<Vec<Refund>, sqlx::Error> {
@@ -180,11 +166,8 @@ macro_rules! payment_tables {
                 before: Option<JobCursor>,
                 limit: i64,
             ) -> Result<Vec<Job>, sqlx::Error> {
-                let last = JobId {
-                    kind: JobKind::Refund,
-                    order: OrderId([0xff; 16]),
-                    product: None,
-                };
+                let last =
+                    JobId { kind: JobKind::Refund, order: OrderId([0xff; 16]), product: None };
                 let id = before.map_or(last, |before| before.id);
                 let rows: Vec<JobColumns<$id>> = sqlx::query_as(DEAD)
                     .bind(before.map_or(i64::MAX, |before| time_to_column(before.died_at)))

@@ -5,7 +5,7 @@ use crate::chance::Chance;
 use crate::ledger::{Done, Ledger, Meaning};
 use crate::places::PATIENCE;
 use crate::request::{Ask, Request};
-use crate::support::{Answer, Server};
+use crate::support::{Answer, Server, client_builder};
 use futures::StreamExt;
 use parking_lot::Mutex;
 use serde_json::{Value, json};

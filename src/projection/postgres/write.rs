@@ -107,8 +107,7 @@ const OWE_LATE: &str = "INSERT INTO jobs (order_id, lead_product_id, amount, cur
      FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[]) \
      AS late (order_id, lead, amount, currency, at) ON CONFLICT DO NOTHING";
 
-const MARK_PAID_LATE: &str =
-    "UPDATE orders SET paid_late = TRUE WHERE order_id = ANY($1)";
+const MARK_PAID_LATE: &str = "UPDATE orders SET paid_late = TRUE WHERE order_id = ANY($1)";
 
 const ADD_TO_TOTALS: &str = "INSERT INTO customer_totals (customer_id, product_id, sold, held) \
      SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) \
