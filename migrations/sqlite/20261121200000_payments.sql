@@ -4,7 +4,7 @@
 ALTER TABLE orders ADD COLUMN payment_token TEXT;
 
 -- It was paid when it was over.
-ALTER TABLE orders ADD COLUMN paid_late BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE orders ADD COLUMN paid_late INTEGER NOT NULL DEFAULT 0;
 
 -- What facts of the journal owe the world, written together with their rows. product_id is 0 where a job is
 -- about the whole order.
@@ -22,7 +22,7 @@ CREATE TABLE jobs (
     created_at INTEGER NOT NULL,
     died_at INTEGER,
     PRIMARY KEY (order_id, kind, product_id)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 
 -- What is to be done next.
 CREATE INDEX jobs_waiting ON jobs (next_at) WHERE state = 'waiting';

@@ -127,7 +127,7 @@ const OWE_LATE: Statement = Statement {
 };
 
 const MARK_PAID_LATE: Statement = Statement {
-    head: "UPDATE orders SET paid_late = TRUE FROM (",
+    head: "UPDATE orders SET paid_late = 1 FROM (",
     columns: 1,
     tail: ") AS late WHERE order_id = late.column1",
 };
