@@ -284,7 +284,7 @@ impl Folding {
                 let Fact { product, at: created_at, currency, .. } = fact;
                 let quantity = quantity.get();
                 self.total(customer.clone(), fact, 0, i64::from(quantity));
-                let hold = ReservationRow {
+                let mut hold = ReservationRow {
                     order,
                     product,
                     customer,
@@ -300,12 +300,16 @@ impl Folding {
                     }),
                 };
                 self.changed.insert((order, product));
-                // A line of an order may be held again after it ran out.
-                let before = self.holds.insert((order, product), hold);
-                let expired = ReservationStatus::Ended(HoldEnd::Expired);
-                if before.is_some_and(|hold| hold.lead.is_none() || hold.status != expired) {
-                    return Err("a hold that is there already".to_owned());
+                // A line of an order may be held again after it ran out. The order costs what it did.
+                if let Some(before) = self.holds.get(&(order, product)) {
+                    let expired = ReservationStatus::Ended(HoldEnd::Expired);
+                    if before.lead.is_none() || before.status != expired {
+                        return Err("a hold that is there already".to_owned());
+                    }
+                    hold.unit_price = before.unit_price;
+                    hold.created_at = before.created_at;
                 }
+                self.holds.insert((order, product), hold);
                 moved(stock, Place::Available, Place::Held, quantity)
             }
             Event::Extended { order, expires_at, .. } => {

@@ -67,7 +67,7 @@ const WRITE_RESERVATIONS: &str = "INSERT INTO reservations (order_id, product_id
      SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::integer[], $5::bigint[], \
      $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]) \
      ON CONFLICT (order_id, product_id) DO UPDATE SET status = excluded.status, \
-     unit_price = excluded.unit_price, expires_at = excluded.expires_at, ended_at = excluded.ended_at";
+     expires_at = excluded.expires_at, ended_at = excluded.ended_at";
 
 /// After the lines that were confirmed in the same round, which may have made the row.
 const PLACE_ORDERS: &str = "INSERT INTO orders (order_id, product_id, customer_id, currency, \

@@ -78,7 +78,7 @@ const WRITE_RESERVATIONS: Statement = Statement {
            currency, status, created_at, expires_at, ended_at, lead_product_id)",
     columns: 11,
     tail: "ON CONFLICT (order_id, product_id) DO UPDATE SET status = excluded.status, \
-           unit_price = excluded.unit_price, expires_at = excluded.expires_at, ended_at = excluded.ended_at",
+           expires_at = excluded.expires_at, ended_at = excluded.ended_at",
 };
 
 /// After the lines that were confirmed in the same round, which may have made the row.
