@@ -68,8 +68,8 @@ impl Checkout {
             Err(EngineError::Refused(Refusal::HoldOver(end))) => return Ok(end.into()),
             Err(error) => return Err(failed(error)),
         };
-        let unknown = EngineError::Refused(Refusal::UnknownReservation);
-        let open = open.ok_or_else(|| failed(unknown))?;
+        // It was paid late, and is being taken again at this moment.
+        let Some(open) = open else { return Ok(OrderState::Pending) };
         let charge = Charge {
             order,
             lead,

@@ -131,23 +131,36 @@ impl Checkout {
     }
 
     /// Records that a provider was asked and has the money for an order that ended meanwhile. Nobody
-    /// will say so again, so this does not give up soon.
+    /// will say so again, so what cannot be recorded now is tried for a while behind the caller's back.
     pub(super) async fn note_late(&self, lead: ProductId, order: OrderId, amount: u64) {
-        for _ in 0..NOTE_TRIES {
-            let late = Command::plain(Action::PayLate { order, amount });
-            match self.engine.submit(lead, late).await {
-                // Held or sold by now: then the provider is asked again, or all is well.
-                Ok(_)
-                | Err(EngineError::Refused(
-                    Refusal::PartOfOrder | Refusal::HoldOver(HoldEnd::Confirmed),
-                )) => return,
-                Err(error) => {
-                    tracing::warn!(%lead, ?order, %error, "a late payment cannot be recorded yet");
+        if self.try_to_note(lead, order, amount).await {
+            return;
+        }
+        let checkout = self.clone();
+        tokio::spawn(async move {
+            for _ in 0..NOTE_TRIES {
+                tokio::time::sleep(NOTE_PAUSE).await;
+                if checkout.try_to_note(lead, order, amount).await {
+                    return;
                 }
             }
-            tokio::time::sleep(NOTE_PAUSE).await;
+            tracing::error!(%lead, ?order, amount, "a late payment is lost: refund it by hand");
+        });
+    }
+
+    async fn try_to_note(&self, lead: ProductId, order: OrderId, amount: u64) -> bool {
+        let late = Command::plain(Action::PayLate { order, amount });
+        match self.engine.submit(lead, late).await {
+            // Held or sold by now: then the provider is asked again, or all is well.
+            Ok(_)
+            | Err(EngineError::Refused(
+                Refusal::PartOfOrder | Refusal::HoldOver(HoldEnd::Confirmed),
+            )) => true,
+            Err(error) => {
+                tracing::warn!(%lead, ?order, %error, "a late payment cannot be recorded yet");
+                false
+            }
         }
-        tracing::error!(%lead, ?order, amount, "a late payment is not recorded: refund it by hand");
     }
 
     /// Takes the units of a late order again, or owes its money. Safe to repeat, from wherever it was

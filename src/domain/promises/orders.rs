@@ -63,6 +63,12 @@ impl WholeOrder {
         &self.placed
     }
 
+    /// Whether nothing of it ended otherwise than by its time.
+    #[must_use]
+    pub fn ran_out(&self) -> bool {
+        self.held.values().all(|held| matches!(held.end, None | Some(HoldEnd::Expired)))
+    }
+
     /// Whether it was paid when it was over.
     #[must_use]
     pub const fn is_paid_late(&self) -> bool {
