@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("journal", &["clock", "domain", "telemetry", "threads"]),
     ("engine", &["clock", "domain", "journal", "telemetry", "threads"]),
     ("projection", &["clock", "domain", "journal", "migrations", "telemetry"]),
-    ("checkout", &["clock", "domain", "engine", "projection"]),
+    ("checkout", &["clock", "domain", "engine", "projection", "telemetry"]),
     ("cart", &["clock", "domain", "migrations"]),
     ("catalog", &["domain", "engine", "journal", "projection"]),
     ("config", &["cart", "domain", "journal", "telemetry"]),

@@ -15,7 +15,7 @@
 //! at the end each of them had it, once and in order.
 //!
 //! `chance` draws what a seed is like, `disk` is the store, `nodes` are the servers, `shopper` and
-//! `shop` the customers, `orders` what they check out, `truth` and `witness` the checks, `lives` the course of a run.
+//! `shop` the customers, `orders` what they check out, `late` what is paid late, `truth` and `witness` the checks, `lives` the course of a run.
 
 // The helpers of a test fail loudly, like the test itself.
 #![allow(clippy::expect_used, clippy::panic)]
@@ -23,6 +23,7 @@
 mod simulation {
     pub mod chance;
     pub mod disk;
+    pub mod late;
     pub mod lives;
     pub mod nodes;
     pub mod orders;

@@ -268,6 +268,8 @@ fn event() -> impl Strategy<Value = Event> {
             }
         ),
         option::of(any::<u32>()).prop_map(|per_second| Event::Paced { per_second }),
+        (order(), any::<u64>()).prop_map(|(order, amount)| Event::PaidLate { order, amount }),
+        (order(), any::<u64>()).prop_map(|(order, amount)| Event::RefundOwed { order, amount }),
     ]
 }
 
@@ -587,6 +589,21 @@ fn facts_of_the_queue_mean_the_same_for_ever() {
     let section = Section { product, first_revision: 1, at, events };
     assert_eq!(hex(&encoded(std::slice::from_ref(&section))), hex(&unhex(GOLDEN_QUEUE)));
     assert_eq!(decode_row(&unhex(GOLDEN_QUEUE)), Ok(vec![section]));
+}
+
+/// A late payment, and that it goes back.
+#[test]
+fn facts_of_late_payments_mean_the_same_for_ever() {
+    let events = vec![
+        Event::PaidLate { order: OrderId([6; 16]), amount: 300 },
+        Event::RefundOwed { order: OrderId([7; 16]), amount: 5 },
+    ];
+    let product = ProductId::new(42).unwrap();
+    let section = Section { product, first_revision: 1, at: Timestamp::from_millis(9), events };
+    let orders = [[6_u8; 16], [7; 16]].map(|order| hex(&order));
+    let golden = format!("012a010902 0e{}ac02 0f{}05", orders[0], orders[1]);
+    assert_eq!(hex(&encoded(std::slice::from_ref(&section))), hex(&unhex(&golden)));
+    assert_eq!(decode_row(&unhex(&golden)), Ok(vec![section]));
 }
 
 #[test]

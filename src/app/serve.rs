@@ -19,8 +19,10 @@ use super::{
 };
 use crate::cart::Carts;
 use crate::catalog::Catalog;
+use crate::checkout::jobs::{Tries, Worker};
 use crate::checkout::payment::Provider;
-use crate::checkout::{Checkout, Simulated, collect};
+use crate::checkout::signature::Signatures;
+use crate::checkout::{Checkout, Simulated, Webhook, collect};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Engine, EngineOptions, Placement};
@@ -124,13 +126,29 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     tokio::spawn(metrics.clone().upkeep());
     tokio::spawn(numbers::feed(metrics.clone(), engine.clone(), progress.clone(), clock.clone()));
     let upkeep = tokio::spawn(carts.clone().upkeep());
-    let checkout = checkout(config, &engine, &clock);
+    let signatures =
+        Signatures::new(config.payment.webhook_keys(), config.payment.webhook_tolerance_seconds);
+    let checkout = checkout(config, &engine, &clock, &signatures)?;
     tokio::spawn(collect::run(checkout.clone(), queries.clone(), clock.clone()));
+    let worker = Worker {
+        checkout: checkout.clone(),
+        queries: queries.clone(),
+        progress: progress.clone(),
+        clock: clock.clone(),
+        tries: Tries {
+            first_pause_ms: config.payment.retry_base_ms,
+            longest_pause_ms: config.payment.retry_max_ms,
+            most: config.payment.retry_attempts_max,
+        },
+        metrics: metrics.jobs.clone(),
+    };
+    tokio::spawn(worker.run());
     let api = Api::new(ApiParts {
         operator_token: http::OperatorToken::new(config.auth.operator_token.expose()),
         engine: engine.clone(),
         catalog: Catalog::new(engine.clone(), queries.clone(), progress.clone()),
         checkout,
+        signatures,
         queries,
         progress,
         carts: carts.clone(),
@@ -143,15 +161,24 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
 }
 
 /// Orders of several products, with everybody who takes money.
-fn checkout(config: &Config, engine: &Engine, clock: &Clock) -> Checkout {
+fn checkout(
+    config: &Config,
+    engine: &Engine,
+    clock: &Clock,
+    signatures: &Signatures,
+) -> Result<Checkout, StartError> {
     let latency = Duration::from_millis(config.payment.simulated_latency_ms);
     let simulated: Box<dyn Provider> = Box::new(Simulated { latency, clock: clock.clone() });
-    Checkout::new(
+    let (url, timeout) = (&config.payment.provider_url, config.payment.timeout());
+    let webhook = Webhook::new(signatures.clone(), url, timeout, clock.clone())
+        .map_err(|error| StartError::new(format!("cannot ask payment.provider_url: {error}")))?;
+    let webhook: Box<dyn Provider> = Box::new(webhook);
+    Ok(Checkout::new(
         engine.clone(),
         config.orders.pay_seconds * 1_000,
-        Duration::from_millis(config.payment.timeout_ms),
-        BTreeMap::from([("simulated", simulated)]),
-    )
+        timeout,
+        BTreeMap::from([("simulated", simulated), ("webhook", webhook)]),
+    ))
 }
 
 async fn connect_journal(

@@ -44,6 +44,7 @@ impl Checkout {
         let placed = self.place(wanted).await?;
         let charge = Charge {
             order: placed.order,
+            lead: placed.lead,
             amount: Money { amount: placed.total(), currency: placed.currency },
             token: payment.token.clone(),
         };
@@ -67,10 +68,11 @@ impl Checkout {
             Err(EngineError::Refused(Refusal::HoldOver(end))) => return Ok(end.into()),
             Err(error) => return Err(failed(error)),
         };
-        let unknown = EngineError::Refused(Refusal::UnknownReservation);
-        let open = open.ok_or_else(|| failed(unknown))?;
+        // It was paid late, and is being taken again at this moment.
+        let Some(open) = open else { return Ok(OrderState::Pending) };
         let charge = Charge {
             order,
+            lead,
             amount: Money { amount: super::total(&open.lines), currency: open.currency },
             token: open.payment.token.clone(),
         };
@@ -121,9 +123,15 @@ impl Checkout {
                     return Ok(OrderState::Pending);
                 }
             };
+            let paid = end == HoldEnd::Confirmed;
             let state = match checkout.settle(lead, charge.order, &lines, end).await {
                 Ok(()) => end.into(),
-                Err(EngineError::Refused(Refusal::HoldOver(end))) => end.into(),
+                Err(EngineError::Refused(Refusal::HoldOver(end))) => {
+                    if paid && end != HoldEnd::Confirmed {
+                        checkout.note_late(lead, charge.order, charge.amount.amount).await;
+                    }
+                    end.into()
+                }
                 // The order is there, and nobody may take this for an order that is not.
                 Err(error) => {
                     tracing::warn!(%error, "an order could not be settled yet; it waits");

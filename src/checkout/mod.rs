@@ -20,14 +20,20 @@
 
 mod buy;
 pub mod collect;
+pub mod jobs;
+mod late;
 pub mod payment;
 mod returns;
 mod settle;
+pub mod signature;
 mod simulated;
+mod webhook;
 
 pub use buy::{Bought, OrderState};
+pub use late::{LateOrder, Noticed, Taken};
 pub use returns::CancelError;
 pub use simulated::Simulated;
+pub use webhook::Webhook;
 
 use crate::domain::{
     Action, Answer, Command, Currency, CustomerId, HoldEnd, Line, OrderId, Part, Payment,
@@ -182,7 +188,7 @@ impl Checkout {
         }
         let mut held = Held { order, lines: Vec::new(), waiting: Vec::new(), currency: None };
         if let Err(error) = self.hold_all(&wanted, &mut held).await {
-            self.give_back(&held).await;
+            self.give_back(&held, HoldEnd::Released).await;
             return Err(error);
         }
         let place = Action::Place {
@@ -198,17 +204,17 @@ impl Checkout {
             // Nothing is placed: holding took too long.
             Ok(refused) => {
                 let error = refused.durable().await.err().unwrap_or(EngineError::OutcomeUnknown);
-                self.give_back(&held).await;
+                self.give_back(&held, HoldEnd::Released).await;
                 return Err(failed(error));
             }
             Err(error) => {
-                self.give_back(&held).await;
+                self.give_back(&held, HoldEnd::Released).await;
                 return Err(failed(error));
             }
         };
         if placed.early().is_ok_and(|outcome| outcome.replayed) {
             // Another request with this key was faster: its order is the answer, this one is none.
-            self.give_back(&held).await;
+            self.give_back(&held, HoldEnd::Released).await;
         }
         for (product, line) in std::mem::take(&mut held.waiting) {
             line.durable().await.map_err(|error| PlaceError::Line { product, error })?;
@@ -305,11 +311,10 @@ impl Checkout {
     /// The lead goes first, and the other lines go its way: nobody may know whether the order was
     /// placed after all, and a line that is gone from a placed order would make it half an order. Where
     /// the lead cannot be asked they stay, and ask it when their time comes.
-    async fn give_back(&self, held: &Held) {
-        let mut end = HoldEnd::Released;
+    async fn give_back(&self, held: &Held, mut end: HoldEnd) {
         let mut released = Vec::with_capacity(held.lines.len());
         for line in &held.lines {
-            let action = Action::Settle { order: held.order, end };
+            let action = Action::Settle { order: held.order, end, held_until: None };
             let decided = self.engine.decide(line.product, Command::plain(action)).await;
             match decided.and_then(|decided| decided.early().map(|_| ()).map(|()| decided)) {
                 Ok(decided) => released.push(decided),

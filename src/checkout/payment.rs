@@ -4,7 +4,7 @@
 //! makes asking again after a crash or a time-out safe. What must never happen: an order that is
 //! settled on anything but the provider's own word.
 
-use crate::domain::{Money, OrderId};
+use crate::domain::{Money, OrderId, ProductId};
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -13,9 +13,50 @@ use std::time::Duration;
 pub struct Charge {
     /// The provider's idempotency key.
     pub order: OrderId,
+    /// The first line's product, which is part of the order's public name.
+    pub lead: ProductId,
     pub amount: Money,
     /// The customer's means of payment, as the provider knows it.
     pub token: Box<str>,
+}
+
+impl Charge {
+    /// The order as customers and providers know it.
+    #[must_use]
+    pub fn order_text(&self) -> String {
+        order_text(self.lead, self.order)
+    }
+}
+
+fn order_text(lead: ProductId, order: OrderId) -> String {
+    format!("{lead}-{}", uuid::Uuid::from_bytes(order.0))
+}
+
+/// What goes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    pub order: OrderId,
+    pub lead: ProductId,
+    /// The line that is refunded; `None` for the whole order. With the order the provider's idempotency
+    /// key: a line comes back once.
+    pub product: Option<ProductId>,
+    pub amount: Money,
+    pub token: Box<str>,
+}
+
+impl Refund {
+    /// The provider's idempotency key.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let order = uuid::Uuid::from_bytes(self.order.0);
+        self.product.map_or_else(|| order.to_string(), |product| format!("{order}-{product}"))
+    }
+
+    /// The order as customers and providers know it.
+    #[must_use]
+    pub fn order_text(&self) -> String {
+        order_text(self.lead, self.order)
+    }
 }
 
 /// What a provider says of a charge.
@@ -34,14 +75,30 @@ pub enum ChargeState {
 #[error("{0}")]
 pub struct ProviderError(pub String);
 
+/// Why money did not go back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RefundError {
+    /// Ask again.
+    #[error("{0}")]
+    Again(ProviderError),
+    /// Asking will never help: a person has to.
+    #[error("{0}")]
+    Never(String),
+}
+
 /// Somebody who takes money.
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// Charges, or says what became of the charge with this order before.
     async fn charge(&self, charge: &Charge) -> Result<ChargeState, ProviderError>;
 
-    /// Gives the money back; safe to repeat.
-    async fn refund(&self, charge: &Charge) -> Result<(), ProviderError>;
+    /// Gives money back; safe to repeat.
+    async fn refund(&self, refund: &Refund) -> Result<(), RefundError>;
+
+    /// Whether it can take money at all; what to configure if not.
+    fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Whether it would take such a token at all; the complaint if not.
     fn accepts(&self, token: &str) -> Result<(), String>;
@@ -60,4 +117,18 @@ pub async fn charge_within(
         Ok(answer) => answer,
         Err(_) => Err(ProviderError(format!("no answer within {limit:?}"))),
     }
+}
+
+/// Has a provider give money back, but waits no longer than this.
+///
+/// # Errors
+/// Its own, or that it took too long.
+pub async fn refund_within(
+    provider: &dyn Provider,
+    refund: &Refund,
+    limit: Duration,
+) -> Result<(), RefundError> {
+    tokio::time::timeout(limit, provider.refund(refund)).await.unwrap_or_else(|_| {
+        Err(RefundError::Again(ProviderError(format!("no answer within {limit:?}"))))
+    })
 }

@@ -49,7 +49,7 @@ impl Checkout {
         lines: &[Line],
         end: HoldEnd,
     ) -> Result<(), EngineError> {
-        let settle = || Command::plain(Action::Settle { order, end });
+        let settle = || Command::plain(Action::Settle { order, end, held_until: None });
         let decided = self.engine.decide(lead, settle()).await?;
         if decided.early().is_err() {
             return decided.durable().await.map(|_| ());

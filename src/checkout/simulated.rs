@@ -12,7 +12,7 @@
 //! It remembers nothing: what it says follows from the charge and the time, so it charges once however
 //! often it is asked.
 
-use super::payment::{Charge, ChargeState, Provider, ProviderError};
+use super::payment::{Charge, ChargeState, Provider, ProviderError, Refund, RefundError};
 use crate::clock::Clock;
 use crate::domain::{OrderId, Timestamp};
 use async_trait::async_trait;
@@ -50,9 +50,12 @@ impl Provider for Simulated {
         }
     }
 
-    async fn refund(&self, charge: &Charge) -> Result<(), ProviderError> {
-        match &*charge.token {
-            "tok_error" => Err(ProviderError("the provider failed, as its token asks".into())),
+    async fn refund(&self, refund: &Refund) -> Result<(), RefundError> {
+        match &*refund.token {
+            "tok_error" => {
+                let error = ProviderError("the provider failed, as its token asks".into());
+                Err(RefundError::Again(error))
+            }
             _ => Ok(()),
         }
     }

@@ -81,6 +81,10 @@ fn from_environment(name: &str, text: &str) -> Result<Serialized<Value>, ConfigE
         Some(Value::Boolean(_)) => {
             Value::Boolean(text.trim().parse().map_err(|_| wrong("true or false"))?)
         }
+        Some(Value::Array(_)) => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
+        }
         Some(_) => Value::String(text.to_owned()),
     };
     Ok(Serialized::default(&key, value))
@@ -131,6 +135,10 @@ fn explain(layers: &Figment, error: figment::Error) -> ConfigError {
             "{key} is \"{listen}\"{source}; it must be an IP address and a port, such as \
              127.0.0.1:8080 or [::1]:8080"
         ),
+        // Whatever stands there may be a secret all the same.
+        (Kind::InvalidType(_, wanted), _) if key.contains("secrets") => {
+            format!("{key}{source} must be {}", what_fits(wanted))
+        }
         (Kind::InvalidType(actual, wanted) | Kind::InvalidValue(actual, wanted), _) => {
             format!("{key} is {}{source}; it must be {}", what_is(actual), what_fits(wanted))
         }
@@ -168,6 +176,7 @@ fn what_fits(wanted: &str) -> &str {
         "a boolean" => "true or false",
         "a string" | "path string" => "a text in quotes",
         "socket address" => "an IP address and a port in quotes, such as \"127.0.0.1:8080\"",
+        "a sequence" => "a list in square brackets",
         wanted if wanted.starts_with("struct ") => "a section with keys",
         wanted => wanted,
     }

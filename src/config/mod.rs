@@ -8,6 +8,7 @@ mod address;
 mod cart;
 mod load;
 mod parts;
+mod payment;
 mod secret;
 mod server;
 
@@ -16,8 +17,9 @@ pub use cart::{CartConfig, RedisConfig};
 pub use load::{ConfigError, Flags, PREFIX, load};
 pub use parts::{
     AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig,
-    PaymentConfig, ProjectionConfig, QueueConfig, TelemetryConfig,
+    ProjectionConfig, QueueConfig, TelemetryConfig,
 };
+pub use payment::PaymentConfig;
 pub use secret::Secret;
 pub use server::ServerConfig;
 

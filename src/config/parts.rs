@@ -136,21 +136,6 @@ impl OrdersConfig {
     }
 }
 
-/// `[payment]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PaymentConfig {
-    pub simulated_latency_ms: u64,
-    pub timeout_ms: u64,
-}
-
-impl PaymentConfig {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        within("payment.simulated_latency_ms", self.simulated_latency_ms, 0..=60_000)?;
-        within("payment.timeout_ms", self.timeout_ms, 100..=60_000)
-    }
-}
-
 /// `[auth]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -54,6 +54,10 @@ pub enum Answer {
         order: OrderId,
         quantity: u32,
     },
+    /// A late payment, or that it goes back, is recorded.
+    Noted {
+        order: OrderId,
+    },
     /// What is said of the product is of this edition now.
     Changed {
         edition: u64,

@@ -55,8 +55,13 @@ pub enum Action {
     },
     /// To the lead, when all lines are held: from now on it is an order, to be paid within `pay_ms`.
     Place { order: OrderId, lines: Box<[Line]>, pay_ms: u64, payment: Box<Payment> },
-    /// A line of an order goes the way its order goes.
-    Settle { order: OrderId, end: HoldEnd },
+    /// A line of an order goes the way its order goes. With `held_until` only as long as that is the
+    /// time of its hold: a line may be held again meanwhile.
+    Settle { order: OrderId, end: HoldEnd, held_until: Option<Timestamp> },
+    /// To the lead: the order was paid, and is over.
+    PayLate { order: OrderId, amount: u64 },
+    /// To the lead: what was paid late goes back, and nobody takes this order's units again.
+    OweRefund { order: OrderId, amount: u64 },
     /// Sold → available: one line of an order, as the query tables have it.
     Return { order: OrderId, customer: CustomerId, quantity: Quantity, reason: ReturnReason },
     /// Held → sold.

@@ -118,7 +118,11 @@ impl Product {
                 let expires_at = Action::deadline(now, *pay_ms);
                 self.decide_place(*order, lines, expires_at, payment, now, retry)
             }
-            Action::Settle { order, end } => self.decide_settle(*order, *end, now),
+            Action::Settle { order, end, held_until } => {
+                self.decide_settle(*order, *end, *held_until, now)
+            }
+            Action::PayLate { order, amount } => self.decide_late(*order, *amount, now),
+            Action::OweRefund { order, amount } => self.decide_owed(*order, *amount, now),
             Action::Return { order, customer, quantity, reason } => {
                 self.decide_return(*order, customer, *quantity, *reason, now, retry)
             }
@@ -341,11 +345,24 @@ impl Product {
         }
     }
 
-    /// A line goes the way of its order. A reservation of its own has no order.
-    fn decide_settle(&self, order: OrderId, end: HoldEnd, now: Timestamp) -> Decision {
+    /// A line goes the way of its order. A reservation of its own has no order, and a lead that is not
+    /// placed has no order yet that could be sold.
+    fn decide_settle(
+        &self,
+        order: OrderId,
+        end: HoldEnd,
+        held_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Decision {
+        let unplaced =
+            |hold: &Hold| matches!(hold.part.as_deref(), Some(Part::Lead { payment: None, .. }));
         match self.running_hold(order, now) {
             Err(refused) => *refused,
             Ok(hold) if hold.part.is_none() => Refusal::UnknownReservation.into(),
+            Ok(hold) if held_until.is_some_and(|until| until != hold.expires_at) => {
+                Refusal::PartOfOrder.into()
+            }
+            Ok(hold) if end == HoldEnd::Confirmed && unplaced(hold) => Refusal::PartOfOrder.into(),
             Ok(_) => Event::Ended { order, end, retry: None }.into(),
         }
     }

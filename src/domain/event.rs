@@ -96,6 +96,17 @@ pub enum Event {
     Paced {
         per_second: Option<u32>,
     },
+    /// An order was paid when it was over already. A fact of the lead, whose end it leaves as it is.
+    PaidLate {
+        order: OrderId,
+        /// In minor units of the product's currency.
+        amount: u64,
+    },
+    /// A late payment goes back. A fact of the lead: the order is released for good.
+    RefundOwed {
+        order: OrderId,
+        amount: u64,
+    },
     /// The shop changed what it says of the product, its price, or whether it is sold.
     Changed {
         change: Box<Change>,
@@ -108,7 +119,11 @@ impl Event {
     #[must_use]
     pub const fn retry(&self) -> Option<&Retry> {
         match self {
-            Self::Created { .. } | Self::Refused { .. } | Self::Paced { .. } => None,
+            Self::Created { .. }
+            | Self::Refused { .. }
+            | Self::Paced { .. }
+            | Self::PaidLate { .. }
+            | Self::RefundOwed { .. } => None,
             Self::Purchased { retry, .. }
             | Self::Queued { retry, .. }
             | Self::Held { retry, .. }

@@ -142,11 +142,12 @@ impl Holds {
             .filter_map(|(_, order)| Some((*order, self.active.get(order)?)))
     }
 
-    /// Lines whose order may have been decided by now, with their leads; earliest first.
-    pub fn asking(&self, now: Timestamp) -> impl Iterator<Item = (OrderId, ProductId)> {
+    /// Lines whose order may have been decided by now, with their leads and until when they are held;
+    /// earliest first.
+    pub fn asking(&self, now: Timestamp) -> impl Iterator<Item = (OrderId, ProductId, Timestamp)> {
         self.followers
             .range(..=(now, OrderId([0xff; 16])))
-            .filter_map(|(_, order)| Some((*order, self.active.get(order)?.lead()?)))
+            .filter_map(|(at, order)| Some((*order, self.active.get(order)?.lead()?, *at)))
     }
 
     /// When the next line asks its lead.
@@ -203,6 +204,14 @@ impl Holds {
         self.index_of(&hold).remove(&(hold.expires_at, *order));
         self.restore_end(*order, end, at);
         Some(hold)
+    }
+
+    /// However an order's hold ended, nobody takes it again: it was released.
+    pub(super) fn give_up(&mut self, order: &OrderId, at: Timestamp) {
+        if self.active.get(order).is_none() {
+            self.forget_end(order);
+            self.restore_end(*order, HoldEnd::Released, at);
+        }
     }
 
     /// Forgets ends older than a day; at most two a call, which is faster than they can be added.

@@ -25,6 +25,7 @@ mod decide_queue;
 mod event;
 mod holds;
 mod ids;
+mod late;
 mod memory;
 mod offer;
 mod order;

@@ -249,6 +249,11 @@ impl Product {
                 Answer::Extended { order: *order, expires_at: *expires_at }
             }
             Event::Ended { order, end, .. } => self.end_hold(*order, *end, at),
+            Event::PaidLate { order, .. } => Answer::Noted { order: *order },
+            Event::RefundOwed { order, .. } => {
+                self.holds.give_up(order, at);
+                Answer::Noted { order: *order }
+            }
             Event::Changed { change, .. } => {
                 if let (Some(offer), Some(price)) = (&mut self.offer, change.price) {
                     offer.price = price;

@@ -178,6 +178,11 @@ impl History {
                 return broken("one way out", format!("{order:?} extended but not held"));
             }
             Event::Ended { order, end, .. } => return self.end(*order, *end),
+            Event::PaidLate { order, .. } => return self.unsold(*order),
+            Event::RefundOwed { order, .. } => {
+                self.unsold(*order)?;
+                self.ended.insert(*order, HoldEnd::Released);
+            }
             Event::Created { .. }
             | Event::Placed { .. }
             | Event::Extended { .. }
@@ -205,6 +210,15 @@ impl History {
         }
         if !self.returned.insert(order) {
             return broken("exactly once", format!("{order:?} came back twice"));
+        }
+        Ok(())
+    }
+
+    /// A payment is late, and goes back, only for an order that is neither held nor sold.
+    fn unsold(&self, order: OrderId) -> Result<(), Broken> {
+        let sold = self.ended.get(&order) == Some(&HoldEnd::Confirmed);
+        if sold || self.running.contains(&order) {
+            return broken("exactly once", format!("{order:?} is held or sold, and paid late"));
         }
         Ok(())
     }

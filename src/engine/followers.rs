@@ -5,7 +5,7 @@
 
 use super::registry::Registry;
 use super::{Engine, EngineError};
-use crate::domain::{Action, Command, HoldEnd, OrderId, ProductId, Refusal};
+use crate::domain::{Action, Command, HoldEnd, OrderId, ProductId, Refusal, Timestamp};
 use std::sync::Arc;
 
 /// Most lines of one product that ask at once.
@@ -18,10 +18,10 @@ pub(super) const ASK_AGAIN_MS: u64 = 1_000;
 pub(super) async fn ask(
     registry: Arc<Registry>,
     product: ProductId,
-    questions: Vec<(OrderId, ProductId)>,
+    questions: Vec<(OrderId, ProductId, Timestamp)>,
 ) {
     let engine = Engine { registry };
-    for (order, lead) in questions {
+    for (order, lead, held_until) in questions {
         let asked = engine.submit(lead, Command::plain(Action::LookUp { order })).await;
         let end = match asked {
             Err(EngineError::Refused(Refusal::HoldOver(end))) => end,
@@ -32,7 +32,9 @@ pub(super) async fn ask(
             // Still open, or nobody can tell at the moment.
             Ok(_) | Err(_) => continue,
         };
-        let settle = Command::plain(Action::Settle { order, end });
+        // The answer is about this hold: a late payment may have the line held again by now.
+        let settle = Action::Settle { order, end, held_until: Some(held_until) };
+        let settle = Command::plain(settle);
         if let Err(error) = engine.submit(product, settle).await {
             tracing::debug!(%product, ?order, %error, "a line could not follow its order yet");
         }

@@ -68,14 +68,46 @@ async fn read_json<T: DeserializeOwned>(
 ) -> Result<Json<T>, Problem> {
     let (parts, body) = request.into_parts();
     let bytes = read(body, limits).await?;
+    let value = json(&parts.headers, &bytes)?;
+    Ok(Json { headers: parts.headers, value })
+}
+
+/// The bytes of a body as they came, for whoever has to check them before they are read.
+#[derive(Debug)]
+pub struct Raw {
+    pub headers: HeaderMap,
+    pub bytes: Bytes,
+}
+
+impl FromRequest<Api> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(body, api.body_limits).await?;
+        Ok(Self { headers: parts.headers, bytes })
+    }
+}
+
+impl Raw {
+    /// Reads the body as JSON.
+    ///
+    /// # Errors
+    /// As for [`Json`].
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        json(&self.headers, &self.bytes)
+    }
+}
+
+fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
     if bytes.is_empty() {
         return Err(Problem::new(Code::InvalidRequest, "the body is missing"));
     }
-    if !says_json(&parts.headers) {
+    if !says_json(headers) {
         let detail = "the Content-Type must be application/json";
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
-    Ok(Json { headers: parts.headers, value: parse(&bytes)? })
+    parse(bytes)
 }
 
 /// The headers of a request that says everything in its path. Clients that cannot send a POST without

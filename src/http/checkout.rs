@@ -45,7 +45,7 @@ pub struct ItemRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"method": "simulated", "token": "tok_ok"}))]
 pub struct PaymentRequest {
-    /// `simulated`.
+    /// `simulated` or `webhook`.
     method: Option<String>,
     /// The means of payment as the provider knows it.
     token: Option<String>,
@@ -127,6 +127,9 @@ pub(super) fn check_payment(
         let known = checkout.methods().join(", ");
         return checks.fail("payment.method", format!("must be one of: {known}"));
     };
+    if let Err(complaint) = provider.ready() {
+        return checks.fail("payment.method", complaint);
+    }
     match provider.accepts(&token) {
         Ok(()) => Some(Payment { method: method.into(), token: token.into() }),
         Err(complaint) => checks.fail("payment.token", complaint),
@@ -328,6 +331,8 @@ fn row_of(Bought { placed, customer, state }: &Bought) -> OrderRow {
                 status: line_status,
             })
             .collect(),
+        paid_late: false,
+        refunds: Vec::new(),
     }
 }
 

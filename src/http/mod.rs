@@ -17,6 +17,7 @@ mod catalogue;
 mod changes;
 mod checkout;
 mod checks;
+mod dead_letters;
 mod docs;
 mod fields;
 mod health;
@@ -27,6 +28,7 @@ mod openapi;
 pub mod order_ref;
 mod orders;
 mod params;
+mod payments;
 mod prefer;
 pub mod problem;
 mod products;
@@ -52,6 +54,7 @@ pub use trusted::OperatorToken;
 use crate::cart::Carts;
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
+use crate::checkout::signature::Signatures;
 use crate::clock::Clock;
 use crate::config::{HoldsConfig, ServerConfig};
 use crate::engine::Engine;
@@ -91,6 +94,8 @@ pub struct ApiParts {
     pub engine: Engine,
     pub catalog: Catalog,
     pub checkout: Checkout,
+    /// What notices of payments are signed with.
+    pub signatures: Signatures,
     pub queries: Queries,
     pub progress: ProjectionProgress,
     pub carts: Carts,
@@ -110,6 +115,7 @@ pub struct Shared {
     parts: ApiParts,
     purchase_results: Results,
     reservation_results: Results,
+    notice_results: Results,
 }
 
 impl Api {
@@ -120,7 +126,8 @@ impl Api {
         bought.push("queued");
         let purchase_results = parts.metrics.purchases(&bought);
         let reservation_results = parts.metrics.reservations(&purchases::results("held"));
-        Self(Arc::new(Shared { parts, purchase_results, reservation_results }))
+        let notice_results = parts.metrics.payment_notices(&payments::RESULTS);
+        Self(Arc::new(Shared { parts, purchase_results, reservation_results, notice_results }))
     }
 }
 

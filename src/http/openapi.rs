@@ -3,8 +3,8 @@
 
 use super::problem::Document;
 use super::{
-    carts, catalogue, changes, checkout, health, numbers, orders, products, purchases, queue,
-    queued, reservations, restock, stock,
+    carts, catalogue, changes, checkout, dead_letters, health, numbers, orders, payments, products,
+    purchases, queue, queued, reservations, restock, stock,
 };
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -46,6 +46,9 @@ const PROBLEM: &str = "application/problem+json";
         carts::remove,
         orders::list,
         orders::get,
+        payments::notice,
+        dead_letters::list,
+        dead_letters::retry,
         products::create,
         catalogue::list,
         products::get,
@@ -67,6 +70,7 @@ const PROBLEM: &str = "application/problem+json";
         (name = "reservations", description = "Hold now, decide later"),
         (name = "cart", description = "What a caller means to buy"),
         (name = "orders", description = "What customers got"),
+        (name = "payments", description = "Notices of a payment provider, and what could not be done"),
         (name = "products", description = "What is sold, and how much of it is left"),
         (name = "operation", description = "Health and numbers"),
     ),
@@ -234,7 +238,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 19, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 21, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {

@@ -10,7 +10,7 @@ use super::respond::{self, MoneyDocument, Page};
 use super::time::Rfc3339;
 use super::waiting;
 use crate::domain::{Money, OrderId, Timestamp};
-use crate::projection::{OrderCursor, OrderRow};
+use crate::projection::{JobState, OrderCursor, OrderRow, Refund};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -71,6 +71,34 @@ pub struct OrderDocument<'a> {
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Rfc3339>,
     lines: Vec<LineDocument>,
+    /// It was paid when it was over; then its units were taken again, or its money goes back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(value_type = Option<bool>)]
+    paid_late: bool,
+    /// Money that goes back; left out where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refunds: Vec<RefundDocument>,
+}
+
+/// Money that goes back.
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Refund)]
+pub struct RefundDocument {
+    amount: MoneyDocument,
+    /// `pending`, `done`, or `failed`: then an operator has to see to it.
+    status: &'static str,
+}
+
+impl From<&Refund> for RefundDocument {
+    fn from(refund: &Refund) -> Self {
+        let status = match refund.state {
+            JobState::Waiting => "pending",
+            JobState::Done => "done",
+            JobState::Dead => "failed",
+        };
+        Self { amount: refund.amount.into(), status }
+    }
 }
 
 impl<'a> OrderDocument<'a> {
@@ -104,6 +132,8 @@ impl<'a> OrderDocument<'a> {
             created_at: Rfc3339(row.created_at),
             expires_at: row.expires_at.map(Rfc3339),
             lines,
+            paid_late: row.paid_late,
+            refunds: row.refunds.iter().map(RefundDocument::from).collect(),
         }
     }
 }
@@ -225,6 +255,8 @@ mod tests {
             created_at: Timestamp::default(),
             expires_at: None,
             lines: products.iter().map(line).collect(),
+            paid_late: false,
+            refunds: Vec::new(),
         }
     }
 

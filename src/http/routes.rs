@@ -3,8 +3,8 @@
 use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
-    Api, carts, catalogue, changes, checkout, docs, health, numbers, openapi, orders, products,
-    purchases, queue, queued, reservations, restock, stock,
+    Api, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers, openapi, orders,
+    payments, products, purchases, queue, queued, reservations, restock, stock,
 };
 use axum::Router;
 use axum::http::Uri;
@@ -36,6 +36,9 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/orders/{id}/refund", post(at.route("POST /api/v1/orders/{id}/refund", checkout::refund)))
         .route("/api/v1/orders/{id}/payment", post(at.route("POST /api/v1/orders/{id}/payment", checkout::pay)))
         .route("/api/v1/orders/{id}", get(at.route("GET /api/v1/orders/{id}", orders::get)))
+        .route("/api/v1/payments/webhook", post(at.route("POST /api/v1/payments/webhook", payments::notice)))
+        .route("/api/v1/admin/dead-letters", get(at.route("GET /api/v1/admin/dead-letters", dead_letters::list)))
+        .route("/api/v1/admin/dead-letters/{id}/retry", post(at.route("POST /api/v1/admin/dead-letters/{id}/retry", dead_letters::retry)))
         .route("/api/v1/products", get(at.route("GET /api/v1/products", catalogue::list)))
         .route("/api/v1/products", post(at.route("POST /api/v1/products", products::create)))
         .route("/api/v1/products/{id}", get(at.route("GET /api/v1/products/{id}", products::get)))

@@ -378,6 +378,9 @@ fn possible(state: &Product, event: &Event) -> Result<(), Broken> {
         Event::Created { .. } => !state.is_created(),
         Event::Changed { .. } | Event::Queued { .. } | Event::Paced { .. } => state.is_created(),
         Event::Refused { order, .. } => state.queue().get(order).is_some(),
+        Event::PaidLate { order, .. } | Event::RefundOwed { order, .. } => {
+            state.is_created() && state.holds().get(order).is_none()
+        }
     };
     if fits {
         return Ok(());

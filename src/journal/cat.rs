@@ -172,6 +172,16 @@ fn fact(event: &Event) -> Value {
             "delta": delta,
             "reason": reason,
         }),
+        Event::PaidLate { order, amount } => json!({
+            "event": "paidLate",
+            "orderId": uuid(*order),
+            "amount": amount,
+        }),
+        Event::RefundOwed { order, amount } => json!({
+            "event": "refundOwed",
+            "orderId": uuid(*order),
+            "amount": amount,
+        }),
         Event::Changed { change, .. } => changed(change),
         Event::Queued { .. } | Event::Refused { .. } | Event::Paced { .. } => queue_fact(event),
     }

@@ -336,6 +336,7 @@ fn stored_key(
         Answer::Created
         | Answer::Expired { .. }
         | Answer::Settled { .. }
+        | Answer::Noted { .. }
         | Answer::Shown(_)
         | Answer::Refused { .. }
         | Answer::Paced { .. }

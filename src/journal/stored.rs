@@ -149,6 +149,14 @@ enum StoredEvent<'a> {
     Refused(#[serde(borrow)] StoredRefused<'a>),
     /// The queue's own drain rate.
     Paced(Option<u32>),
+    PaidLate {
+        order: [u8; 16],
+        amount: u64,
+    },
+    RefundOwed {
+        order: [u8; 16],
+        amount: u64,
+    },
 }
 
 /// Appends one section to a buffer.
@@ -357,6 +365,10 @@ impl<'a> From<&'a Event> for StoredEvent<'a> {
                 Self::Refused(StoredRefused::new((*order, customer), *quantity, *queued_at, *why))
             }
             Event::Paced { per_second } => Self::Paced(*per_second),
+            Event::PaidLate { order, amount } => Self::PaidLate { order: order.0, amount: *amount },
+            Event::RefundOwed { order, amount } => {
+                Self::RefundOwed { order: order.0, amount: *amount }
+            }
             Event::Purchased { order, customer, quantity, unit_price, .. } => Self::Purchased {
                 order: order.0,
                 customer: customer.as_str(),
@@ -437,6 +449,12 @@ impl TryFrom<StoredEvent<'_>> for Event {
             StoredEvent::Queued(queued) => queued.event(),
             StoredEvent::Refused(refused) => refused.event(),
             StoredEvent::Paced(per_second) => Self::Paced { per_second },
+            StoredEvent::PaidLate { order, amount } => {
+                Self::PaidLate { order: OrderId(order), amount }
+            }
+            StoredEvent::RefundOwed { order, amount } => {
+                Self::RefundOwed { order: OrderId(order), amount }
+            }
             StoredEvent::Purchased { order, customer, quantity, unit_price, retry } => {
                 Self::Purchased {
                     order: OrderId(order),

@@ -12,7 +12,7 @@ use super::refused::RefusedPurchase;
 use super::rows::{OrderStatus, ReservationRow, ReservationStatus};
 use crate::domain::{
     CatalogEntry, Change, Currency, CustomerId, Event, HoldEnd, Money, Offer, OrderId, Part,
-    ProductId, RequestKey, ReturnReason, Stock, Timestamp,
+    Payment, ProductId, RequestKey, ReturnReason, Stock, Timestamp,
 };
 use crate::journal::Section;
 use std::collections::{HashMap, HashSet};
@@ -86,7 +86,18 @@ pub(super) struct PlacedOrder {
     pub at: Timestamp,
     pub expires_at: Timestamp,
     pub method: Box<str>,
+    pub token: Box<str>,
     pub key: Option<RequestKey>,
+}
+
+/// Money of an order that was over when it was paid: it came, or it goes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LateMoney {
+    pub order: OrderId,
+    /// The lead.
+    pub product: ProductId,
+    pub amount: Money,
+    pub at: Timestamp,
 }
 
 /// A sold line that came back.
@@ -128,6 +139,10 @@ pub(super) struct Changes {
     pub returned: Vec<ReturnedLine>,
     /// Queued purchases to which nothing was sold.
     pub refused: Vec<RefusedPurchase>,
+    /// Orders that were paid when they were over.
+    pub paid_late: Vec<LateMoney>,
+    /// Those whose money goes back.
+    pub refunds_owed: Vec<LateMoney>,
     /// Whole rows.
     pub reservations: Vec<ReservationRow>,
     /// Differences that may make a new row: nothing in them is negative.
@@ -167,6 +182,8 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
                 | Event::Refused { .. }
                 | Event::Paced { .. }
                 | Event::Returned { .. }
+                | Event::PaidLate { .. }
+                | Event::RefundOwed { .. }
                 | Event::Adjusted { .. } => {}
             }
         }
@@ -193,6 +210,7 @@ pub(super) fn fold(sections: Vec<Section>, prior: Prior) -> Result<Changes, Dama
         changed: HashSet::new(),
         touched: HashSet::new(),
         totals: Vec::new(),
+        decided: HashMap::new(),
         changes: Changes::default(),
     };
     for section in sections {
@@ -212,6 +230,8 @@ struct Folding {
     touched: HashSet<ProductId>,
     /// In order of the facts; one customer may come often.
     totals: Vec<TotalDelta>,
+    /// The last of each order: one whose payment came late is decided more than once.
+    decided: HashMap<OrderId, OrderStatus>,
     changes: Changes,
 }
 
@@ -285,13 +305,7 @@ impl Folding {
                         Part::Follower { lead } => lead,
                     }),
                 };
-                self.changed.insert((order, product));
-                // A line of an order may be held again after it ran out.
-                let before = self.holds.insert((order, product), hold);
-                let expired = ReservationStatus::Ended(HoldEnd::Expired);
-                if before.is_some_and(|hold| hold.lead.is_none() || hold.status != expired) {
-                    return Err("a hold that is there already".to_owned());
-                }
+                self.hold(hold)?;
                 moved(stock, Place::Available, Place::Held, quantity)
             }
             Event::Extended { order, expires_at, .. } => {
@@ -303,7 +317,8 @@ impl Folding {
                 hold.expires_at = expires_at;
                 let customer = hold.customer.clone();
                 let Fact { product, at, currency, .. } = fact;
-                let method = payment.method;
+                let Payment { method, token } = *payment;
+                self.decided.remove(&order);
                 self.changes.placed.push(PlacedOrder {
                     order,
                     product,
@@ -312,6 +327,7 @@ impl Folding {
                     at,
                     expires_at,
                     method,
+                    token,
                     key: retry.map(|retry| retry.key),
                 });
                 Ok(stock)
@@ -323,12 +339,20 @@ impl Folding {
                 self.changes.returned.push(ReturnedLine { order, product, reason, at });
                 moved(stock, Place::Sold, Place::Available, quantity)
             }
+            Event::PaidLate { order, amount } => {
+                self.changes.paid_late.push(fact.late(order, amount));
+                Ok(stock)
+            }
+            Event::RefundOwed { order, amount } => {
+                self.decided.insert(order, OrderStatus::Refunded);
+                self.changes.refunds_owed.push(fact.late(order, amount));
+                Ok(stock)
+            }
             Event::Ended { order, end, .. } => self.end(order, end, fact, stock),
             Event::Changed { change, .. } => self.change(&change, fact).map(|()| stock),
             Event::Refused { order, customer, quantity, queued_at, why } => {
-                let Fact { product, at: refused_at, .. } = fact;
-                let quantity = quantity.get();
-                let row = RefusedPurchase {
+                let (quantity, Fact { product, at: refused_at, .. }) = (quantity.get(), fact);
+                self.changes.refused.push(RefusedPurchase {
                     order,
                     product,
                     customer,
@@ -336,8 +360,7 @@ impl Folding {
                     queued_at,
                     refused_at,
                     why,
-                };
-                self.changes.refused.push(row);
+                });
                 Ok(stock)
             }
             // Who waits is shown by the product itself; the tables hear of it when it is decided.
@@ -345,6 +368,23 @@ impl Folding {
             // The rules hold the bounds; a fact beyond them changes nothing there either.
             Event::Adjusted { delta, .. } => Ok(stock.adjusted(delta).unwrap_or(stock)),
         }
+    }
+
+    /// A new hold, or one that begins anew.
+    fn hold(&mut self, mut hold: ReservationRow) -> Result<(), String> {
+        let key = (hold.order, hold.product);
+        self.changed.insert(key);
+        // A line of an order may be held again after it ran out. The order costs what it did.
+        if let Some(before) = self.holds.get(&key) {
+            let expired = ReservationStatus::Ended(HoldEnd::Expired);
+            if before.lead.is_none() || before.status != expired {
+                return Err("a hold that is there already".to_owned());
+            }
+            hold.unit_price = before.unit_price;
+            hold.created_at = before.created_at;
+        }
+        self.holds.insert(key, hold);
+        Ok(())
     }
 
     fn change(&mut self, change: &Change, fact: Fact) -> Result<(), String> {
@@ -372,7 +412,7 @@ impl Folding {
         let (customer, quantity, price) = (hold.customer.clone(), hold.quantity, hold.unit_price);
         let units = i64::from(quantity);
         if hold.lead == Some(fact.product) {
-            self.changes.decided.push((order, decided(end)));
+            self.decided.insert(order, decided(end));
         }
         if end == HoldEnd::Confirmed {
             self.total(customer.clone(), fact, units, -units);
@@ -409,7 +449,7 @@ impl Folding {
     /// the database most of its page reads and writes.
     fn finish(self) -> Changes {
         let Self { products, created, changed_products, mut described, .. } = self;
-        let Self { mut holds, changed, touched, totals, mut changes, .. } = self;
+        let Self { mut holds, changed, touched, totals, decided, mut changes, .. } = self;
         let (new, old): (Vec<_>, Vec<_>) =
             described.drain().map(|(_, row)| row).partition(|row| created.contains(&row.product));
         changes.products = new;
@@ -422,7 +462,9 @@ impl Folding {
             .filter_map(|product| products.get(&product).map(|row| (product, row)))
             .map(|(product, row)| (product, row.stock, row.revision))
             .collect();
-        changes.decided = last_of_each(changes.decided);
+        changes.decided = decided.into_iter().collect();
+        changes.decided.sort_unstable_by_key(|(order, _)| *order);
+        changes.placed = last_of_each(changes.placed);
         changes.stock.sort_unstable_by_key(|(product, ..)| *product);
         changes.purchases.sort_unstable_by_key(|sale| sale.order);
         changes.refused.sort_unstable_by_key(|refused| refused.order);
@@ -447,6 +489,11 @@ struct Fact {
 }
 
 impl Fact {
+    fn late(self, order: OrderId, amount: u64) -> LateMoney {
+        let Self { product, at, currency, .. } = self;
+        LateMoney { order, product, amount: Money { amount, currency }, at }
+    }
+
     fn sale(
         self,
         order: OrderId,
@@ -463,12 +510,20 @@ impl Fact {
     }
 }
 
-/// The last status of each order; one that was retaken has several.
-fn last_of_each(decided: Vec<(OrderId, OrderStatus)>) -> Vec<(OrderId, OrderStatus)> {
-    let last: HashMap<_, _> = decided.into_iter().collect();
-    let mut last: Vec<_> = last.into_iter().collect();
-    last.sort_unstable_by_key(|(order, _)| *order);
-    last
+/// One row for each order: one whose payment came late is placed again, and keeps when it was placed
+/// first, and with which key.
+fn last_of_each(mut placed: Vec<PlacedOrder>) -> Vec<PlacedOrder> {
+    // Stable: of one order they stay as they came.
+    placed.sort_by_key(|row| row.order);
+    placed.dedup_by(|later, first| {
+        if later.order != first.order {
+            return false;
+        }
+        first.expires_at = later.expires_at;
+        first.key = first.key.or(later.key);
+        true
+    });
+    placed
 }
 
 /// What the end of its lead makes of an order.

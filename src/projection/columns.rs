@@ -22,8 +22,8 @@ impl From<BadColumn> for sqlx::Error {
     }
 }
 
-// order_id, product_id, customer_id, status, total_amount, currency, created_at, expires_at; of a
-// line, if there is one: product_id, quantity, unit_price, returned
+// order_id, product_id, customer_id, status, total_amount, currency, created_at, expires_at,
+// paid_late; of a line, if there is one: product_id, quantity, unit_price, returned
 pub(super) type OrderColumns<Id> = (
     Id,
     i64,
@@ -33,6 +33,7 @@ pub(super) type OrderColumns<Id> = (
     String,
     i64,
     Option<i64>,
+    bool,
     Option<i64>,
     Option<i64>,
     Option<i64>,
@@ -140,7 +141,7 @@ pub(super) fn orders<Id: OrderIdColumn>(
     let mut orders: Vec<OrderRow> = Vec::new();
     for columns in rows {
         let (order, id, customer, status, amount, code, created_at, ..) = columns;
-        let (.., expires_at, line_id, units, unit_price, returned) = columns;
+        let (.., expires_at, paid_late, line_id, units, unit_price, returned) = columns;
         let order = order.order_id()?;
         let line = line(line_id, units, unit_price, returned.as_deref())?;
         match orders.last_mut().filter(|last| last.order == order) {
@@ -154,6 +155,8 @@ pub(super) fn orders<Id: OrderIdColumn>(
                 created_at: time(created_at, "created_at")?,
                 expires_at: expires_at.map(|at| time(at, "expires_at")).transpose()?,
                 lines: line.into_iter().collect(),
+                paid_late,
+                refunds: Vec::new(),
             }),
         }
     }

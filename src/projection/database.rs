@@ -114,7 +114,7 @@ pub struct Database {
 
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
-    Sqlite { options: SqliteConnectOptions, readers: SqlitePool },
+    Sqlite { options: SqliteConnectOptions, readers: SqlitePool, jobs: SqlitePool },
     Postgres { options: PgConnectOptions, readers: PgPool },
 }
 
@@ -174,7 +174,8 @@ impl Database {
             .connect_with(options.clone())
             .await
             .map_err(|error| DatabaseError::Unreadable { path: name, reason: error.to_string() })?;
-        Ok(Self { kind: Kind::Sqlite { options, readers } })
+        let jobs = jobs_pool(&options);
+        Ok(Self { kind: Kind::Sqlite { options, readers, jobs } })
     }
 
     async fn open_sqlite(
@@ -214,7 +215,8 @@ impl Database {
             .map_err(|error| unwritable(error.to_string()))?;
         // It has nothing to write back: how closing goes does not matter.
         let _ = first.close().await;
-        Ok(Self { kind: Kind::Sqlite { options, readers } })
+        let jobs = jobs_pool(&options);
+        Ok(Self { kind: Kind::Sqlite { options, readers, jobs } })
     }
 
     fn open_postgres(options: &PgConnectOptions, config: &DatabaseConfig) -> Self {
@@ -332,10 +334,21 @@ impl Database {
     /// Closes the connections for queries.
     pub async fn close(&self) {
         match &self.kind {
-            Kind::Sqlite { readers, .. } => readers.close().await,
+            Kind::Sqlite { readers, jobs, .. } => {
+                jobs.close().await;
+                readers.close().await;
+            }
             Kind::Postgres { readers, .. } => readers.close().await,
         }
     }
+}
+
+/// The connection over which the states of jobs are written; made when it is first needed.
+fn jobs_pool(options: &SqliteConnectOptions) -> SqlitePool {
+    PoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(FILE_ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options.clone())
 }
 
 /// Whether Postgres, or what was asked of it, says no: trying again will not help.

@@ -33,6 +33,12 @@ pub(super) const FILES: &[File] = &[
         sqlite: include_str!("../../migrations/sqlite/20261121200000_queue.sql"),
         postgres: include_str!("../../migrations/postgres/20261121200000_queue.sql"),
     },
+    File {
+        version: 20_261_121_210_000,
+        description: "payments",
+        sqlite: include_str!("../../migrations/sqlite/20261121210000_payments.sql"),
+        postgres: include_str!("../../migrations/postgres/20261121210000_payments.sql"),
+    },
 ];
 
 #[cfg(test)]

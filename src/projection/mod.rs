@@ -27,6 +27,8 @@ mod lag;
 mod migrations;
 mod origin;
 mod pace;
+mod payment_tables;
+mod payments;
 mod postgres;
 mod progress;
 mod queries;
@@ -40,6 +42,7 @@ pub use catalogue::{CategoryRow, ProductCursor, ProductFilter, ProductKey, Produ
 pub use database::{Database, DatabaseConfig, DatabaseError};
 pub use follow::{ProjectionConfig, Projector, ProjectorTask};
 pub use origin::check_origin;
+pub use payments::{Job, JobCounts, JobCursor, JobId, JobKind, JobState, Payments, Refund};
 pub use progress::{ProjectionProgress, ProjectionState};
 pub use queries::{Queries, QueryError};
 pub use refused::RefusedPurchase;

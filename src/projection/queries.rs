@@ -6,6 +6,7 @@
 
 use super::catalogue::{CategoryRow, ProductFilter};
 use super::database::{Database, Kind};
+use super::payment_tables::{self, PaymentTables};
 use super::postgres::PostgresTables;
 use super::progress::ProjectionProgress;
 use super::refused::RefusedPurchase;
@@ -74,6 +75,7 @@ pub(super) trait Tables: Send + Sync {
 #[derive(Clone)]
 pub struct Queries {
     tables: Arc<dyn Tables>,
+    payments: Arc<dyn PaymentTables>,
     gate: Option<Gate>,
 }
 
@@ -98,7 +100,7 @@ impl Queries {
             Kind::Sqlite { readers, .. } => Arc::new(SqliteTables::new(readers.clone())),
             Kind::Postgres { readers, .. } => Arc::new(PostgresTables::new(readers.clone())),
         };
-        Self { tables, gate: None }
+        Self { tables, payments: payment_tables::of(&database.kind), gate: None }
     }
 
     /// The same for a server: while the projection has stopped, and before the tables are known to
@@ -117,6 +119,15 @@ impl Queries {
             progress.may_be_shown(*origin_is_known).map_err(QueryError::Unavailable)?;
         }
         Ok(self.tables.as_ref())
+    }
+
+    /// Payments, and what is to be done because of them.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub(super) fn payment_tables(&self) -> Result<&dyn PaymentTables, QueryError> {
+        self.tables()?;
+        Ok(self.payments.as_ref())
     }
 
     /// How far the tables are.
@@ -227,6 +238,9 @@ impl Queries {
     async fn complete(&self, row: &mut OrderRow) -> Result<(), QueryError> {
         if row.expires_at.is_some() {
             row.complete(&self.reservations(row.order).await?);
+        }
+        if row.may_be_refunded() {
+            row.refunds = self.payment_tables()?.refunds(row.order).await?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Rows of the query tables, in domain types.
 
+use super::payments::Refund;
 use crate::domain::{
     CatalogEntry, CustomerId, HoldEnd, Money, Offer, OrderId, ProductId, ReturnReason, Stock,
     Timestamp,
@@ -119,6 +120,10 @@ pub struct OrderRow {
     /// Until when it can be paid; `None` for one that was bought at once.
     pub expires_at: Option<Timestamp>,
     pub lines: Vec<OrderLine>,
+    /// It was paid when it was over.
+    pub paid_late: bool,
+    /// Money that goes back, oldest first.
+    pub refunds: Vec<Refund>,
 }
 
 impl OrderRow {
@@ -149,6 +154,12 @@ impl OrderRow {
     pub fn is_open(&self) -> bool {
         let held = |line: &OrderLine| line.status == LineStatus::Held;
         self.status == OrderStatus::PendingPayment || self.lines.iter().any(held)
+    }
+
+    /// Whether money may have to go back for it.
+    pub(super) fn may_be_refunded(&self) -> bool {
+        let returned = |line: &OrderLine| matches!(line.status, LineStatus::Returned(_));
+        self.paid_late || (self.expires_at.is_some() && self.lines.iter().any(returned))
     }
 
     /// An order of which every line has come back is no longer confirmed.

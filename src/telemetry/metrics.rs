@@ -35,6 +35,7 @@ pub struct Metrics {
     pub engine: EngineMetrics,
     pub journal: JournalMetrics,
     pub projection: ProjectionMetrics,
+    pub jobs: JobMetrics,
 }
 
 impl Metrics {
@@ -62,6 +63,7 @@ impl Metrics {
             engine: EngineMetrics::register(&registry, stock.clone()),
             journal: JournalMetrics::register(&registry),
             projection: ProjectionMetrics::register(&registry),
+            jobs: JobMetrics::register(&registry),
             registry,
             rendering,
             stock,
@@ -104,6 +106,12 @@ impl Metrics {
     #[must_use]
     pub fn purchases(&self, results: &[&'static str]) -> Results {
         Results::register(&self.registry, names::PURCHASES, results)
+    }
+
+    /// `lastunit_payment_notices_total` with these results.
+    #[must_use]
+    pub fn payment_notices(&self, results: &[&'static str]) -> Results {
+        Results::register(&self.registry, names::PAYMENT_NOTICES, results)
     }
 
     /// `lastunit_reservations_total` with these results.
@@ -415,6 +423,52 @@ impl ProjectionMetrics {
             events: registry.counter(names::PROJECTION_EVENTS, vec![]),
             failures: registry.counter(names::PROJECTION_FAILURES, vec![]),
         }
+    }
+}
+
+/// What became of an attempt at a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobResult {
+    Done,
+    Failed,
+    Dead,
+}
+
+/// Numbers of jobs. The default ones go nowhere.
+#[derive(Debug, Clone)]
+pub struct JobMetrics {
+    waiting: Gauge,
+    dead: Gauge,
+    attempts: Results,
+}
+
+impl Default for JobMetrics {
+    fn default() -> Self {
+        let attempts = Results(Arc::new([]));
+        Self { waiting: Gauge::noop(), dead: Gauge::noop(), attempts }
+    }
+}
+
+impl JobMetrics {
+    fn register(registry: &Registry) -> Self {
+        Self {
+            waiting: registry.gauge(names::JOBS_WAITING, vec![]),
+            dead: registry.gauge(names::JOBS_DEAD, vec![]),
+            attempts: Results::register(registry, names::JOB_ATTEMPTS, &["done", "failed", "dead"]),
+        }
+    }
+
+    /// How many are not done.
+    pub fn show(&self, waiting: u64, dead: u64) {
+        // Far below 2^52.
+        #[allow(clippy::cast_precision_loss)]
+        let number = |count: u64| count as f64;
+        self.waiting.set(number(waiting));
+        self.dead.set(number(dead));
+    }
+
+    pub fn attempted(&self, result: JobResult) {
+        self.attempts.count(result as usize);
     }
 }
 

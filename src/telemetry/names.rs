@@ -112,6 +112,20 @@ pub(super) const PROJECTION_FAILURES: Name = counter(
     "lastunit_projection_failures_total",
     "Transactions of the projection that failed and will be tried again.",
 );
+pub(super) const JOBS_WAITING: Name =
+    gauge("lastunit_jobs_waiting", "Refunds and late payments that are not done yet.");
+pub(super) const JOBS_DEAD: Name = gauge(
+    "lastunit_jobs_dead",
+    "Refunds and late payments that were given up and wait for an operator.",
+);
+pub(super) const JOB_ATTEMPTS: Name = counter(
+    "lastunit_job_attempts_total",
+    "Attempts at refunds and late payments, by result: done, failed (tried again), dead (given up).",
+);
+pub(super) const PAYMENT_NOTICES: Name = counter(
+    "lastunit_payment_notices_total",
+    "Notices of a payment provider, by result: confirmed, cancelled, late, ignored or refused.",
+);
 
 /// Every metric there is.
 pub(super) const ALL: &[Name] = &[
@@ -138,4 +152,8 @@ pub(super) const ALL: &[Name] = &[
     PROJECTION_LAG_SECONDS,
     PROJECTION_EVENTS,
     PROJECTION_FAILURES,
+    JOBS_WAITING,
+    JOBS_DEAD,
+    JOB_ATTEMPTS,
+    PAYMENT_NOTICES,
 ];

@@ -5,7 +5,7 @@ use crate::chance::Chance;
 use crate::ledger::{Done, Ledger, Meaning};
 use crate::places::PATIENCE;
 use crate::request::{Ask, Request};
-use crate::support::{Answer, Server};
+use crate::support::{Answer, Server, client_builder};
 use futures::StreamExt;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ impl Shop {
             ledger.add_product(product, stock, limit);
             products.push(product);
         }
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build();
+        let client = client_builder().timeout(Duration::from_secs(30)).build();
         Arc::new(Self {
             client: client.expect("a client"),
             seed,

@@ -21,6 +21,7 @@ mod operators;
 mod order_states;
 mod orders;
 mod outcomes;
+mod payments;
 mod queue;
 mod reservations;
 mod restock;

@@ -274,7 +274,9 @@ impl Ledger {
                 self.pace = *per_second;
                 Ok(Answer::Paced { per_second: *per_second })
             }
-            Action::Change { .. } => unreachable!("no shopper changes a product"),
+            Action::Change { .. } | Action::PayLate { .. } | Action::OweRefund { .. } => {
+                unreachable!("no shopper changes a product, or pays late")
+            }
             Action::Confirm { order }
             | Action::Release { order }
             | Action::Extend { order, .. }
@@ -552,8 +554,12 @@ impl Ledger {
                 line.part = Some(Part::Lead { lines: lines.clone(), payment });
                 Ok(Answer::Placed(Box::new(Placed { order: *order, lines, expires_at })))
             }
-            (Action::Place { .. }, _) => Err(Refusal::PartOfOrder),
-            (Action::Settle { order, end }, Some(_)) => {
+            (Action::Place { .. }, _)
+            | (
+                Action::Settle { end: HoldEnd::Confirmed, .. },
+                Some(Part::Lead { payment: None, .. }),
+            ) => Err(Refusal::PartOfOrder),
+            (Action::Settle { order, end, .. }, Some(_)) => {
                 line.state = State::Over { end: *end, at: now };
                 Ok(Answer::Settled { order: *order, end: *end })
             }

@@ -124,7 +124,11 @@ impl Shopper {
             },
             77..84 => {
                 let ends = [HoldEnd::Confirmed, HoldEnd::Released, HoldEnd::Expired];
-                Action::Settle { order: self.line(chance), end: chance.pick(&ends) }
+                Action::Settle {
+                    order: self.line(chance),
+                    end: chance.pick(&ends),
+                    held_until: None,
+                }
             }
             84..88 => Action::Return {
                 order: self.order(chance),

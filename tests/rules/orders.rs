@@ -171,3 +171,56 @@ fn nothing_comes_back_that_was_not_sold() {
          6 | return B bob 1     | B returned 1            | 3/2/0",
     );
 }
+
+#[test]
+fn what_ran_out_is_paid_late_and_taken_again_or_owed_back() {
+    check(
+        "0   | late A                    | no: unknown product             | 0/0/0
+         0   | create 5                  | created                         | 5/0/0
+         1   | hold A ann 2 for 30 lead  | A held 2 until 31               | 3/2/0
+         2   | late A                    | no: part of an order            | 3/2/0
+         2   | owe A                     | no: part of an order            | 3/2/0
+         2   | place A for 100           | A placed with 2 lines until 102 | 3/2/0
+         102 | late A                    | A expired; A noted              | 5/0/0
+         103 | late A                    | A noted                         | 5/0/0
+         104 | hold A ann 2 for 30 lead  | A held 2 until 134              | 3/2/0
+         105 | owe A                     | no: part of an order            | 3/2/0
+         106 | settle A confirmed        | no: part of an order            | 3/2/0
+         107 | place A for 30            | A placed with 2 lines until 137 | 3/2/0
+         108 | settle A confirmed        | A settled as Confirmed          | 3/0/2
+         109 | late A                    | no: was confirmed               | 3/0/2
+         110 | owe A                     | no: was confirmed               | 3/0/2",
+    );
+    check(
+        "0   | create 5                  | created                         | 5/0/0
+         1   | hold A ann 2 for 30 lead  | A held 2 until 31               | 3/2/0
+         31  | owe A                     | A expired; A noted              | 5/0/0
+         32  | show A                    | no: was released                | 5/0/0
+         33  | hold A ann 2 for 30 lead  | no: was released                | 5/0/0
+         34  | owe A                     | A noted                         | 5/0/0",
+    );
+}
+
+#[test]
+fn only_a_lead_is_paid_late() {
+    check(
+        "0  | create 5                     | created                 | 5/0/0
+         1  | hold A ann 2 for 30 behind 7 | A held 2 until 31       | 3/2/0
+         2  | late A                       | no: unknown reservation | 3/2/0
+         3  | hold B ann 1 for 30          | B held 1 until 33       | 2/3/0
+         4  | owe B                        | no: unknown reservation | 2/3/0",
+    );
+}
+
+/// A line that asked before it was held again must not go the way its lead went before.
+#[test]
+fn an_answer_about_a_hold_before_does_not_end_this_one() {
+    check(
+        "0  | create 2                       | created                | 2/0/0
+         1  | hold A ann 2 for 30 behind 7   | A held 2 until 31      | 0/2/0
+         31 | settle A expired until 31      | A settled as Expired   | 2/0/0
+         32 | hold A ann 2 for 30 behind 7   | A held 2 until 62      | 0/2/0
+         33 | settle A expired until 31      | no: part of an order   | 0/2/0
+         34 | settle A confirmed until 62    | A settled as Confirmed | 0/0/2",
+    );
+}

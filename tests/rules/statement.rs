@@ -215,7 +215,10 @@ impl<'a> Words<'a> {
                     "expired" => HoldEnd::Expired,
                     other => panic!("no such end: {other}"),
                 },
+                held_until: self.time_after("until"),
             },
+            "late" => Action::PayLate { order, amount: 5 },
+            "owe" => Action::OweRefund { order, amount: 5 },
             "return" => Action::Return {
                 order,
                 customer: customer(),
@@ -343,6 +346,7 @@ fn answered(outcome: &Outcome) -> String {
         }
         Answer::Settled { order, end } => format!("{} settled as {end:?}", name(order.0)),
         Answer::Returned { order, quantity } => format!("{} returned {quantity}", name(order.0)),
+        Answer::Noted { order } => format!("{} noted", name(order.0)),
         Answer::Adjusted(stock) => {
             format!("adjusted to {} of {}", stock.available, stock.stocked)
         }

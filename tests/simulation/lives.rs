@@ -11,10 +11,10 @@
 
 use super::chance::Disturbance;
 use super::nodes::{self, Node, Nodes};
-use super::orders;
 use super::shop::customer;
 use super::shopper::{self, End, pause};
 use super::world::{Shared, Trouble, World};
+use super::{late, orders};
 use actix::System;
 use lastunit::domain::{
     Action, Currency, Money, Offer, OrderId, Priority, ProductId, Quantity, promises,
@@ -113,6 +113,7 @@ fn begin(world: &Shared) {
     let downtime = world.weather.downtime;
     let downtime = world.chance.between(downtime);
     world.begin_life(downtime);
+    world.shop.taking.clear();
     world.note(format_args!("---- a life begins after {downtime} ms"));
 }
 
@@ -288,6 +289,9 @@ async fn last_life(world: &Shared) {
     repeat_open_wishes(world, &node).await;
     orders::repeat_open(world, &node).await;
     let_queues_drain(world, &node).await;
+    let (late, holds) = (late::last_orders(world, &node), wait_for_holds(world, &node));
+    futures::future::join(late, holds).await;
+    late::finish(world, &node).await;
     let_holds_end(world, &node).await;
     let products = world.lock().truth.products();
     for product in &products {
@@ -346,6 +350,17 @@ async fn let_queues_drain(world: &Shared, node: &Node) {
 
 /// Waits until every hold must have run out, and looks whether it has.
 async fn let_holds_end(world: &Shared, node: &Node) {
+    wait_for_holds(world, node).await;
+    let mut world = world.lock();
+    for product in world.truth.products() {
+        let stock = world.truth.newest(product).stock();
+        if stock.held > 0 {
+            world.fail(format_args!("holds of product {product} are stuck: {stock:?}"));
+        }
+    }
+}
+
+async fn wait_for_holds(world: &Shared, node: &Node) {
     // What was decided for somebody who did not wait for it becomes durable.
     let settled_within = world.lock().weather.order_within();
     pause(settled_within).await;
@@ -354,13 +369,6 @@ async fn let_holds_end(world: &Shared, node: &Node) {
         world.truth.last_expiry().millis_since(node.clock.now()) + world.weather.grace + 5_000
     };
     pause(wait).await;
-    let mut world = world.lock();
-    for product in world.truth.products() {
-        let stock = world.truth.newest(product).stock();
-        if stock.held > 0 {
-            world.fail(format_args!("holds of product {product} are stuck: {stock:?}"));
-        }
-    }
 }
 
 /// More customers come than there are units left: then all of them are sold, and no more.

@@ -13,7 +13,7 @@ use lastunit::checkout::{Bought, NewOrder, OrderState, PlaceError, PlacedOrder};
 use lastunit::domain::promises::WholeOrder;
 use lastunit::domain::{
     Action, Answer, Command, CustomerId, Fingerprint, HoldEnd, Line, OrderId, Outcome, Payment,
-    ProductId, Quantity, Refusal, RequestKey, Retry,
+    ProductId, Quantity, Refusal, RequestKey, Retry, Timestamp,
 };
 use lastunit::engine::EngineError;
 use std::time::Duration;
@@ -44,9 +44,10 @@ pub struct Cart {
 /// An order that somebody was told of.
 #[derive(Debug, Clone)]
 pub struct Known {
-    lead: ProductId,
-    order: OrderId,
-    lines: Box<[Line]>,
+    pub lead: ProductId,
+    pub order: OrderId,
+    pub lines: Box<[Line]>,
+    pub placed_at: Timestamp,
 }
 
 impl World {
@@ -61,7 +62,16 @@ impl World {
         if draw < 40 && !self.shop.known.is_empty() {
             let index = self.chance.below(self.shop.known.len() as u64);
             let known = self.shop.known[usize::try_from(index).expect("an index")].clone();
-            return if draw < 28 { Step::Pay(known) } else { Step::GiveUp(known) };
+            return match draw {
+                ..24 => Step::Pay(known),
+                24..32 => Step::GiveUp(known),
+                _ => Step::Notice(known),
+            };
+        }
+        if draw < 55
+            && let Some(order) = self.a_late_order()
+        {
+            return Step::TakeLate(order);
         }
         let cart = self.draw_cart();
         Step::CheckOut { twice: self.chance.happens(150), cart }
@@ -120,7 +130,8 @@ impl World {
         }
         if self.shop.known.iter().all(|known| known.order != *order) {
             self.shop.acknowledged.push(*order);
-            self.shop.known.push(Known { lead: *lead, order: *order, lines: lines.clone() });
+            let (lines, placed_at) = (lines.clone(), *placed_at);
+            self.shop.known.push(Known { lead: *lead, order: *order, lines, placed_at });
         }
     }
 
@@ -215,6 +226,7 @@ impl World {
             let whole = self.truth.whole().check(order);
             self.check(whole);
         }
+        self.judge_late();
         let placed = |order: &OrderId| {
             self.truth.whole().get(order).map(WholeOrder::lines).unwrap_or_default()
         };
@@ -269,6 +281,7 @@ async fn attempt(world: &Shared, node: &Node, cart: &Cart, may_hang_up: bool) ->
         if cart.retry.is_some() {
             world.shop.carts.insert(cart.number, cart.clone());
         }
+        world.shop.attempts.insert(order, (cart.customer.clone(), cart.token));
         let wanted = NewOrder {
             order,
             customer: cart.customer.clone(),
@@ -341,7 +354,7 @@ pub async fn give_up(world: &Shared, node: &Node, known: &Known) {
     }
 }
 
-fn ask(world: &Shared, node: &Node, known: &Known, what: &str) -> (Asked, u64) {
+pub fn ask(world: &Shared, node: &Node, known: &Known, what: &str) -> (Asked, u64) {
     let mut world = world.lock();
     let asked = world.ask(node, known.lead, &(what, known.order));
     (asked, world.weather.order_within())

@@ -7,7 +7,7 @@ use lastunit::domain::{
     Action, Command, CustomerId, Fingerprint, OrderId, Priority, ProductId, Quantity, RequestKey,
     Retry,
 };
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Distinct customers; few, so that limits matter.
 pub const CUSTOMERS: u64 = 12;
@@ -34,6 +34,10 @@ pub enum Step {
     },
     Pay(Known),
     GiveUp(Known),
+    /// The provider says that it has the money, whatever it said before.
+    Notice(Known),
+    /// The work that a late payment leaves.
+    TakeLate(OrderId),
     Create {
         units: u64,
     },
@@ -54,6 +58,12 @@ pub struct Shop {
     pub never_placed: HashSet<OrderId>,
     /// Purchases that were accepted, to be decided later.
     pub accepted: Vec<(ProductId, OrderId)>,
+    /// Who ordered what is not known to be placed, and how it is paid.
+    pub attempts: BTreeMap<OrderId, (CustomerId, &'static str)>,
+    /// Orders whose payment was acknowledged to the provider.
+    pub paid: BTreeSet<OrderId>,
+    /// Late payments that are being worked on.
+    pub taking: BTreeSet<OrderId>,
     /// Orders that were answered with success.
     pub acknowledged: Vec<OrderId>,
     /// Orders of which it was said that nothing was decided.
@@ -72,6 +82,9 @@ impl Shop {
             known: Vec::new(),
             never_placed: HashSet::new(),
             accepted: Vec::new(),
+            attempts: BTreeMap::new(),
+            paid: BTreeSet::new(),
+            taking: BTreeSet::new(),
             acknowledged: Vec::new(),
             never: HashSet::new(),
             commands_left: commands,

@@ -1,9 +1,9 @@
 //! Shoppers: they ask, wait, hang up, and repeat what they do not know the outcome of.
 
 use super::nodes::{Node, Nodes};
-use super::orders;
 use super::shop::{Step, Wish, customer, with_new_order};
 use super::world::Shared;
+use super::{late, orders};
 use lastunit::domain::{
     Action, CatalogEntry, Currency, Money, Offer, OrderId, ProductId, Quantity, Refusal,
 };
@@ -43,6 +43,8 @@ pub async fn shop(world: Shared, nodes: Nodes) {
             Step::CheckOut { cart, twice } => orders::persist(&world, &nodes, cart, twice).await,
             Step::Pay(known) => orders::pay(&world, &node, &known).await,
             Step::GiveUp(known) => orders::give_up(&world, &node, &known).await,
+            Step::Notice(known) => late::notice(&world, &node, &known).await,
+            Step::TakeLate(order) => late::take(&world, &node, order).await,
             Step::View(product) => view(&world, &node, product).await,
             Step::Create { units } => {
                 let offer = draw_offer(&world);

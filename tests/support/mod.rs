@@ -2,6 +2,8 @@
 //! verbs to talk to it. The process dies with the test, also when the test is killed.
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::disallowed_methods)]
 
+pub mod provider;
+
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -232,12 +234,18 @@ impl Server {
 pub fn client() -> reqwest::Client {
     // A client belongs to the runtime that made it, and each test has its own.
     thread_local! {
-        static CLIENT: reqwest::Client = reqwest::Client::builder()
+        static CLIENT: reqwest::Client = client_builder()
             .timeout(Duration::from_mins(1))
             .build()
             .expect("a client");
     }
     CLIENT.with(Clone::clone)
+}
+
+/// Any client needs to know whose cryptography it uses, even where it is never asked for any.
+pub fn client_builder() -> reqwest::ClientBuilder {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
 }
 
 /// What came back.

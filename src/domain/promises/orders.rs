@@ -29,6 +29,8 @@ pub struct WholeOrder {
     placed: Box<[Line]>,
     /// Placed, and its lead not held anew since.
     stands: bool,
+    paid_late: bool,
+    refund_owed: bool,
 }
 
 impl WholeOrder {
@@ -61,6 +63,24 @@ impl WholeOrder {
         &self.placed
     }
 
+    /// Whether nothing of it ended otherwise than by its time.
+    #[must_use]
+    pub fn ran_out(&self) -> bool {
+        self.held.values().all(|held| matches!(held.end, None | Some(HoldEnd::Expired)))
+    }
+
+    /// Whether it was paid when it was over.
+    #[must_use]
+    pub const fn is_paid_late(&self) -> bool {
+        self.paid_late
+    }
+
+    /// Whether what was paid late goes back.
+    #[must_use]
+    pub const fn is_refund_owed(&self) -> bool {
+        self.refund_owed
+    }
+
     fn missing_line(&self, lead: ProductId) -> Option<ProductId> {
         let is_there = |line: &&Line| {
             let behind = if line.product == lead { None } else { Some(lead) };
@@ -91,6 +111,9 @@ pub fn all_or_nothing(order: OrderId, whole: &WholeOrder) -> Result<(), Broken> 
     // An order that ran out is held again line by line; it is bound together once more when it is
     // placed or sold.
     let bound = whole.stands || sold(&lead);
+    if whole.refund_owed && whole.held.values().any(sold) {
+        return alone(lead_product, "sold, and its money goes back".into());
+    }
     if sold(&lead) && whole.placed.is_empty() {
         return alone(lead_product, "sold but never placed".into());
     }
@@ -144,6 +167,20 @@ impl Orders {
             Event::Ended { order, end, .. } => {
                 let whole = self.whole.get_mut(order)?;
                 whole.held.get_mut(&product)?.end = Some(*end);
+                Some(*order)
+            }
+            Event::PaidLate { order, .. } => {
+                self.whole.entry(*order).or_default().paid_late = true;
+                Some(*order)
+            }
+            Event::RefundOwed { order, .. } => {
+                let whole = self.whole.entry(*order).or_default();
+                whole.refund_owed = true;
+                // It ran out, and is released now: its lines may have gone either way.
+                whole.stands = false;
+                if let Some(lead) = whole.held.get_mut(&product) {
+                    lead.end = Some(HoldEnd::Released);
+                }
                 Some(*order)
             }
             _ => None,

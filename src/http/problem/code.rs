@@ -48,11 +48,15 @@ codes! {
     ValidationFailed UNPROCESSABLE_ENTITY "validation-failed" "A value is out of range" false
     IdempotencyKeyReused UNPROCESSABLE_ENTITY "idempotency-key-reused" "The idempotency key belongs to another request" false
     Unauthorized UNAUTHORIZED "unauthorized" "The request does not say who it is from" false
+    InvalidSignature UNAUTHORIZED "invalid-signature" "The notice is not signed with a known secret" false
+    NoticeTooOld BAD_REQUEST "notice-too-old" "The notice is not of this time" false
+    PaymentMismatch UNPROCESSABLE_ENTITY "payment-mismatch" "The amount is not that of the order" false
     Forbidden FORBIDDEN "forbidden" "The request is for operators" false
     ProductNotFound NOT_FOUND "product-not-found" "No such product" false
     ReservationNotFound NOT_FOUND "reservation-not-found" "No such reservation" false
     PurchaseNotFound NOT_FOUND "purchase-not-found" "No such purchase" false
     OrderNotFound NOT_FOUND "order-not-found" "No such order" false
+    DeadLetterNotFound NOT_FOUND "dead-letter-not-found" "No such dead letter" false
     RouteNotFound NOT_FOUND "route-not-found" "No such route" false
     MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed" "The route does not know this method" false
     RequestTimeout REQUEST_TIMEOUT "request-timeout" "The request took too long to arrive" true
@@ -78,6 +82,8 @@ codes! {
     OrderNotPaid CONFLICT "order-not-paid" "The order is not paid" false
     OrderOver CONFLICT "order-over" "The order is over" false
     PaymentDeclined PAYMENT_REQUIRED "payment-declined" "The payment was declined" false
+    OtherPaymentMethod CONFLICT "other-payment-method" "The order is paid by another method" false
+    NotDead CONFLICT "not-dead" "The job was not given up" false
     OrderReturned CONFLICT "order-returned" "The order was cancelled or refunded" false
     ExtensionLimitReached CONFLICT "extension-limit-reached" "The reservation cannot be extended again" false
     CartFull CONFLICT "cart-full" "The cart has no room for another product" false
@@ -89,6 +95,7 @@ codes! {
     ProjectionBehind SERVICE_UNAVAILABLE "projection-behind" "The query tables are behind" true
     DatabaseUnavailable SERVICE_UNAVAILABLE "database-unavailable" "The database cannot be reached" true
     CartUnavailable SERVICE_UNAVAILABLE "cart-unavailable" "Carts cannot be reached" true
+    WebhookNotConfigured SERVICE_UNAVAILABLE "webhook-not-configured" "Notices cannot be checked" true
     TooManyConnections SERVICE_UNAVAILABLE "too-many-connections" "The server has more connections than it takes" true
 }
 

@@ -34,17 +34,17 @@ const PRODUCT_OF_SKU: &str =
     "SELECT product_id FROM products WHERE sku = $1 ORDER BY product_id LIMIT 1";
 
 const ORDER: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, currency, \
-     created_at, expires_at, l.product_id, quantity::bigint, unit_price, returned \
+     created_at, expires_at, paid_late, l.product_id, quantity::bigint, unit_price, returned \
      FROM orders AS o LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
      WHERE o.order_id = $1 ORDER BY l.product_id";
 
 const ORDER_BY_KEY: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, currency, \
-     created_at, expires_at, l.product_id, quantity::bigint, unit_price, returned \
+     created_at, expires_at, paid_late, l.product_id, quantity::bigint, unit_price, returned \
      FROM orders AS o LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
      WHERE request_key = $1 ORDER BY o.order_id, l.product_id";
 
 const ORDERS_OF: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, \
-     currency, created_at, expires_at, l.product_id, quantity::bigint, unit_price, returned \
+     currency, created_at, expires_at, paid_late, l.product_id, quantity::bigint, unit_price, returned \
      FROM (SELECT * FROM orders WHERE customer_id = $1 AND (created_at, order_id) < ($2, $3) \
      ORDER BY created_at DESC, order_id DESC LIMIT $4) AS o \
      LEFT JOIN order_lines AS l ON l.order_id = o.order_id \

@@ -4,11 +4,13 @@ use crate::domain::{OrderId, ProductId};
 use crate::journal::{Digest, PartitionId, Partitions};
 use crate::projection::catalogue::{self, ProductColumns};
 use crate::projection::changes::{
-    Changes, Described, Needs, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta, merged_orders,
+    Changes, Described, LateMoney, Needs, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta,
+    merged_orders,
 };
 use crate::projection::columns::{
     self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
 };
+use crate::projection::payments::{CLOSE_LATE, JobKind};
 use crate::projection::refused::{RefusedPurchase, reason_columns};
 use crate::projection::rows::{Cursor, OrderStatus, returned};
 use crate::projection::write::{WriteError, Writer};
@@ -66,17 +68,18 @@ const WRITE_RESERVATIONS: &str = "INSERT INTO reservations (order_id, product_id
      SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::integer[], $5::bigint[], \
      $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]) \
      ON CONFLICT (order_id, product_id) DO UPDATE SET status = excluded.status, \
-     unit_price = excluded.unit_price, expires_at = excluded.expires_at, ended_at = excluded.ended_at";
+     expires_at = excluded.expires_at, ended_at = excluded.ended_at";
 
 /// After the lines that were confirmed in the same round, which may have made the row.
 const PLACE_ORDERS: &str = "INSERT INTO orders (order_id, product_id, customer_id, currency, \
-     created_at, expires_at, payment_method, request_key, status, total_amount) \
-     SELECT *, $9, 0 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], \
-     $6::bigint[], $7::text[], $8::bytea[]) \
+     created_at, expires_at, payment_method, request_key, payment_token, status, total_amount) \
+     SELECT *, $10, 0 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], \
+     $6::bigint[], $7::text[], $8::bytea[], $9::text[]) \
      ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, \
      product_id = excluded.product_id, expires_at = excluded.expires_at, \
      created_at = least(orders.created_at, excluded.created_at), \
-     payment_method = excluded.payment_method, request_key = excluded.request_key";
+     payment_method = excluded.payment_method, payment_token = excluded.payment_token, \
+     request_key = coalesce(orders.request_key, excluded.request_key)";
 
 /// One that was never placed has no row.
 const DECIDE_ORDERS: &str = "UPDATE orders SET status = decided.status \
@@ -93,6 +96,24 @@ const INSERT_REFUSED: &str = "INSERT INTO refused_purchases (order_id, product_i
      quantity, queued_at, refused_at, reason, number, owned) \
      SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::integer[], $5::bigint[], \
      $6::bigint[], $7::text[], $8::bigint[], $9::bigint[])";
+
+/// What came back of an order that was paid for goes back to its customer.
+const OWE_RETURNED: &str = "INSERT INTO jobs (order_id, kind, product_id, lead_product_id, amount, \
+     currency, state, next_at, created_at) \
+     SELECT line.order_id, 'refund', line.product_id, o.product_id, \
+     line.unit_price * line.quantity, o.currency, 'waiting', back.at, back.at \
+     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS back (order_id, product_id, at) \
+     JOIN order_lines AS line USING (order_id, product_id) \
+     JOIN orders AS o ON o.order_id = line.order_id \
+     WHERE o.payment_method IS NOT NULL ON CONFLICT DO NOTHING";
+
+const OWE_LATE: &str = "INSERT INTO jobs (order_id, lead_product_id, amount, currency, next_at, \
+     created_at, kind, product_id, state) \
+     SELECT late.order_id, late.lead, late.amount, late.currency, late.at, late.at, $6, 0, 'waiting' \
+     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[]) \
+     AS late (order_id, lead, amount, currency, at) ON CONFLICT DO NOTHING";
+
+const MARK_PAID_LATE: &str = "UPDATE orders SET paid_late = TRUE WHERE order_id = ANY($1)";
 
 const ADD_TO_TOTALS: &str = "INSERT INTO customer_totals (customer_id, product_id, sold, held) \
      SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) \
@@ -277,6 +298,7 @@ impl PostgresWriter {
             .bind(column(rows, |row| time_to_column(row.expires_at)))
             .bind(column(rows, |row| &*row.method))
             .bind(column(rows, |row| row.key.map(|key| key.0.to_vec())))
+            .bind(column(rows, |row| &*row.token))
             .bind(OrderStatus::PendingPayment.as_str())
             .execute(&mut self.connection)
             .await?;
@@ -307,6 +329,48 @@ impl PostgresWriter {
             .execute(&mut self.connection)
             .await?;
         WriteError::unless_all(done.rows_affected(), rows.len())
+    }
+
+    /// What these facts owe the world, and late payments that are decided by them.
+    async fn write_jobs(&mut self, changes: &Changes) -> Result<(), WriteError> {
+        let rows = &changes.returned;
+        if !rows.is_empty() {
+            sqlx::query(OWE_RETURNED)
+                .bind(column(rows, |row| uuid(row.order)))
+                .bind(column(rows, |row| row.product.to_column()))
+                .bind(column(rows, |row| time_to_column(row.at)))
+                .execute(&mut self.connection)
+                .await?;
+        }
+        let rows = &changes.paid_late;
+        if !rows.is_empty() {
+            sqlx::query(MARK_PAID_LATE)
+                .bind(column(rows, |row| uuid(row.order)))
+                .execute(&mut self.connection)
+                .await?;
+        }
+        self.owe_late(JobKind::LatePayment, rows).await?;
+        self.owe_late(JobKind::Refund, &changes.refunds_owed).await?;
+        if !(changes.decided.is_empty() && rows.is_empty()) {
+            self.execute(CLOSE_LATE).await?;
+        }
+        Ok(())
+    }
+
+    async fn owe_late(&mut self, kind: JobKind, rows: &[LateMoney]) -> Result<(), WriteError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(OWE_LATE)
+            .bind(column(rows, |row| uuid(row.order)))
+            .bind(column(rows, |row| row.product.to_column()))
+            .bind(column(rows, |row| to_column(row.amount.amount)))
+            .bind(column(rows, |row| row.amount.currency.as_str()))
+            .bind(column(rows, |row| time_to_column(row.at)))
+            .bind(kind.as_str())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
     }
 
     async fn write_totals(
@@ -399,6 +463,7 @@ impl Writer for PostgresWriter {
         self.place_orders(&changes.placed).await?;
         self.decide_orders(&changes.decided).await?;
         self.return_lines(&changes.returned).await?;
+        self.write_jobs(changes).await?;
         self.write_reservations(changes).await?;
         self.write_totals(ADD_TO_TOTALS, &changes.gains).await?;
         let moved = self.write_totals(MOVE_TOTALS, &changes.moves).await?;

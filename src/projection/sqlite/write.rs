@@ -5,11 +5,13 @@ use crate::domain::{OrderId, ProductId};
 use crate::journal::{Digest, PartitionId, Partitions};
 use crate::projection::catalogue::{self, ProductColumns};
 use crate::projection::changes::{
-    Changes, Described, Needs, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta, merged_orders,
+    Changes, Described, LateMoney, Needs, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta,
+    merged_orders,
 };
 use crate::projection::columns::{
     self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
 };
+use crate::projection::payments::{CLOSE_LATE, JobKind, JobState};
 use crate::projection::refused::{RefusedPurchase, reason_columns};
 use crate::projection::rows::{Cursor, OrderStatus, ReservationRow, returned};
 use crate::projection::write::{WriteError, Writer};
@@ -77,18 +79,19 @@ const WRITE_RESERVATIONS: Statement = Statement {
            currency, status, created_at, expires_at, ended_at, lead_product_id)",
     columns: 11,
     tail: "ON CONFLICT (order_id, product_id) DO UPDATE SET status = excluded.status, \
-           unit_price = excluded.unit_price, expires_at = excluded.expires_at, ended_at = excluded.ended_at",
+           expires_at = excluded.expires_at, ended_at = excluded.ended_at",
 };
 
 /// After the lines that were confirmed in the same round, which may have made the row.
 const PLACE_ORDERS: Statement = Statement {
     head: "INSERT INTO orders (order_id, product_id, customer_id, status, total_amount, currency, \
-           created_at, expires_at, payment_method, request_key)",
-    columns: 10,
+           created_at, expires_at, payment_method, request_key, payment_token)",
+    columns: 11,
     tail: "ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, \
            product_id = excluded.product_id, expires_at = excluded.expires_at, \
            created_at = min(created_at, excluded.created_at), \
-           payment_method = excluded.payment_method, request_key = excluded.request_key",
+           payment_method = excluded.payment_method, payment_token = excluded.payment_token, \
+           request_key = coalesce(request_key, excluded.request_key)",
 };
 
 /// One that was never placed has no row.
@@ -109,6 +112,32 @@ const INSERT_REFUSED: Statement = Statement {
            queued_at, refused_at, reason, number, owned)",
     columns: 9,
     tail: "",
+};
+
+/// What came back of an order that was paid for goes back to its customer.
+const OWE_RETURNED: Statement = Statement {
+    head: "INSERT INTO jobs (order_id, kind, product_id, lead_product_id, amount, currency, state, \
+           next_at, created_at) \
+           SELECT line.order_id, 'refund', line.product_id, o.product_id, \
+           line.unit_price * line.quantity, o.currency, 'waiting', back.column3, back.column3 FROM (",
+    columns: 3,
+    tail: ") AS back CROSS JOIN order_lines AS line \
+           ON line.order_id = back.column1 AND line.product_id = back.column2 \
+           CROSS JOIN orders AS o ON o.order_id = line.order_id \
+           WHERE o.payment_method IS NOT NULL ON CONFLICT DO NOTHING",
+};
+
+const OWE_LATE: Statement = Statement {
+    head: "INSERT INTO jobs (order_id, kind, lead_product_id, amount, currency, next_at, created_at, \
+           product_id, state)",
+    columns: 9,
+    tail: "ON CONFLICT DO NOTHING",
+};
+
+const MARK_PAID_LATE: Statement = Statement {
+    head: "UPDATE orders SET paid_late = 1 FROM (",
+    columns: 1,
+    tail: ") AS late WHERE order_id = late.column1",
 };
 
 const ADD_TO_TOTALS: Statement = Statement {
@@ -180,6 +209,27 @@ impl SqliteWriter {
         let rows: Vec<CursorColumns> =
             sqlx::query_as(CURSORS).fetch_all(&mut self.connection).await?;
         Ok(columns::cursors(&rows)?)
+    }
+
+    /// What these facts owe the world, and late payments that are decided by them.
+    async fn write_jobs(&mut self, changes: &Changes) -> Result<(), WriteError> {
+        self.run(&OWE_RETURNED, &changes.returned, |values, row| {
+            values.push(&row.order.0[..])?;
+            values.push(row.product.to_column())?;
+            values.push(time_to_column(row.at))
+        })
+        .await?;
+        self.run(&MARK_PAID_LATE, &changes.paid_late, |values, row| values.push(&row.order.0[..]))
+            .await?;
+        for (kind, rows) in
+            [(JobKind::LatePayment, &changes.paid_late), (JobKind::Refund, &changes.refunds_owed)]
+        {
+            self.run(&OWE_LATE, rows, |values, row| bind_late(values, kind, row)).await?;
+        }
+        if !(changes.decided.is_empty() && changes.paid_late.is_empty()) {
+            self.execute(CLOSE_LATE).await?;
+        }
+        Ok(())
     }
 
     async fn run<Row: Sync>(
@@ -273,6 +323,7 @@ impl Writer for SqliteWriter {
         .await?;
         let returned = self.run(&RETURN_LINES, &changes.returned, bind_returned).await?;
         WriteError::unless_all(returned, changes.returned.len())?;
+        self.write_jobs(changes).await?;
         self.run(&WRITE_RESERVATIONS, &changes.reservations, bind_reservation).await?;
         self.run(&ADD_TO_TOTALS, &changes.gains, bind_total).await?;
         let moved = self.run(&MOVE_TOTALS, &changes.moves, bind_total).await?;
@@ -367,7 +418,24 @@ fn bind_placed(values: &mut insert::Values, row: &PlacedOrder) -> Result<(), sql
     values.push(time_to_column(row.at))?;
     values.push(time_to_column(row.expires_at))?;
     values.push(&*row.method)?;
-    values.push(row.key.as_ref().map(|key| &key.0[..]))
+    values.push(row.key.as_ref().map(|key| &key.0[..]))?;
+    values.push(&*row.token)
+}
+
+fn bind_late(
+    values: &mut insert::Values,
+    kind: JobKind,
+    row: &LateMoney,
+) -> Result<(), sqlx::Error> {
+    values.push(&row.order.0[..])?;
+    values.push(kind.as_str())?;
+    values.push(row.product.to_column())?;
+    values.push(to_column(row.amount.amount))?;
+    values.push(row.amount.currency.as_str())?;
+    values.push(time_to_column(row.at))?;
+    values.push(time_to_column(row.at))?;
+    values.push(0i64)?;
+    values.push(JobState::Waiting.as_str())
 }
 
 fn bind_returned(values: &mut insert::Values, row: &ReturnedLine) -> Result<(), sqlx::Error> {
