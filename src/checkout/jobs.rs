@@ -109,7 +109,7 @@ impl Worker {
                 })
                 .await;
             looks = looks.wrapping_add(1);
-            if worked || looks % LOOKS_A_COUNT == 0 {
+            if worked || looks.is_multiple_of(LOOKS_A_COUNT) {
                 self.count(&payments).await;
             }
         }

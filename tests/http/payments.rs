@@ -91,7 +91,7 @@ async fn notices_that_are_not_believed_change_nothing() {
     let about = |order: &str, amount| Notice::new(&said("payment.paid", order, amount));
     let text = |body: &str| Notice::at(body.to_owned(), now());
     let data = |data: Value| Notice::new(&json!({ "type": "payment.paid", "data": data }));
-    let other = format!("{}-0190b6a0-7e50-7cc3-98c4-dc0c0c07398f", product);
+    let other = format!("{product}-0190b6a0-7e50-7cc3-98c4-dc0c0c07398f");
     let mut dollars = said("payment.paid", &waiting, 999);
     dollars["data"]["amount"]["currency"] = json!("EUR");
     let table = [

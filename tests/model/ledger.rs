@@ -472,8 +472,8 @@ impl Ledger {
                 line.part = Some(Part::Lead { lines: lines.clone(), payment });
                 Ok(Answer::Placed(Box::new(Placed { order: *order, lines, expires_at })))
             }
-            (Action::Place { .. }, _) => Err(Refusal::PartOfOrder),
-            (
+            (Action::Place { .. }, _)
+            | (
                 Action::Settle { end: HoldEnd::Confirmed, .. },
                 Some(Part::Lead { payment: None, .. }),
             ) => Err(Refusal::PartOfOrder),
