@@ -104,6 +104,7 @@ fn seeds_hold_every_promise() {
     let count = number("LASTUNIT_SEEDS").unwrap_or(SEEDS);
     let started = lastunit::clock::instant();
     let (mut events, mut paid, mut repeated, mut queued) = (0, 0, 0, 0);
+    let (mut taken, mut owed) = (0, 0);
     for seed in 0..count {
         let log = must_hold(seed, SHOWN);
         let orders = || log.iter().filter(|line| line.contains(" Ok(Bought "));
@@ -111,14 +112,19 @@ fn seeds_hold_every_promise() {
         queued += log.iter().filter(|line| line.contains("answer: Queued")).count() as u64;
         paid += orders().filter(|line| line.contains("state: Confirmed")).count() as u64;
         repeated += orders().filter(|line| line.contains("replayed: true")).count() as u64;
+        let late = |what: &str| log.iter().filter(|line| line.ends_with(what)).count() as u64;
+        taken += late(": Ok(Sold)");
+        owed += late(": Ok(Owed)");
     }
     let seconds = lastunit::clock::since(started).as_secs_f64();
     println!(
-        "{count} seeds, {events} lines of log in {seconds:.1} s; {paid} orders paid, {repeated} repeated, {queued} purchases queued"
+        "{count} seeds, {events} lines of log in {seconds:.1} s; {paid} orders paid, {repeated} repeated, \
+         {queued} purchases queued, {taken} taken again late, {owed} owed"
     );
     // A run in which nothing is bought would prove nothing.
     assert!(count < 100 || (paid > count && repeated > count / 4), "too few orders");
     assert!(count < 100 || queued > count, "too few queued purchases");
+    assert!(count < 100 || (taken > count / 4 && owed > count / 4), "too few late payments");
 }
 
 #[test]

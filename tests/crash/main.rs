@@ -2,7 +2,8 @@
 //! real stores: kill -9 (`kill`, `queue`), a second server on the same journal (`fencing`), databases that go
 //! away and come back (`outages`), a full disk (`disk`), bytes changed behind its back (`flipped`),
 //! time that passed while it was down or asleep (`restart`), a second server that is refused
-//! (`refused`), and signals at bad moments (`stopping`).
+//! (`refused`), and signals at bad moments (`stopping`); payments that come late while the server is
+//! killed again and again (`payments`).
 //!
 //! What is proven, each time: whatever was answered with success is found again; a request without
 //! an answer, repeated with its key, counts once; the stock is exactly what the answers add up to; no
@@ -25,6 +26,7 @@ mod kill;
 mod ledger;
 mod outages;
 mod panic;
+mod payments;
 mod places;
 mod queue;
 mod refused;

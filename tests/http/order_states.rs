@@ -2,6 +2,7 @@
 //! refused changes nothing; what is done leaves every unit where it belongs.
 
 use crate::expect;
+use crate::support::provider::{FakeProvider, Mood, Notice, SECRET, notice, said, until};
 use crate::support::{Answer, Server, Stand};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -19,6 +20,10 @@ use Then::{Is, No};
 
 /// The whole order, or its second line alone.
 const ACTIONS: [&str; 5] = ["pay", "cancel", "refund", "cancel line", "refund line"];
+
+/// The provider's notices, in every state; what each leads to is in [`NOTICES`].
+const PAID: &str = "payment.paid";
+const DECLINED: &str = "payment.declined";
 
 const OVER: Then = No("order-over");
 const NOT_PAID: Then = No("order-not-paid");
@@ -58,6 +63,10 @@ struct Order<'a> {
 
 impl<'a> Order<'a> {
     async fn of(server: &'a Server, token: &str) -> Self {
+        Self::paid_by(server, "simulated", token).await
+    }
+
+    async fn paid_by(server: &'a Server, method: &str, token: &str) -> Self {
         let products = [server.create_product(5).await, server.create_product(5).await];
         let body = json!({
             "customerId": "ann",
@@ -65,7 +74,7 @@ impl<'a> Order<'a> {
                 { "productId": products[0], "quantity": 1 },
                 { "productId": products[1], "quantity": 2 },
             ],
-            "payment": { "method": "simulated", "token": token },
+            "payment": { "method": method, "token": token },
         });
         let answer = server.post("/api/v1/orders", body).await;
         expect::success(&answer, 201);
@@ -85,8 +94,9 @@ impl<'a> Order<'a> {
         }
     }
 
+    /// Without its refunds: they are done when they are done.
     async fn shown(&self) -> Value {
-        self.server.get(&format!("/api/v1/orders/{}", self.id)).await.body
+        without_refunds(self.server.get(&format!("/api/v1/orders/{}", self.id)).await.body)
     }
 
     /// The order as it is shown, and the stock of both products.
@@ -114,10 +124,18 @@ impl<'a> Order<'a> {
                 let expected = (json!(status), json!(lines[0]), json!(lines[1]));
                 assert_eq!(told, expected, "{pair}: {}", answer.text);
                 let stock = [stock_of(lines[0], 1), stock_of(lines[1], 2)];
-                assert_eq!(self.everything().await, (answer.body, stock), "{pair}");
+                let shown = without_refunds(answer.body);
+                assert_eq!(self.everything().await, (shown, stock), "{pair}");
             }
         }
     }
+}
+
+fn without_refunds(mut order: Value) -> Value {
+    if let Some(members) = order.as_object_mut() {
+        members.remove("refunds");
+    }
+    order
 }
 
 /// Where the units of a line are.
@@ -169,6 +187,60 @@ async fn every_action_on_an_order_that_ran_out() {
         let answer = order.act(action).await;
         expect::problem(&answer, 409, "order-over");
         assert_eq!(order.shown().await["status"], before["status"], "{action}");
+    }
+    server.stop();
+    stand.assert_audit();
+}
+
+/// Steps that lead to a state, what `paid` and `declined` are answered in it, and the status it is in after
+/// each, with the lines' units. (A late payment of what ran out is in `payments`.)
+type NoticeRow = (&'static [&'static str], [(&'static str, &'static str, [&'static str; 2]); 2]);
+
+#[rustfmt::skip]
+const NOTICES: [NoticeRow; 8] = [
+    (&[],                  [("confirmed", "confirmed", ["sold", "sold"]), ("cancelled", "cancelled", ["", ""])]),
+    (&[PAID],              [("confirmed", "confirmed", ["sold", "sold"]), ("ignored", "confirmed", ["sold", "sold"])]),
+    (&["cancel"],          [("late", "refunded", ["", ""]), ("ignored", "cancelled", ["", ""])]),
+    (&[DECLINED],          [("late", "refunded", ["", ""]), ("ignored", "cancelled", ["", ""])]),
+    (&[DECLINED, PAID],    [("late", "refunded", ["", ""]), ("ignored", "refunded", ["", ""])]),
+    (&[PAID, "cancel"],    [("ignored", "cancelled", ["", ""]), ("ignored", "cancelled", ["", ""])]),
+    (&[PAID, "refund"],    [("ignored", "refunded", ["", ""]), ("ignored", "refunded", ["", ""])]),
+    (&[PAID, "refund line"], [("confirmed", "confirmed", ["sold", ""]), ("ignored", "confirmed", ["sold", ""])]),
+];
+
+/// One unit of the first product and two of the second.
+const TOTAL: u64 = 3 * 999;
+
+#[tokio::test]
+async fn every_notice_in_every_state() {
+    let provider = FakeProvider::start(Mood::Says("pending")).await;
+    let stand = Stand::embedded()
+        .setting("PAYMENT__WEBHOOK_SECRETS", SECRET)
+        .setting("PAYMENT__PROVIDER_URL", &provider.url);
+    let server = stand.start();
+    for (steps, outcomes) in NOTICES {
+        for (kind, (result, status, lines)) in [PAID, DECLINED].into_iter().zip(outcomes) {
+            let what = format!("{kind} after {steps:?}");
+            let order = Order::paid_by(&server, "webhook", "t").await;
+            for step in steps {
+                if [PAID, DECLINED].contains(step) {
+                    notice(&server, step, &order.id, TOTAL).await;
+                } else {
+                    expect::success(&order.act(step).await, 200);
+                }
+            }
+            assert_eq!(notice(&server, kind, &order.id, TOTAL).await, result, "{what}");
+            until(&server, &order.id, |order| order["status"] == status).await;
+            let stock = [stock_of(lines[0], 1), stock_of(lines[1], 2)];
+            assert_eq!(order.everything().await.1, stock, "{what}");
+            let again = notice(&server, kind, &order.id, TOTAL).await;
+            let expected = if result == "cancelled" { "ignored" } else { result };
+            assert_eq!(again, expected, "{what}, again");
+            // Somebody else's order, or another amount, is none of its business.
+            let other = Notice::new(&said(kind, &order.id, TOTAL + 1)).send(&server).await;
+            assert_eq!(other.code(), "payment-mismatch", "{what}");
+            assert_eq!(order.everything().await.1, stock, "{what}");
+        }
     }
     server.stop();
     stand.assert_audit();

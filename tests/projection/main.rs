@@ -12,6 +12,7 @@
 mod catalogue;
 mod databases;
 mod follower;
+mod payments;
 mod random;
 mod scenarios;
 mod shop;
@@ -67,6 +68,8 @@ on_both_databases! {
     scenarios::another_number_of_partitions_is_refused,
     scenarios::rows_that_do_not_fit_stop_the_projection,
     scenarios::lists_go_on_where_they_ended,
+    payments::late_payments_are_jobs_until_they_are_decided,
+    payments::what_comes_back_is_owed_once,
     catalogue::products_are_found_by_what_is_said_of_them,
     random::random_histories_look_like_the_rules_say,
 }

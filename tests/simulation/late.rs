@@ -8,7 +8,7 @@ use super::shopper::pause;
 use super::world::{Shared, World};
 use lastunit::checkout::{LateOrder, Noticed, Taken};
 use lastunit::domain::promises::WholeOrder;
-use lastunit::domain::{HoldEnd, OrderId, Payment};
+use lastunit::domain::{Action, Answer, Command, HoldEnd, OrderId, Payment};
 use std::time::Duration;
 
 /// Tries at one late payment at the very end.
@@ -106,7 +106,8 @@ pub async fn take(world: &Shared, node: &Node, order: OrderId) {
         world.lock().fail(format_args!("nobody knows who ordered {order:?}"));
         return;
     };
-    let reply = node.checkout.take_late(&late).await;
+    let old_answers = deliver_old_answers(world, node, &late);
+    let (reply, ()) = futures::future::join(node.checkout.take_late(&late), old_answers).await;
     let mut world = world.lock();
     world.note(format_args!("taken {order:?}: {reply:?}"));
     world.shop.taking.remove(&order);
@@ -118,6 +119,33 @@ pub async fn take(world: &Shared, node: &Node, order: OrderId) {
     });
     if !as_told {
         world.fail(format_args!("no lie: {order:?} is said to be {reply:?}"));
+    }
+}
+
+/// Lines that asked their lead before now hear only now that the order ran out: of the hold they had then.
+async fn deliver_old_answers(world: &Shared, node: &Node, late: &LateOrder) {
+    let (answers, wait) = {
+        let mut world = world.lock();
+        let followers = late.lines.iter().filter(|line| line.product != late.lead);
+        let held_until = |product| {
+            let mut moments = world.truth.moments(product).iter().rev();
+            moments.find_map(|moment| match moment.outcome.as_ref()?.answer {
+                Answer::Held { order, expires_at, .. } if order == late.order => Some(expires_at),
+                _ => None,
+            })
+        };
+        let answers: Vec<_> =
+            followers.filter_map(|line| Some((line.product, held_until(line.product)?))).collect();
+        (answers, world.chance.below(120))
+    };
+    if !late.ran_out {
+        return;
+    }
+    pause(wait).await;
+    for (product, held_until) in answers {
+        let (order, end) = (late.order, HoldEnd::Expired);
+        let settle = Action::Settle { order, end, held_until: Some(held_until) };
+        drop(node.engine.submit(product, Command::plain(settle)).await);
     }
 }
 
