@@ -15,6 +15,7 @@ pub mod domain;
 pub mod engine;
 pub mod http;
 pub mod journal;
+mod migrations;
 pub mod projection;
 pub mod telemetry;
 pub mod threads;

@@ -13,14 +13,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &["domain"]),
     ("threads", &[]),
+    ("migrations", &[]),
     ("telemetry", &["domain"]),
     ("journal", &["clock", "domain", "telemetry", "threads"]),
     ("engine", &["clock", "domain", "journal", "telemetry", "threads"]),
-    ("projection", &["clock", "domain", "journal", "telemetry"]),
+    ("projection", &["clock", "domain", "journal", "migrations", "telemetry"]),
     ("checkout", &["clock", "domain", "engine", "projection", "telemetry"]),
-    ("cart", &["clock", "domain"]),
+    ("cart", &["clock", "domain", "migrations"]),
     ("catalog", &["domain", "engine", "journal", "projection"]),
-    ("config", &["cart", "journal", "telemetry"]),
+    ("config", &["cart", "domain", "journal", "telemetry"]),
     (
         "http",
         &[

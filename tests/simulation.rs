@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Customers buy single products, and check out several at once with a provider that pays, declines,
-//! fails or never answers; at the end no order is half an order.
+//! fails or never answers; at the end no order is half an order. Others are told to wait for their turn;
+//! at the end each of them had it, once and in order.
 //!
 //! `chance` draws what a seed is like, `disk` is the store, `nodes` are the servers, `shopper` and
 //! `shop` the customers, `orders` what they check out, `late` what is paid late, `truth` and `witness` the checks, `lives` the course of a run.
@@ -102,12 +103,13 @@ fn seeds_hold_every_promise() {
     }
     let count = number("LASTUNIT_SEEDS").unwrap_or(SEEDS);
     let started = lastunit::clock::instant();
-    let (mut events, mut paid, mut repeated) = (0, 0, 0);
+    let (mut events, mut paid, mut repeated, mut queued) = (0, 0, 0, 0);
     let (mut taken, mut owed) = (0, 0);
     for seed in 0..count {
         let log = must_hold(seed, SHOWN);
         let orders = || log.iter().filter(|line| line.contains(" Ok(Bought "));
         events += log.len();
+        queued += log.iter().filter(|line| line.contains("answer: Queued")).count() as u64;
         paid += orders().filter(|line| line.contains("state: Confirmed")).count() as u64;
         repeated += orders().filter(|line| line.contains("replayed: true")).count() as u64;
         let late = |what: &str| log.iter().filter(|line| line.ends_with(what)).count() as u64;
@@ -116,12 +118,21 @@ fn seeds_hold_every_promise() {
     }
     let seconds = lastunit::clock::since(started).as_secs_f64();
     println!(
-        "{count} seeds, {events} lines of log in {seconds:.1} s; {paid} orders paid, {repeated} repeated, \
+        "{count} seeds, {events} lines of log in {seconds:.1} s; {paid} orders paid, {repeated} repeated, {queued} purchases queued, \
          {taken} taken again late, {owed} owed"
     );
     // A run in which nothing is bought would prove nothing.
     assert!(count < 100 || (paid > count && repeated > count / 4), "too few orders");
+    assert!(count < 100 || queued > count, "too few queued purchases");
     assert!(count < 100 || (taken > count / 4 && owed > count / 4), "too few late payments");
+}
+
+#[test]
+fn a_queue_holds_nobody_up_who_does_not_wait_in_it() {
+    let world = lives::run_beside_a_queue();
+    let world = world.lock();
+    let shown = &world.log[world.log.len().saturating_sub(SHOWN)..];
+    assert_eq!(world.failure, None, "{}", shown.join("\n"));
 }
 
 #[test]

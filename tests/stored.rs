@@ -10,8 +10,8 @@
 
 use lastunit::domain::{
     Action, CatalogEntry, Change, Command, Currency, CustomerId, Event, Field, Fingerprint,
-    HoldEnd, Line, Money, Offer, OrderId, Part, Payment, Product, ProductId, Quantity, RequestKey,
-    Retry, ReturnReason, Timestamp, Verdict,
+    HoldEnd, Line, Money, Offer, OrderId, Part, Payment, Priority, Product, ProductId, Quantity,
+    RequestKey, Retry, ReturnReason, Timestamp, TurnRefusal, Verdict,
 };
 use lastunit::journal::stored::{
     DecodeError, ROW_VERSION, decode_piece, decode_ranges, decode_row, encode_section,
@@ -39,6 +39,15 @@ ac02040404040404040404040404040404040401010e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0eac0204
 const GOLDEN_LATER: &str = "\
 012a0109020905455552000000010363757000000001082f6375702e706e67010473697a65014c0a01036d756701064555\
 52010002014d0100000000";
+
+/// A row of what a queue adds.
+const GOLDEN_QUEUE: &str = "\
+012a01090b0b0101010101010101010101010101010103616e6e02000109090909090909090909090909090909ac020b\
+0202020202020202020202020202020203616e6e0201000d01ac020d000c010101010101010101010101010101010361\
+6e6e02ac02000c0202020202020202020202020202020203616e6e02ac0201010c030303030303030303030303030303\
+0303616e6e02ac020202010c0404040404040404040404040404040403616e6e02ac0203ac020c050505050505050505\
+0505050505050503616e6e02ac02040c0606060606060606060606060606060603616e6e02ac0205ac020c0707070707\
+070707070707070707070703616e6e02ac0206";
 
 /// The digest of that row as the first batch of partition 3, and of it again as the second.
 const GOLDEN_DIGESTS: [&str; 2] = [
@@ -164,6 +173,23 @@ fn end() -> impl Strategy<Value = HoldEnd> {
     prop_oneof![Just(HoldEnd::Confirmed), Just(HoldEnd::Released), Just(HoldEnd::Expired)]
 }
 
+fn priority() -> impl Strategy<Value = Priority> {
+    prop_oneof![Just(Priority::Vip), Just(Priority::Normal)]
+}
+
+fn why() -> impl Strategy<Value = TurnRefusal> {
+    prop_oneof![
+        Just(TurnRefusal::SoldOut),
+        Just(TurnRefusal::Inactive),
+        Just(TurnRefusal::Full),
+        any::<u64>().prop_map(|available| TurnRefusal::Insufficient { available }),
+        (any::<u32>(), any::<u64>())
+            .prop_map(|(limit, owned)| TurnRefusal::CustomerLimit { limit, owned }),
+        at().prop_map(|closed_at| TurnRefusal::Closed { closed_at }),
+        at().prop_map(|opens_at| TurnRefusal::NotOpen { opens_at }),
+    ]
+}
+
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         (offer(), any::<u64>(), entry()).prop_map(|(offer, units, entry)| Event::Created {
@@ -223,6 +249,25 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Adjusted { delta, reason: reason.into(), retry }
         }),
         (change(), retry()).prop_map(|(change, retry)| Event::Changed { change, retry }),
+        (order(), customer(), quantity(), priority(), retry()).prop_map(
+            |(order, customer, quantity, priority, retry)| Event::Queued {
+                order,
+                customer,
+                quantity,
+                priority,
+                retry
+            }
+        ),
+        (order(), customer(), quantity(), at(), why()).prop_map(
+            |(order, customer, quantity, queued_at, why)| Event::Refused {
+                order,
+                customer,
+                quantity,
+                queued_at,
+                why
+            }
+        ),
+        option::of(any::<u32>()).prop_map(|per_second| Event::Paced { per_second }),
         (order(), any::<u64>()).prop_map(|(order, amount)| Event::PaidLate { order, amount }),
         (order(), any::<u64>()).prop_map(|(order, amount)| Event::RefundOwed { order, amount }),
     ]
@@ -255,7 +300,7 @@ fn read_everything(row: &[u8]) {
 
 /// A state, by random commands; some holds run, some have ended, some keys are remembered.
 fn state() -> impl Strategy<Value = Product> {
-    let step = (0..10u8, 0..4u8, 1..4u32, 0..40u64, any::<bool>());
+    let step = (0..14u8, 0..4u8, 1..4u32, 0..40u64, any::<bool>());
     (offer(), 0..60u64, vec(step, 0..80)).prop_map(|(mut offer, units, steps)| {
         (offer.opens_at, offer.closes_at) = (None, None);
         let mut product = Product::default();
@@ -289,6 +334,12 @@ fn action(kind: u8, index: u8, who: u8, units: u32) -> Action {
         2..=4 => Action::Hold { order: new, customer, quantity, hold_ms: 200, part: None },
         5 => Action::Confirm { order: old },
         6 => Action::Release { order: old },
+        10 | 11 => {
+            let priority = if who == 0 { Priority::Vip } else { Priority::Normal };
+            Action::Queue { order: new, customer, quantity, priority }
+        }
+        12 => Action::TakeTurn,
+        13 => Action::Pace { per_second: (who > 1).then_some(units) },
         7 => Action::Extend { order: old, hold_ms: 300, extensions_max: 2 },
         8 => {
             let change = Box::new(Change { active: Some(who != 0), ..Change::default() });
@@ -494,6 +545,52 @@ fn later_facts_mean_the_same_for_ever() {
     assert_eq!(decode_row(&unhex(GOLDEN_LATER)), Ok(vec![section]));
 }
 
+/// Two purchases that wait, what became of one, every reason, and a rate.
+fn queue_facts() -> Vec<Event> {
+    let customer = || CustomerId::new("ann").unwrap();
+    let quantity = Quantity::new(2).unwrap();
+    let retry = Some(Retry { key: RequestKey([9; 16]), fingerprint: Fingerprint(300) });
+    let queued = |byte, priority, retry| Event::Queued {
+        order: OrderId([byte; 16]),
+        customer: customer(),
+        quantity,
+        priority,
+        retry,
+    };
+    let time = Timestamp::from_millis(300);
+    let mut facts = vec![
+        queued(1, Priority::Normal, retry),
+        queued(2, Priority::Vip, None),
+        Event::Paced { per_second: Some(300) },
+        Event::Paced { per_second: None },
+    ];
+    for (why, byte) in [
+        TurnRefusal::SoldOut,
+        TurnRefusal::Insufficient { available: 1 },
+        TurnRefusal::CustomerLimit { limit: 2, owned: 1 },
+        TurnRefusal::Closed { closed_at: time },
+        TurnRefusal::Inactive,
+        TurnRefusal::NotOpen { opens_at: time },
+        TurnRefusal::Full,
+    ]
+    .into_iter()
+    .zip(1..)
+    {
+        let order = OrderId([byte; 16]);
+        facts.push(Event::Refused { order, customer: customer(), quantity, queued_at: time, why });
+    }
+    facts
+}
+
+#[test]
+fn facts_of_the_queue_mean_the_same_for_ever() {
+    let product = ProductId::new(42).unwrap();
+    let (at, events) = (Timestamp::from_millis(9), queue_facts());
+    let section = Section { product, first_revision: 1, at, events };
+    assert_eq!(hex(&encoded(std::slice::from_ref(&section))), hex(&unhex(GOLDEN_QUEUE)));
+    assert_eq!(decode_row(&unhex(GOLDEN_QUEUE)), Ok(vec![section]));
+}
+
 /// A late payment, and that it goes back.
 #[test]
 fn facts_of_late_payments_mean_the_same_for_ever() {
@@ -504,7 +601,7 @@ fn facts_of_late_payments_mean_the_same_for_ever() {
     let product = ProductId::new(42).unwrap();
     let section = Section { product, first_revision: 1, at: Timestamp::from_millis(9), events };
     let orders = [[6_u8; 16], [7; 16]].map(|order| hex(&order));
-    let golden = format!("012a010902 0b{}ac02 0c{}05", orders[0], orders[1]);
+    let golden = format!("012a010902 0e{}ac02 0f{}05", orders[0], orders[1]);
     assert_eq!(hex(&encoded(std::slice::from_ref(&section))), hex(&unhex(&golden)));
     assert_eq!(decode_row(&unhex(&golden)), Ok(vec![section]));
 }
@@ -532,7 +629,37 @@ fn snapshots_of_every_version_mean_the_same_for_ever() {
     let state = [&version_1[1..], &[0, 0, 0, 1]].concat();
     let digest = blake3::hash(&state);
     let version_2 = [&[2], digest.as_bytes().as_slice(), &state].concat();
-    assert_eq!(hex(&snapshot::encode(&product)), hex(&version_2));
+    // Nobody waits, no rate of its own, nobody decided.
+    let state = [&state[..], &[0, 0, 0, 0, 0]].concat();
+    let digest = blake3::hash(&state);
+    let version_3 = [&[3], digest.as_bytes().as_slice(), &state].concat();
+    assert_eq!(hex(&snapshot::encode(&product)), hex(&version_3));
+    assert_eq!(snapshot::decode(&version_3), Ok(product.clone()));
     assert_eq!(snapshot::decode(&version_1), Ok(product.clone()));
-    assert_eq!(snapshot::decode(&version_2), Ok(product));
+    assert_eq!(snapshot::decode(&version_2), Ok(product.clone()));
+    // The queue behind all that: one in each class, a rate, one refused.
+    for event in &queue_facts()[..3] {
+        product.apply(event, Timestamp::from_millis(9));
+    }
+    let refused = Event::Refused {
+        order: OrderId([7; 16]),
+        customer: CustomerId::new("ann").unwrap(),
+        quantity: Quantity::new(2).unwrap(),
+        queued_at: Timestamp::default(),
+        why: TurnRefusal::SoldOut,
+    };
+    let waiting = Event::Queued {
+        order: OrderId([7; 16]),
+        customer: CustomerId::new("ann").unwrap(),
+        quantity: Quantity::new(2).unwrap(),
+        priority: Priority::Normal,
+        retry: None,
+    };
+    product.apply(&waiting, Timestamp::from_millis(9));
+    product.apply(&refused, Timestamp::from_millis(9));
+    let entry = |byte: u8| [&[byte; 16][..], b"\x03ann", &[2, 9]].concat();
+    let queue = [&[1], &entry(2)[..], &[1], &entry(1), &[1, 0xac, 2, 0, 1]].concat();
+    let bytes = snapshot::encode(&product);
+    assert_eq!(hex(&bytes[bytes.len() - queue.len()..]), hex(&queue));
+    assert_eq!(snapshot::decode(&bytes), Ok(product));
 }

@@ -16,6 +16,6 @@ pub async fn feed(metrics: Metrics, engine: Engine, progress: ProjectionProgress
     loop {
         ticks.tick().await;
         engine.report(&metrics.engine, clock.now());
-        metrics.projection.lag_seconds.set(progress.lag());
+        metrics.projection.lag_seconds.set(progress.lag(&engine.durable()));
     }
 }

@@ -28,7 +28,8 @@ use crate::config::Config;
 use crate::engine::{Engine, EngineOptions, Placement};
 use crate::http::server::{Server, Stage};
 use crate::http::{self, Api, ApiParts, BodyLimits, HoldLimits};
-use crate::journal::writer::{JournalHandle, JournalState, WriterOptions};
+use crate::journal::handle::{JournalHandle, JournalState};
+use crate::journal::writer::WriterOptions;
 use crate::journal::{self, Connected, Partitions};
 use crate::projection::{
     Database, ProjectionConfig, Projector, ProjectorTask, Queries, check_origin,
@@ -231,6 +232,7 @@ async fn start_engine(
         in_flight_per_product_max: config.engine.inflight_per_product_max,
         idle_after: Duration::from_secs(config.engine.idle_after_seconds),
         grace_ms: config.engine.grace_seconds * 1_000,
+        drain_per_second: config.queue.drain_per_second,
         checkpoint_facts: config.journal.checkpoint_events,
     };
     let threads = match config.engine.threads {

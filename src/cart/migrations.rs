@@ -1,20 +1,11 @@
 //! The migrations of the tables of carts, built into the binary. They have a table of their own to
 //! note what is done: the query tables may be thrown away and built again, carts may not.
 
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use std::borrow::Cow;
+use crate::migrations::{self, File};
+use sqlx::migrate::{MigrateError, Migrator};
 
 /// Where it is noted what is done.
 const NOTED_IN: &str = "_sqlx_migrations_carts";
-
-/// One dated file, in both dialects.
-struct File {
-    version: i64,
-    description: &'static str,
-    sqlite: &'static str,
-    postgres: &'static str,
-}
 
 const FILES: &[File] = &[File {
     version: 20_261_121_000_000,
@@ -24,19 +15,14 @@ const FILES: &[File] = &[File {
 }];
 
 pub(super) fn sqlite() -> Migrator {
-    migrator(|file| file.sqlite)
+    noted_apart(migrations::sqlite(FILES))
 }
 
 pub(super) fn postgres() -> Migrator {
-    migrator(|file| file.postgres)
+    noted_apart(migrations::postgres(FILES))
 }
 
-fn migrator(sql: impl Fn(&File) -> &'static str) -> Migrator {
-    let migrations = FILES.iter().map(|file| {
-        let (name, sql) = (Cow::Borrowed(file.description), sql(file).into_sql_str());
-        Migration::new(file.version, name, MigrationType::Simple, sql, false)
-    });
-    let mut migrator = Migrator::with_migrations(migrations.collect());
+fn noted_apart(mut migrator: Migrator) -> Migrator {
     migrator.dangerous_set_table_name(NOTED_IN);
     migrator
 }
@@ -60,20 +46,10 @@ pub(super) fn explain(place: &str, error: &MigrateError) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::FILES;
-    use std::collections::BTreeSet;
-    use std::path::Path;
 
     #[test]
     fn every_file_is_built_in_for_both_databases() {
-        let named: BTreeSet<String> =
-            FILES.iter().map(|file| format!("{}_{}.sql", file.version, file.description)).collect();
-        for folder in ["migrations/carts/sqlite", "migrations/carts/postgres"] {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-            let found: BTreeSet<String> = std::fs::read_dir(path)
-                .unwrap()
-                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                .collect();
-            assert_eq!(found, named, "{folder}");
-        }
+        let folders = ["migrations/carts/sqlite", "migrations/carts/postgres"];
+        crate::migrations::assert_complete(FILES, folders);
     }
 }

@@ -17,7 +17,7 @@ pub use cart::{CartConfig, RedisConfig};
 pub use load::{ConfigError, Flags, PREFIX, load};
 pub use parts::{
     AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig,
-    ProjectionConfig, TelemetryConfig,
+    ProjectionConfig, QueueConfig, TelemetryConfig,
 };
 pub use payment::PaymentConfig;
 pub use secret::Secret;
@@ -42,6 +42,7 @@ pub struct Config {
     pub projection: ProjectionConfig,
     pub engine: EngineConfig,
     pub holds: HoldsConfig,
+    pub queue: QueueConfig,
     pub orders: OrdersConfig,
     pub payment: PaymentConfig,
     pub cart: CartConfig,
@@ -88,6 +89,7 @@ impl Config {
         self.projection.check()?;
         self.engine.check()?;
         self.holds.check()?;
+        self.queue.check()?;
         self.orders.check()?;
         self.payment.check()?;
         self.cart.check()?;

@@ -1,6 +1,7 @@
 //! Settings of everything but the HTTP server; see the sections of `config/default.toml`.
 
 use super::{ConfigError, Secret, StoreUrl, within};
+use crate::domain::DRAIN_RATE_MAX;
 use crate::journal::Partitions;
 use crate::telemetry::logs::{self, LogFormat};
 use serde::{Deserialize, Serialize};
@@ -105,6 +106,19 @@ impl HoldsConfig {
 pub enum AuthMode {
     /// Everybody may do everything.
     Open,
+}
+
+/// `[queue]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueConfig {
+    pub drain_per_second: u32,
+}
+
+impl QueueConfig {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        within("queue.drain_per_second", self.drain_per_second, 1..=DRAIN_RATE_MAX)
+    }
 }
 
 /// `[orders]`

@@ -1,6 +1,8 @@
 //! Answers: what a command that was not refused tells its caller.
 
-use super::{Currency, CustomerId, Hold, HoldEnd, Line, OrderId, Stock, Timestamp};
+use super::{
+    Currency, CustomerId, Hold, HoldEnd, Line, OrderId, Stock, Timestamp, TurnRefusal, Waiting,
+};
 
 /// An answer with the time of the decision behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,21 @@ pub enum Answer {
     Changed {
         edition: u64,
     },
+    /// Accepted, at this place of the queue at that moment.
+    Queued {
+        order: OrderId,
+        position: u64,
+    },
+    /// Its turn came, and nothing was sold to it.
+    Refused {
+        order: OrderId,
+        why: TurnRefusal,
+    },
+    Paced {
+        per_second: Option<u32>,
+    },
+    /// A purchase that waits, as asked for by a look-up.
+    InQueue(Box<Waiting>),
     /// An active hold, as asked for by a look-up.
     Shown(Box<Hold>),
 }

@@ -18,6 +18,9 @@ pub(super) const ENDS_MAX: usize = bound(4_000_000);
 /// Most customers that units are counted for. One more is refused.
 pub(super) const CUSTOMERS_MAX: usize = bound(8_000_000);
 
+/// Most purchases that wait for their turn. One more is refused.
+pub(super) const QUEUE_MAX: usize = bound(1_000_000);
+
 /// Most idempotency keys that are remembered. One more is refused.
 pub(super) const KEYS_MAX: usize = bound(4_000_000);
 
@@ -171,6 +174,77 @@ mod tests {
         // Without a key there is nothing to remember.
         assert_eq!(take(&mut product, &Command::plain(adjust(1)), 201), None);
         assert_eq!(product.memory().len(), KEYS_MAX);
+    }
+
+    #[test]
+    fn a_full_queue_is_the_last_reason_to_refuse() {
+        let queue = |number: usize| {
+            let Action::Purchase { order, customer, quantity } = buy(number, "ann", 1) else {
+                unreachable!("a purchase")
+            };
+            Action::Queue { order, customer, quantity, priority: super::super::Priority::Normal }
+        };
+        let mut product = product(1);
+        for number in 0..QUEUE_MAX {
+            assert_eq!(take(&mut product, &keyed(number, queue(number)), 1), None);
+        }
+        let mut refusal = |command: &Command, now| take(&mut product, command, now);
+        let full = Some(Refusal::Full { table: "queue" });
+        let next = keyed(QUEUE_MAX, queue(QUEUE_MAX));
+        assert_eq!(refusal(&next, 2), full);
+        // What comes before it: a known key, the window, sold out.
+        assert_eq!(refusal(&keyed(0, queue(0)), 2), None);
+        assert_eq!(refusal(&next, 1_000), Some(Refusal::Closed { closed_at: at(1_000) }));
+        assert_eq!(refusal(&Command::plain(Action::TakeTurn), 3), None);
+        assert_eq!(refusal(&next, 3), Some(Refusal::SoldOut));
+        assert_eq!(refusal(&Command::plain(adjust(1)), 4), None);
+        // One turn has made room; but by now the keys are full.
+        assert_eq!(refusal(&next, 4), Some(FULL_KEYS));
+        assert_eq!(refusal(&Command::plain(queue(QUEUE_MAX)), 4), None);
+        assert_eq!(refusal(&Command::plain(queue(QUEUE_MAX + 1)), 4), full);
+    }
+
+    /// Whoever waits is told that there is no room, and is not left waiting for it.
+    #[test]
+    fn a_turn_that_finds_a_full_table_fails() {
+        let mut product = product(CUSTOMERS_MAX as u64 + 2);
+        let customer = CustomerId::new("one more").unwrap();
+        let (quantity, priority) = (Quantity::new(1).unwrap(), super::super::Priority::Vip);
+        let queue = Action::Queue { order: order(77_777), customer, quantity, priority };
+        assert_eq!(take(&mut product, &Command::plain(queue), 1), None);
+        for number in 0..CUSTOMERS_MAX {
+            let action = buy(number, &format!("customer {number}"), 1);
+            assert_eq!(take(&mut product, &Command::plain(action), 1), None);
+        }
+        let Ok(Verdict::Record(event)) =
+            product.decide(&Command::plain(Action::TakeTurn), at(2)).verdict
+        else {
+            panic!("a turn is decided")
+        };
+        let why = super::super::TurnRefusal::Full;
+        assert!(matches!(event, Event::Refused { why: found, .. } if found == why), "{event:?}");
+        product.apply(&event, at(2));
+        assert!(product.queue().is_empty());
+    }
+
+    /// So many lapsed holds stand in the way that the turn comes a little later; it is not lost.
+    #[test]
+    fn a_turn_waits_until_lapsed_holds_are_out_of_the_way() {
+        let units = u32::try_from(LAPSED_MAX).unwrap() + 500;
+        let mut product = product(u64::from(units));
+        for number in 0..LAPSED_MAX + 500 {
+            assert_eq!(take(&mut product, &Command::plain(hold(number, "bob", 1)), 1), None);
+        }
+        let customer = CustomerId::new("ann").unwrap();
+        let (quantity, priority) = (Quantity::from_journal(units), super::super::Priority::Normal);
+        let queue = Action::Queue { order: order(77_777), customer, quantity, priority };
+        assert_eq!(take(&mut product, &Command::plain(queue), 200), None);
+        let turn = Command::plain(Action::TakeTurn);
+        let refusal = Some(Refusal::Full { table: "lapsed holds" });
+        assert_eq!(take(&mut product, &turn, 200), refusal);
+        assert_eq!((product.queue().len(), product.holds().len()), (1, 500));
+        assert_eq!(take(&mut product, &turn, 200), None);
+        assert_eq!((product.queue().len(), product.stock().sold), (0, u64::from(units)));
     }
 
     /// Keyed commands alone must make their own room once the old keys may be forgotten.

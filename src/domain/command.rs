@@ -2,7 +2,7 @@
 
 use super::{
     CatalogEntry, Change, CustomerId, Fingerprint, HoldEnd, Line, Offer, OrderId, Part, Payment,
-    Quantity, RequestKey, ReturnReason, Timestamp,
+    Priority, Quantity, RequestKey, ReturnReason, Timestamp,
 };
 
 /// One request to one product. Everything random or read from a clock (order ids, holding times)
@@ -36,6 +36,14 @@ pub enum Action {
     Create { offer: Offer, units: u64, entry: Box<CatalogEntry> },
     /// Available → sold, now.
     Purchase { order: OrderId, customer: CustomerId, quantity: Quantity },
+    /// A purchase that is accepted now and decided when its turn comes.
+    Queue { order: OrderId, customer: CustomerId, quantity: Quantity, priority: Priority },
+    /// The turn of the purchase at the head of the queue. Sent by the product's own timer.
+    TakeTurn,
+    /// Give the queue a drain rate of its own; `None`: that of every product.
+    Pace { per_second: Option<u32> },
+    /// Look at a purchase that waits: decides nothing, answers its place.
+    LookUpQueued { order: OrderId },
     /// Available → held until `now + hold_ms`.
     Hold {
         order: OrderId,

@@ -9,6 +9,9 @@
 //! 7. fewer units than asked for
 //! 8. a bounded table is full
 //!
+//! A purchase that is to wait is accepted by steps 1 to 5 and 8, and all of 3 to 8 are asked when its
+//! turn comes (see [`super::decide_queue`]).
+//!
 //! Holds whose time is past are treated as expired here, whether or not their timer has come. A
 //! decision that relied on that names them in `lapsed`, and their expiry is recorded before the
 //! decision itself: so a crash cannot bring a hold back that an answer has already called over.
@@ -50,7 +53,7 @@ impl From<Event> for Decision {
 }
 
 /// The table of holds whose expiry is still to be recorded.
-const LAPSED: &str = "lapsed holds";
+pub(super) const LAPSED: &str = "lapsed holds";
 
 /// Who asks for units, and how many.
 struct Demand<'a> {
@@ -85,16 +88,14 @@ impl Product {
         match &command.action {
             Action::Create { offer, units, entry } => self.decide_create(offer, *units, entry),
             Action::Purchase { order, customer, quantity } => {
-                let (keyed, held) = (retry.is_some(), false);
-                let demand = Demand { customer, quantity: *quantity, keyed, held, anew: None };
-                self.decide_sale(&demand, now, |offer| Event::Purchased {
-                    order: *order,
-                    customer: customer.clone(),
-                    quantity: *quantity,
-                    unit_price: offer.price.amount,
-                    retry,
-                })
+                self.decide_purchase(*order, customer, *quantity, now, retry)
             }
+            Action::Queue { order, customer, quantity, priority } => {
+                self.decide_accept(*order, customer, *quantity, *priority, now, retry)
+            }
+            Action::TakeTurn => self.decide_turn(now),
+            Action::Pace { per_second } => self.decide_pace(*per_second, now),
+            Action::LookUpQueued { order } => self.look_up_queued(*order, now),
             Action::Hold { order, customer, quantity, hold_ms, part } => {
                 let anew = match part.as_ref().map(|_| self.held_before(*order, now)) {
                     Some(Err(refused)) => return refused.into(),
@@ -160,6 +161,25 @@ impl Product {
             return Refusal::AboveMaximum { stocked: self.stock.stocked }.into();
         }
         Event::Created { offer: *offer, units, entry: Box::new(entry.clone()) }.into()
+    }
+
+    pub(super) fn decide_purchase(
+        &self,
+        order: OrderId,
+        customer: &CustomerId,
+        quantity: Quantity,
+        now: Timestamp,
+        retry: Option<Retry>,
+    ) -> Decision {
+        let (keyed, held) = (retry.is_some(), false);
+        let demand = Demand { customer, quantity, keyed, held, anew: None };
+        self.decide_sale(&demand, now, |offer| Event::Purchased {
+            order,
+            customer: customer.clone(),
+            quantity,
+            unit_price: offer.price.amount,
+            retry,
+        })
     }
 
     /// The common part of purchase and hold: may this customer have this many units now?

@@ -1,8 +1,8 @@
 //! Events: facts decided by a product's rules. A fact is never edited and never taken back.
 
 use super::{
-    Change, CustomerId, HoldEnd, Line, Offer, OrderId, Part, Payment, Quantity, Retry,
-    ReturnReason, Timestamp,
+    Change, CustomerId, HoldEnd, Line, Offer, OrderId, Part, Payment, Priority, Quantity, Retry,
+    ReturnReason, Timestamp, TurnRefusal,
 };
 use std::collections::BTreeMap;
 
@@ -75,6 +75,27 @@ pub enum Event {
         reason: Box<str>,
         retry: Option<Retry>,
     },
+    /// A purchase was accepted; it is decided by `Purchased` or `Refused` when its turn comes.
+    Queued {
+        order: OrderId,
+        customer: CustomerId,
+        quantity: Quantity,
+        priority: Priority,
+        retry: Option<Retry>,
+    },
+    /// The turn of a queued purchase came, and nothing was sold to it. Says whose it was, so that
+    /// whoever reads this fact need not have read the other.
+    Refused {
+        order: OrderId,
+        customer: CustomerId,
+        quantity: Quantity,
+        queued_at: Timestamp,
+        why: TurnRefusal,
+    },
+    /// The queue got a drain rate of its own, or lost it.
+    Paced {
+        per_second: Option<u32>,
+    },
     /// An order was paid when it was over already. A fact of the lead, whose end it leaves as it is.
     PaidLate {
         order: OrderId,
@@ -98,8 +119,13 @@ impl Event {
     #[must_use]
     pub const fn retry(&self) -> Option<&Retry> {
         match self {
-            Self::Created { .. } | Self::PaidLate { .. } | Self::RefundOwed { .. } => None,
+            Self::Created { .. }
+            | Self::Refused { .. }
+            | Self::Paced { .. }
+            | Self::PaidLate { .. }
+            | Self::RefundOwed { .. } => None,
             Self::Purchased { retry, .. }
+            | Self::Queued { retry, .. }
             | Self::Held { retry, .. }
             | Self::Placed { retry, .. }
             | Self::Returned { retry, .. }

@@ -8,8 +8,8 @@
 
 use super::answer::{Confirmed, Placed};
 use super::{
-    Answer, Currency, Customers, Event, Grace, Hold, HoldEnd, Holds, Memory, Offer, Outcome,
-    Returns, Stock, Timestamp, View, promises,
+    Answer, Currency, Customers, Event, Grace, Hold, HoldEnd, Holds, Memory, Offer, Outcome, Queue,
+    Queued, Returns, Stock, Timestamp, View, promises,
 };
 
 /// One product's state: built by [`Product::apply`] alone, or restored from a snapshot.
@@ -23,6 +23,7 @@ pub struct Product {
     pub(super) holds: Holds,
     pub(super) memory: Memory,
     pub(super) returns: Returns,
+    pub(super) queue: Queue,
     pub(super) revision: u64,
     pub(super) changed_at: Timestamp,
 }
@@ -36,7 +37,7 @@ impl Product {
         stock: Stock,
         revision: u64,
         changed_at: Timestamp,
-        (customers, holds, memory, returns): (Customers, Holds, Memory, Returns),
+        (customers, holds, memory, returns, queue): (Customers, Holds, Memory, Returns, Queue),
     ) -> Self {
         Self {
             offer,
@@ -47,6 +48,7 @@ impl Product {
             holds,
             memory,
             returns,
+            queue,
             revision,
             changed_at,
         }
@@ -100,6 +102,19 @@ impl Product {
         &self.returns
     }
 
+    /// Purchases that wait for their turn.
+    #[must_use]
+    pub const fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// When something is to be done about this product though nobody asks: for a hold whose time is
+    /// over, or, without delay, for a purchase whose turn comes.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        [self.holds.next_deadline(), self.queue.oldest()].into_iter().flatten().min()
+    }
+
     /// How many facts this state is made of.
     #[must_use]
     pub const fn revision(&self) -> u64 {
@@ -112,10 +127,12 @@ impl Product {
         self.changed_at
     }
 
-    /// Entries of all tables: what a snapshot of this state costs.
+    /// Entries of all tables: what a snapshot of this state costs. Who waits counts twice: a long queue
+    /// is most of its snapshot, and most of it is gone before that is ever read.
     #[must_use]
     pub fn entries(&self) -> usize {
-        self.customers.len() + self.holds.len() + self.memory.len() + self.returns.len()
+        let kept = self.customers.len() + self.holds.len() + self.memory.len() + self.returns.len();
+        kept + 2 * self.queue.len()
     }
 
     /// What the product is sold in; `XXX` (no currency, in ISO 4217) before it is created.
@@ -135,6 +152,7 @@ impl Product {
             revision: self.revision,
             next_lapse: self.holds.next_lapse(),
             keys: self.memory.len() as u64,
+            queue: self.queue.view(),
         })
     }
 
@@ -169,6 +187,7 @@ impl Product {
                 Answer::Created
             }
             Event::Purchased { order, customer, quantity, unit_price, .. } => {
+                self.queue.sold(order);
                 self.stock.purchase(quantity.get());
                 self.customers.buys(customer, quantity.get());
                 Answer::Purchased {
@@ -210,6 +229,20 @@ impl Product {
                 self.customers.returns(customer, quantity.get());
                 self.returns.insert(*order);
                 Answer::Returned { order: *order, quantity: quantity.get() }
+            }
+            Event::Queued { order, customer, quantity, priority, .. } => {
+                let (order, customer, quantity) = (*order, customer.clone(), *quantity);
+                let (priority, queued_at) = (*priority, at);
+                let entry = Queued { order, customer, quantity, priority, queued_at };
+                Answer::Queued { order, position: self.queue.push(entry) }
+            }
+            Event::Refused { order, why, .. } => {
+                self.queue.refused(order);
+                Answer::Refused { order: *order, why: *why }
+            }
+            Event::Paced { per_second } => {
+                self.queue.set_drain_rate(*per_second);
+                Answer::Paced { per_second: *per_second }
             }
             Event::Extended { order, expires_at, .. } => {
                 self.holds.extend(order, *expires_at);

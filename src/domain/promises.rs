@@ -6,8 +6,10 @@
 //! several products together can.
 
 mod orders;
+mod turns;
 
 pub use orders::{Orders, WholeOrder, all_or_nothing};
+use turns::Turns;
 
 use super::{Event, HoldEnd, OrderId, Product, RequestKey, Timestamp};
 use std::collections::{HashMap, HashSet};
@@ -53,6 +55,9 @@ pub fn exact_sale_in_full(product: &Product) -> Result<(), Broken> {
     }
     if !indexed {
         return broken("one way out", "the index by time does not match the active holds".into());
+    }
+    if !product.queue().is_whole() {
+        return broken("in turn", "the queue does not find its entries at their places".into());
     }
     let (sold, held) = product.customers().iter().fold((0u64, 0u64), |(sold, held), (_, owned)| {
         (sold + u64::from(owned.sold), held + u64::from(owned.held))
@@ -130,6 +135,7 @@ pub struct History {
     running: HashSet<OrderId>,
     ended: HashMap<OrderId, HoldEnd>,
     returned: HashSet<OrderId>,
+    turns: Turns,
     keys: HashMap<RequestKey, Timestamp>,
 }
 
@@ -139,7 +145,8 @@ impl History {
     /// # Errors
     /// The first promise this fact breaks: a gap in the revisions (nothing lost), an order decided
     /// twice or a key answered twice within a day (exactly once), a hold that ends twice, ends
-    /// without a beginning or goes on after its end (one way out).
+    /// without a beginning or goes on after its end (one way out), a queued purchase that is decided
+    /// twice, before its turn or otherwise than it was asked for (in turn).
     pub fn push(&mut self, revision: u64, event: &Event, at: Timestamp) -> Result<(), Broken> {
         if revision != self.revision + 1 {
             let detail = format!("revision {revision} follows {}", self.revision);
@@ -156,6 +163,12 @@ impl History {
             Event::Purchased { order, .. } if !self.orders.insert(*order) => {
                 return broken("exactly once", format!("order {order:?} decided twice"));
             }
+            Event::Queued { order, .. } if self.orders.contains(order) => {
+                return broken("in turn", format!("{order:?} queued after it was decided"));
+            }
+            Event::Purchased { .. } | Event::Queued { .. } | Event::Refused { .. } => {
+                return self.turns.push(event);
+            }
             Event::Held { order, part, .. } => return self.hold(*order, part.is_some()),
             Event::Placed { order, .. } if !self.running.contains(order) => {
                 return broken("all or nothing", format!("{order:?} placed but not held"));
@@ -171,11 +184,11 @@ impl History {
                 self.ended.insert(*order, HoldEnd::Released);
             }
             Event::Created { .. }
-            | Event::Purchased { .. }
             | Event::Placed { .. }
             | Event::Extended { .. }
             | Event::Adjusted { .. }
-            | Event::Changed { .. } => {}
+            | Event::Changed { .. }
+            | Event::Paced { .. } => {}
         }
         Ok(())
     }
@@ -223,7 +236,19 @@ impl History {
         }
     }
 
-    /// Every order this product ever decided.
+    /// Queued purchases so far: those that wait, and those that were decided.
+    #[must_use]
+    pub fn queued(&self) -> (usize, usize) {
+        self.turns.count()
+    }
+
+    /// Whether a queued purchase was refused at its turn.
+    #[must_use]
+    pub fn was_refused(&self, order: &OrderId) -> bool {
+        self.turns.was_refused(order)
+    }
+
+    /// Every order this product ever sold or held.
     #[must_use]
     pub const fn orders(&self) -> &HashSet<OrderId> {
         &self.orders

@@ -18,6 +18,8 @@ pub enum Refusal {
     OtherCurrency { currency: Currency },
     /// No such reservation.
     UnknownReservation,
+    /// No such purchase waits in the queue.
+    NotQueued,
     /// The hold is a line of an order, which decides for it.
     PartOfOrder,
     /// The order's lines came back already.

@@ -1,6 +1,6 @@
 //! View: what may be told about a product without asking its actor.
 
-use super::{Offer, Refusal, Stock, Timestamp};
+use super::{Offer, QueueView, Refusal, Stock, Timestamp};
 
 /// A small copy of a product's state. The engine publishes one after each commit, so a view always
 /// shows durable state and never something a crash could take back (promise 7).
@@ -21,10 +21,11 @@ pub struct View {
     /// Idempotency keys remembered; while there are any, a keyed request must see the actor, for it
     /// may be a retry.
     pub keys: u64,
+    pub queue: QueueView,
 }
 
 impl View {
-    /// The refusal every purchase or hold without a known key would get now, whoever asks and for
+    /// The refusal every purchase (also one that would wait) or hold without a known key would get now, whoever asks and for
     /// however many units; `None` where the answer depends on more than this view.
     ///
     /// The rules ([`super::Product::decide`]) run this same function, so the short way and the long

@@ -4,7 +4,7 @@
 //! one slow disk or one busy product does not hold another one's decisions back. Its states:
 //!
 //! ```text
-//!   Awake ──(idle, no holds, all durable)──▶ Retiring: its snapshot is being stored
+//!   Awake ──(idle, no holds, no queue, all durable)──▶ Retiring: its snapshot is being stored
 //!     ▲                                          │ stored, and nobody came meanwhile
 //!     └────────── somebody came ─────────────────┴──▶ Gone: the registry loads it again when asked
 //! ```
@@ -12,22 +12,24 @@
 //! A panic here ends the process: the state in memory could be half changed, the journal cannot. The
 //! runtime would catch it and go on, so every way into the actor holds an [`EndOnPanic`].
 
-use super::desk::{Bounds, Desk};
+use super::desk::{Bounds, Desk, Pending};
 use super::followers;
+use super::pace::Pace;
+use super::queues;
 use super::registry::Registry;
 use super::threads::THREAD;
 use super::turn::{Parked, Turn};
 use crate::clock::Clock;
 use crate::domain::{Product, Timestamp};
+use crate::journal::handle::{JournalHandle, Work};
 use crate::journal::store::SnapshotRow;
-use crate::journal::writer::{JournalHandle, Work};
 use crate::journal::{snapshot, stored};
+use crate::telemetry::metrics::EngineMetrics;
 use crate::threads::EndOnPanic;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle,
     WrapFuture,
 };
-use metrics::Counter;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -36,7 +38,14 @@ use tokio::sync::oneshot;
 /// Most holds that one tick expires; the rest waits for the next, so other products have their turn.
 const EXPIRIES_PER_TICK: usize = 1_000;
 
-/// With this many turns at the writer, expiry waits: it is the one source of work no bound counts.
+/// Most queued purchases that one tick decides, for the same reason.
+const TURNS_PER_TICK: usize = 1_000;
+
+/// Pause between two ticks of a queue, in milliseconds.
+const QUEUE_TICK_MS: u64 = 10;
+
+/// With this many turns at the writer, expiry and queues wait: they are the sources of work no bound
+/// counts.
 const UNSETTLED_MAX: usize = 4;
 
 /// Largest snapshot: well below what a row of either store takes (1 GB).
@@ -67,9 +76,16 @@ pub(super) struct ProductActor {
     registry: Weak<Registry>,
     idle_after: Duration,
     bounds: Arc<Bounds>,
-    expired: Counter,
+    metrics: EngineMetrics,
+    /// Decisions in a second for those who wait, where the product has no rate of its own.
+    drain_per_second: u32,
+    pace: Pace,
+    /// The timer of the queue; `None` while nobody waits.
+    drain: Option<SpawnHandle>,
     /// Holds of this product that are counted in `bounds`.
     holds_counted: usize,
+    /// The same of those who wait.
+    queued_counted: usize,
     /// The state that is known to be in the snapshot table.
     stored_revision: u64,
     alarm: Option<(Timestamp, SpawnHandle)>,
@@ -89,7 +105,8 @@ pub(super) struct Start {
     pub(super) registry: Weak<Registry>,
     pub(super) idle_after: Duration,
     pub(super) bounds: Arc<Bounds>,
-    pub(super) expired: Counter,
+    pub(super) drain_per_second: u32,
+    pub(super) metrics: EngineMetrics,
 }
 
 impl ProductActor {
@@ -102,8 +119,12 @@ impl ProductActor {
             registry: start.registry,
             idle_after: start.idle_after,
             bounds: start.bounds,
-            expired: start.expired,
+            metrics: start.metrics,
+            drain_per_second: start.drain_per_second,
+            pace: Pace::default(),
+            drain: None,
             holds_counted: 0,
+            queued_counted: 0,
             stored_revision: start.stored_revision,
             alarm: None,
             ask_at: Timestamp::default(),
@@ -124,6 +145,10 @@ impl ProductActor {
         self.bounds.holds.fetch_add(holds, Ordering::Relaxed);
         self.bounds.holds.fetch_sub(self.holds_counted, Ordering::Relaxed);
         self.holds_counted = holds;
+        let queued = self.state.queue().len();
+        self.bounds.queued.fetch_add(queued, Ordering::Relaxed);
+        self.bounds.queued.fetch_sub(self.queued_counted, Ordering::Relaxed);
+        self.queued_counted = queued;
     }
 
     /// Hands a turn on, and then tells those who only want to go on what was decided.
@@ -194,7 +219,9 @@ impl ProductActor {
         actix::spawn(followers::ask(registry, self.desk.product, questions));
     }
 
-    /// One tick of expiry: a bounded number of holds, decided and journaled like any command.
+    /// One tick of expiry: a bounded number of holds, decided and journaled like any command. It takes
+    /// the commands along that wait: they are rung for when nothing of this product is at the writer,
+    /// and while a great many holds run out something always is.
     fn expire_lapsed(&mut self, ctx: &mut Context<Self>) {
         let _guard = EndOnPanic(THREAD);
         self.alarm = None;
@@ -213,14 +240,74 @@ impl ProductActor {
             .map(|(order, _)| order)
             .collect();
         if !lapsed.is_empty() {
-            self.expired.increment(lapsed.len() as u64);
+            self.metrics.holds_expired.increment(lapsed.len() as u64);
             let mut turn = Turn::default();
             for order in lapsed {
                 turn.expire(&mut self.state, order, now);
             }
+            turn.take(&mut self.state, self.desk.take_inbox(), now);
+            self.take_turns(&mut turn, now);
+            self.finish(turn, now);
+            self.set_drain(ctx);
+        }
+        self.set_alarm(ctx);
+    }
+
+    fn drain_rate(&self) -> u32 {
+        self.state.queue().drain_per_second().unwrap_or(self.drain_per_second)
+    }
+
+    /// Decides for those whose turn has come, at the queue's pace.
+    fn take_turns(&mut self, turn: &mut Turn, now: Timestamp) {
+        let most = self.state.queue().len().min(TURNS_PER_TICK);
+        if most == 0 {
+            return;
+        }
+        let due = self.pace.take(now, self.drain_rate(), most);
+        let decided = turn.drain(&mut self.state, due, now);
+        self.bounds.decisions.count(now, decided.len() as u64);
+        for result in decided.iter().filter_map(queues::result_of) {
+            self.metrics.queue_decided(result);
+        }
+    }
+
+    /// Sets the timer of the queue while somebody waits.
+    fn set_drain(&mut self, ctx: &mut Context<Self>) {
+        if self.drain.is_some() || self.state.queue().is_empty() {
+            return;
+        }
+        let wait = self.pace.wait(self.now(), self.drain_rate()).max(QUEUE_TICK_MS);
+        self.drain = Some(ctx.run_later(Duration::from_millis(wait), Self::drain_queue));
+    }
+
+    /// One tick of the queue. While much of this product is at the writer, the turns of its commands
+    /// take queued purchases along, so a queue is never held up for good by those who do not wait. And
+    /// the other way round: a tick takes the commands along, for they are rung for when nothing is at
+    /// the writer, and with a tick in each commit something always is.
+    fn drain_queue(&mut self, ctx: &mut Context<Self>) {
+        let _guard = EndOnPanic(THREAD);
+        self.drain = None;
+        // Where nothing is due the commands' own turns were faster: one more would only split a group.
+        let due = self.pace.wait(self.now(), self.drain_rate()) == 0;
+        if due && self.desk.unsettled() < UNSETTLED_MAX {
+            let commands = self.desk.take_inbox();
+            self.decide(commands, ctx);
+        }
+        self.set_drain(ctx);
+    }
+
+    /// Decides commands, and for those whose turn has come.
+    fn decide(&mut self, commands: Vec<Pending>, ctx: &mut Context<Self>) {
+        self.was_idle &= commands.is_empty();
+        let now = self.now();
+        let mut turn = Turn::default();
+        turn.take(&mut self.state, commands, now);
+        self.take_turns(&mut turn, now);
+        if !(turn.events.is_empty() && turn.answers.is_empty()) {
             self.finish(turn, now);
         }
         self.set_alarm(ctx);
+        self.set_drain(ctx);
     }
 
     /// Submits a snapshot of the state; the receiver hears when it is durable. One that no store
@@ -237,7 +324,7 @@ impl ProductActor {
             partition: self.desk.partition,
             product: self.desk.product,
             revision: self.state.revision(),
-            next_expiry: self.state.holds().next_deadline(),
+            next_expiry: self.state.next_deadline(),
             state,
         };
         self.journal.submit(Work::Snapshot { row, stored });
@@ -250,6 +337,7 @@ impl ProductActor {
         let idle = !self.desk.take_touched()
             && !self.retiring
             && self.state.holds().is_empty()
+            && self.state.queue().is_empty()
             && self.desk.unsettled() == 0
             && self.state.revision() == self.desk.durable_revision();
         if !(idle && self.was_idle) {
@@ -292,6 +380,7 @@ impl Actor for ProductActor {
         let _guard = EndOnPanic(THREAD);
         self.count_state();
         self.set_alarm(ctx);
+        self.set_drain(ctx);
         ctx.run_interval(self.idle_after / 2, Self::look_idle);
         // Commands may have come before the address was known to the desk.
         ctx.notify(Ring);
@@ -311,12 +400,7 @@ impl Handler<Ring> for ProductActor {
         if commands.is_empty() {
             return;
         }
-        self.was_idle = false;
-        let now = self.now();
-        let mut turn = Turn::default();
-        turn.take(&mut self.state, commands, now);
-        self.finish(turn, now);
-        self.set_alarm(ctx);
+        self.decide(commands, ctx);
     }
 }
 

@@ -89,6 +89,8 @@ pub struct EngineOptions {
     pub idle_after: Duration,
     /// Extra time for holds that ran out while the server was down, in milliseconds.
     pub grace_ms: u64,
+    /// Turns of queued purchases in a second, for each product without a rate of its own.
+    pub drain_per_second: u32,
     /// A partition gets a checkpoint after this many facts.
     pub checkpoint_facts: u64,
 }

@@ -10,7 +10,7 @@ use super::actor::TakeSnapshot;
 use super::api::EngineError;
 use super::registry::Registry;
 use crate::journal::PartitionId;
-use crate::journal::writer::Work;
+use crate::journal::handle::Work;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;

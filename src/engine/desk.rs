@@ -11,6 +11,7 @@
 
 use super::actor::{ProductActor, Ring};
 use super::api::{EngineError, Shown};
+use super::queues::Decisions;
 use crate::domain::{Action, Command, Outcome, ProductId, Refusal, Timestamp};
 use crate::journal::PartitionId;
 use actix::Addr;
@@ -46,6 +47,9 @@ struct Inbox {
 pub(super) struct Bounds {
     /// Active holds of all products in memory: counted, not bounded here.
     pub(super) holds: AtomicUsize,
+    /// Purchases that wait for their turn: the same.
+    pub(super) queued: AtomicUsize,
+    pub(super) decisions: Decisions,
     pub(super) in_flight: AtomicUsize,
     pub(super) in_flight_max: usize,
     pub(super) per_product_max: usize,
@@ -137,7 +141,10 @@ impl Desk {
 
     /// The refusal everybody would get for such a command now, from durable state alone.
     pub(super) fn refusal_at_once(&self, command: &Command, now: Timestamp) -> Option<Refusal> {
-        if !matches!(command.action, Action::Purchase { .. } | Action::Hold { .. }) {
+        if !matches!(
+            command.action,
+            Action::Purchase { .. } | Action::Hold { .. } | Action::Queue { .. }
+        ) {
             return None;
         }
         let view = self.shown()?.view;

@@ -10,30 +10,34 @@
 //!
 //! Callers hold an [`Engine`], a cheap clone with ordinary async methods; nobody else sees a message
 //! or a channel. Products wake on first use and retire when idle (`registry`, `actor`); `checkpoint`
-//! keeps recovery short; `wake` ends holds on time after a restart.
+//! keeps recovery short; `wake` ends holds on time and drains queues after a restart.
 
 mod actor;
 mod api;
 mod checkpoint;
 mod desk;
 mod followers;
+mod pace;
+mod queues;
 mod registry;
 mod threads;
 mod turn;
 mod wake;
 
 pub use api::{Decided, EngineError, EngineOptions, Shown, Version};
+pub use queues::Queues;
 pub use threads::Placement;
 
 use crate::clock::Clock;
 use crate::domain::{Action, CatalogEntry, Command, Grace, Offer, Outcome, ProductId, Timestamp};
+use crate::journal::handle::{JournalHandle, JournalState, Position, Settle, Work};
 use crate::journal::recovery::Tail;
 use crate::journal::store::StoreError;
-use crate::journal::writer::{JournalHandle, JournalState, Position, Settle, Work};
 use crate::journal::{Opened, PartitionId, Seq};
 use crate::telemetry::metrics::EngineMetrics;
 use crate::threads::spawn_task;
 use desk::{Admitted, Bounds, Desk, NotIn};
+use queues::Decisions;
 use registry::{Parts, Registry};
 use std::fmt;
 use std::sync::Arc;
@@ -79,6 +83,8 @@ impl Engine {
             bounds: Arc::new(Bounds {
                 in_flight: AtomicUsize::new(0),
                 holds: AtomicUsize::new(0),
+                queued: AtomicUsize::new(0),
+                decisions: Decisions::default(),
                 in_flight_max: options.in_flight_max,
                 per_product_max: options.in_flight_per_product_max,
             }),
@@ -86,6 +92,7 @@ impl Engine {
             arbiters,
             grace: Grace { from: now, until: now.plus_millis(options.grace_ms) },
             idle_after: options.idle_after,
+            drain_per_second: options.drain_per_second,
             metrics,
             last_product_id,
         });
@@ -258,6 +265,9 @@ impl Engine {
         metrics.inflight.set(number(self.in_flight() as u64));
         metrics.actors.set(number(self.awake() as u64));
         metrics.holds.set(number(self.registry.bounds.holds.load(Ordering::Relaxed) as u64));
+        metrics.queue_depth.set(number(self.queued() as u64));
+        let oldest = self.queues(now, 0).oldest;
+        metrics.queue_age.set(number(oldest.map_or(0, |at| now.millis_since(at))) / 1_000.0);
         let open = self.registry.open_sales(now).into_iter();
         metrics.show_stock(open.map(|(product, view)| (product, view.stock.available)).collect());
     }

@@ -10,10 +10,10 @@ use super::actor::{ProductActor, Start};
 use super::api::{EngineError, Shown, Version};
 use super::desk::{Bounds, Desk};
 use crate::clock::Clock;
-use crate::domain::{Grace, Offer, Product, ProductId, Refusal, Timestamp, View};
+use crate::domain::{Grace, Offer, Product, ProductId, QueueView, Refusal, Timestamp, View};
+use crate::journal::handle::JournalHandle;
 use crate::journal::recovery::{self, Tail};
 use crate::journal::store::{JournalReader, StoreError};
-use crate::journal::writer::JournalHandle;
 use crate::journal::{Epoch, PartitionId, Partitions};
 use crate::telemetry::metrics::EngineMetrics;
 use actix::{Actor, ArbiterHandle};
@@ -39,6 +39,7 @@ pub(super) struct Registry {
     arbiters: Vec<ArbiterHandle>,
     grace: Grace,
     idle_after: Duration,
+    pub(super) drain_per_second: u32,
     metrics: EngineMetrics,
     last_product_id: AtomicU64,
 }
@@ -54,6 +55,7 @@ pub(super) struct Parts {
     pub(super) arbiters: Vec<ArbiterHandle>,
     pub(super) grace: Grace,
     pub(super) idle_after: Duration,
+    pub(super) drain_per_second: u32,
     pub(super) metrics: EngineMetrics,
     pub(super) last_product_id: u64,
 }
@@ -73,6 +75,7 @@ impl Registry {
             arbiters: parts.arbiters,
             grace: parts.grace,
             idle_after: parts.idle_after,
+            drain_per_second: parts.drain_per_second,
             metrics: parts.metrics,
             last_product_id: AtomicU64::new(parts.last_product_id),
         })
@@ -165,7 +168,8 @@ impl Registry {
             registry: Arc::downgrade(self),
             idle_after: self.idle_after,
             bounds: self.bounds.clone(),
-            expired: self.metrics.holds_expired.clone(),
+            drain_per_second: self.drain_per_second,
+            metrics: self.metrics.clone(),
         });
         let arbiter = &self.arbiters[index % self.arbiters.len()];
         desk.set_actor(ProductActor::start_in_arbiter(arbiter, |_| actor));
@@ -193,14 +197,24 @@ impl Registry {
         self.shards[usize::from(partition.0)].read().keys().copied().collect()
     }
 
-    /// Products in memory whose offer has a time window that is open, with their durable state.
-    pub(super) fn open_sales(&self, now: Timestamp) -> Vec<(ProductId, View)> {
+    /// Everything in memory, as its durable state shows it.
+    fn views(&self) -> impl Iterator<Item = (ProductId, View)> {
         let awake = self.shards.iter().flat_map(|shard| {
             let desks = shard.read();
             desks.values().filter_map(|slot| slot.get()?.clone().ok()).collect::<Vec<_>>()
         });
-        awake
-            .filter_map(|desk| Some((desk.product, desk.peek()?.view)))
+        awake.filter_map(|desk| Some((desk.product, desk.peek()?.view)))
+    }
+
+    /// The queues that are not empty.
+    pub(super) fn queues(&self) -> Vec<(ProductId, QueueView)> {
+        let queues = self.views().map(|(product, view)| (product, view.queue));
+        queues.filter(|(_, queue)| queue.depth > 0).collect()
+    }
+
+    /// Products in memory whose offer has a time window that is open, with their durable state.
+    pub(super) fn open_sales(&self, now: Timestamp) -> Vec<(ProductId, View)> {
+        self.views()
             .filter(|(_, view)| {
                 let Offer { opens_at, closes_at, .. } = view.offer;
                 (opens_at.is_some() || closes_at.is_some())

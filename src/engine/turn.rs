@@ -10,8 +10,10 @@
 
 use super::api::{EngineError, Shown, Version};
 use super::desk::{Desk, Pending, Reply};
-use crate::domain::{Event, HoldEnd, OrderId, Product, Timestamp, Verdict, View};
-use crate::journal::writer::{Position, Settle};
+use crate::domain::{
+    Action, Answer, Command, Event, HoldEnd, OrderId, Product, Timestamp, Verdict, View,
+};
+use crate::journal::handle::{Position, Settle};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -48,6 +50,27 @@ impl Turn {
             }
             self.answers.push((reply, answer));
         }
+    }
+
+    /// Decides for at most `most` of those who wait, each as its turn comes; says what was decided.
+    pub(super) fn drain(
+        &mut self,
+        state: &mut Product,
+        most: usize,
+        now: Timestamp,
+    ) -> Vec<Answer> {
+        let mut decided = Vec::new();
+        for _ in 0..most {
+            let decision = state.decide(&Command::plain(Action::TakeTurn), now);
+            for order in decision.lapsed {
+                self.expire(state, order, now);
+            }
+            // Nobody waits any more, or so many holds have lapsed that the turn comes later.
+            let Ok(Verdict::Record(event)) = decision.verdict else { break };
+            decided.push(state.apply(&event, now).answer);
+            self.events.push(event);
+        }
+        decided
     }
 
     /// Records that a hold ran out; it must have been found lapsed at this same time.
@@ -104,7 +127,7 @@ impl Drop for Parked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Action, Command, Currency, Money, Offer};
+    use crate::domain::{Currency, Money, Offer};
 
     /// Whoever goes on must not overtake the facts: they are still in this turn.
     #[test]

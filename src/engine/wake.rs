@@ -1,5 +1,5 @@
-//! Wakes products whose holds run out though nobody asks for them: after a restart nothing is
-//! loaded, yet a hold must end on time. From then on the product's own timer takes over.
+//! Wakes products whose holds run out, or in whose queue somebody waits, though nobody asks for them:
+//! after a restart nothing is loaded, yet a hold must end on time and every turn must come. From then on the product's own timer takes over.
 
 use super::api::EngineError;
 use super::registry::Registry;

@@ -322,6 +322,7 @@ mod tests {
             revision: 1,
             next_lapse: None,
             keys: 0,
+            queue: crate::domain::QueueView::default(),
         }
     }
 

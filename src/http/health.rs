@@ -73,7 +73,7 @@ impl CheckDocument {
             ProjectionState::Ended => Some("the projection has ended".to_owned()),
         };
         let check = Self::of(wrong.map(|reason| ("degraded", reason)));
-        Self { lag_seconds: Some(api.progress.lag()), ..check }
+        Self { lag_seconds: Some(api.progress.lag(&api.engine.durable())), ..check }
     }
 
     fn carts(api: &Api) -> Self {

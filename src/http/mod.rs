@@ -29,9 +29,12 @@ pub mod order_ref;
 mod orders;
 mod params;
 mod payments;
+mod prefer;
 pub mod problem;
 mod products;
 mod purchases;
+mod queue;
+mod queued;
 mod reservations;
 mod respond;
 mod restock;
@@ -118,7 +121,10 @@ pub struct Shared {
 impl Api {
     #[must_use]
     pub fn new(parts: ApiParts) -> Self {
-        let purchase_results = parts.metrics.purchases(&purchases::results("sold"));
+        let mut bought = purchases::results("sold");
+        debug_assert_eq!(bought.len(), purchases::QUEUED);
+        bought.push("queued");
+        let purchase_results = parts.metrics.purchases(&bought);
         let reservation_results = parts.metrics.reservations(&purchases::results("held"));
         let notice_results = parts.metrics.payment_notices(&payments::RESULTS);
         Self(Arc::new(Shared { parts, purchase_results, reservation_results, notice_results }))

@@ -4,7 +4,7 @@
 use super::problem::Document;
 use super::{
     carts, catalogue, changes, checkout, dead_letters, health, numbers, orders, payments, products,
-    purchases, reservations, restock, stock,
+    purchases, queue, queued, reservations, restock, stock,
 };
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -28,6 +28,8 @@ const PROBLEM: &str = "application/problem+json";
     components(schemas(Document)),
     paths(
         purchases::buy,
+        queued::get,
+        queue::overview,
         reservations::create,
         reservations::get,
         reservations::confirm,
@@ -55,6 +57,8 @@ const PROBLEM: &str = "application/problem+json";
         catalogue::categories,
         stock::get,
         stock::adjust,
+        queue::get,
+        queue::pace,
         restock::adjust,
         health::overall,
         health::live,
@@ -137,7 +141,10 @@ pub struct NotFound;
 
 impl IntoResponses for NotFound {
     fn responses() -> Answers {
-        problems([(404, "`product-not-found`, `reservation-not-found`, `order-not-found`")])
+        problems([(
+            404,
+            "`product-not-found`, `purchase-not-found`, `reservation-not-found`, `order-not-found`",
+        )])
     }
 }
 
@@ -231,7 +238,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 20, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 21, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {

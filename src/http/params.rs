@@ -48,6 +48,20 @@ impl FromRequestParts<Api> for OrderPath {
     }
 }
 
+/// `{id}` of a purchase.
+#[derive(Debug, Clone, Copy)]
+pub struct PurchasePath(pub OrderRef);
+
+impl FromRequestParts<Api> for PurchasePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let text = segment(parts, api).await;
+        let reference = text.and_then(|text| OrderRef::parse(&text));
+        reference.map(Self).ok_or_else(Problem::unknown_purchase)
+    }
+}
+
 /// `{id}` of a reservation.
 #[derive(Debug, Clone, Copy)]
 pub struct ReservationPath(pub OrderRef);

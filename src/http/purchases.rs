@@ -7,12 +7,15 @@ use super::fields::{self, Whole};
 use super::idempotency::{self, Meaning, Scope};
 use super::openapi::{EngineFailures, InputFailures};
 use super::order_ref::OrderRef;
+use super::prefer;
 use super::problem::{Code, Document, Problem};
+use super::queued::{self, PurchaseState};
 use super::respond::{self, MoneyDocument};
 use super::time::Rfc3339;
+use super::trusted::is_trusted;
 use crate::clock;
 use crate::domain::{
-    Action, Answer, Command, CustomerId, Fingerprint, Money, Outcome, ProductId, Quantity,
+    Action, Answer, Command, CustomerId, Fingerprint, Money, Outcome, Priority, ProductId, Quantity,
 };
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -37,37 +40,71 @@ pub struct PurchaseRequest {
     #[serde(default, alias = "userId", deserialize_with = "fields::customer")]
     #[schema(value_type = String, min_length = 1, max_length = 64, required)]
     customer_id: Option<CompactString>,
+    /// `normal`, or `vip` (for operators): which of those who wait come first. Only with
+    /// `Prefer: respond-async`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    priority: Option<CompactString>,
 }
 
 /// A request whose values are in range.
-struct Purchase {
-    product: ProductId,
-    quantity: Quantity,
-    customer: CustomerId,
+pub(super) struct Purchase {
+    pub(super) product: ProductId,
+    pub(super) quantity: Quantity,
+    pub(super) customer: CustomerId,
+    pub(super) priority: Priority,
+    /// It is accepted now and decided when its turn comes.
+    waits: bool,
 }
 
 impl PurchaseRequest {
-    fn check(self) -> Result<Purchase, Problem> {
+    fn check(self, waits: bool) -> Result<Purchase, Problem> {
         let mut checks = Checks::default();
         let product = checks.product(self.product_id);
         let quantity = checks.quantity(self.quantity);
         let customer = checks.customer(self.customer_id.as_deref());
-        match (product, quantity, customer) {
-            (Some(product), Some(quantity), Some(customer)) => {
-                Ok(Purchase { product, quantity, customer })
+        let priority = check_priority(&mut checks, self.priority.as_deref(), waits);
+        match (product, quantity, customer, priority) {
+            (Some(product), Some(quantity), Some(customer), Some(priority)) => {
+                Ok(Purchase { product, quantity, customer, priority, waits })
             }
             _ => Err(checks.problem()),
         }
     }
 }
 
+fn check_priority(checks: &mut Checks, priority: Option<&str>, waits: bool) -> Option<Priority> {
+    match priority {
+        Some(_) if !waits => {
+            checks.fail("priority", "is for purchases with the header Prefer: respond-async only")
+        }
+        None | Some("normal") => Some(Priority::Normal),
+        Some("vip") => Some(Priority::Vip),
+        Some(_) => checks.fail("priority", "must be \"normal\" or \"vip\""),
+    }
+}
+
 impl Purchase {
+    /// Whether it waits makes no other request of it: a retry that waits no longer gets the first answer.
     fn meaning(&self) -> Fingerprint {
-        Meaning::of("purchase")
+        let meaning = Meaning::of("purchase")
             .number(self.product.get())
             .number(self.quantity.get().into())
-            .text(self.customer.as_str())
-            .fingerprint()
+            .text(self.customer.as_str());
+        match self.priority {
+            Priority::Normal => meaning.fingerprint(),
+            Priority::Vip => meaning.text("vip").fingerprint(),
+        }
+    }
+
+    fn action(&self) -> Action {
+        let (order, customer) = (clock::draw_order_id(), self.customer.clone());
+        let (quantity, priority) = (self.quantity, self.priority);
+        if self.waits {
+            Action::Queue { order, customer, quantity, priority }
+        } else {
+            Action::Purchase { order, customer, quantity }
+        }
     }
 }
 
@@ -98,6 +135,8 @@ pub struct PurchaseDocument<'a> {
 /// Results `lastunit_purchases_total` counts, beside the codes of problems.
 const SOLD: usize = 0;
 const REPLAYED: usize = 1;
+/// Behind the codes: accepted, to be decided later.
+pub(super) const QUEUED: usize = REPLAYED + 1 + Code::ALL.len();
 
 /// The list of results for `lastunit_purchases_total` (and, with another first word, for
 /// reservations): what succeeded first, then every code.
@@ -110,21 +149,28 @@ pub(super) fn results(success: &'static str) -> Vec<&'static str> {
 pub(super) fn result_index(answer: &Result<Response, Problem>) -> usize {
     match answer {
         Ok(response) if response.headers().contains_key(respond::REPLAYED) => REPLAYED,
+        Ok(response) if response.status() == StatusCode::ACCEPTED => QUEUED,
         Ok(_) => SOLD,
         Err(problem) => REPLAYED + 1 + problem.code() as usize,
     }
 }
 
-/// Buys units of one product.
+/// Buys units of one product: now, or with `Prefer: respond-async` when its turn comes.
 #[utoipa::path(
     post, path = "/api/v1/purchases", tag = "purchases", operation_id = "buy",
     request_body = PurchaseRequest,
     params(("Idempotency-Key" = Option<String>, Header, description =
         "Bare or quoted, up to 255 characters, scoped to the customer, kept for at least 24 hours: \
-         a repeated request gets the first answer again")),
+         a repeated request gets the first answer again"),
+        ("Prefer" = Option<String>, Header, description =
+        "`respond-async`: answered 202 as soon as the purchase is durably queued")),
     responses(
         (status = 201, description = "Bought; a replay says `Idempotent-Replayed: true`",
             body = PurchaseDocument),
+        (status = 202, description = "Accepted and queued (`Prefer: respond-async`); `Location` says \
+            where it is shown. A replay says where it stands now", body = PurchaseState),
+        (status = 403, description = "`forbidden`: `vip` is for operators", body = Document,
+            content_type = "application/problem+json"),
         (status = 404, description = "`product-not-found`", body = Document,
             content_type = "application/problem+json"),
         (status = 409, description = "`sold-out`, `insufficient-stock` with `available`, \
@@ -150,17 +196,27 @@ async fn purchase(
     headers: &HeaderMap,
     request: PurchaseRequest,
 ) -> Result<Response, Problem> {
-    let purchase = request.check()?;
+    let purchase = request.check(prefer::wants_async(headers))?;
+    if purchase.priority == Priority::Vip && !is_trusted(api, headers) {
+        return Err(Problem::new(
+            Code::Forbidden,
+            "priority \"vip\" is for operators: send the header Authorization: Bearer with the token \
+             of auth.operator_token",
+        ));
+    }
     let scope = Scope::Customer(&purchase.customer);
     let retry = idempotency::retry(headers, scope, || purchase.meaning())?;
-    let action = Action::Purchase {
-        order: clock::draw_order_id(),
-        customer: purchase.customer.clone(),
-        quantity: purchase.quantity,
-    };
-    match api.engine.submit(purchase.product, Command { retry, action }).await {
-        Ok(outcome) => bought(&purchase, &outcome),
-        Err(error) => Err(Problem::of_engine(error, api.clock.now())),
+    let action = purchase.action();
+    let outcome = api.engine.submit(purchase.product, Command { retry, action }).await;
+    let outcome = outcome.map_err(|error| Problem::of_engine(error, api.clock.now()))?;
+    match outcome.answer {
+        Answer::Queued { order, .. } if outcome.replayed => {
+            queued::accepted_before(api, OrderRef { product: purchase.product, order }).await
+        }
+        Answer::Queued { order, position } => {
+            Ok(queued::accepted(api, &purchase, (order, position), &outcome))
+        }
+        _ => bought(&purchase, &outcome),
     }
 }
 

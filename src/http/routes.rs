@@ -4,7 +4,7 @@ use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
     Api, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers, openapi, orders,
-    payments, products, purchases, reservations, restock, stock,
+    payments, products, purchases, queue, queued, reservations, restock, stock,
 };
 use axum::Router;
 use axum::http::Uri;
@@ -16,6 +16,10 @@ pub fn router(api: Api) -> Router {
     let at = Measurer(api.clone());
     Router::new()
         .route("/api/v1/purchases", post(at.route("POST /api/v1/purchases", purchases::buy)))
+        .route("/api/v1/purchases/{id}", get(at.route("GET /api/v1/purchases/{id}", queued::get)))
+        .route("/api/v1/queue", get(at.route("GET /api/v1/queue", queue::overview)))
+        .route("/api/v1/products/{id}/queue", get(at.route("GET /api/v1/products/{id}/queue", queue::get)))
+        .route("/api/v1/products/{id}/queue", put(at.route("PUT /api/v1/products/{id}/queue", queue::pace)))
         .route("/api/v1/reservations", post(at.route("POST /api/v1/reservations", reservations::create)))
         .route("/api/v1/reservations/{id}", get(at.route("GET /api/v1/reservations/{id}", reservations::get)))
         .route("/api/v1/reservations/{id}", delete(at.route("DELETE /api/v1/reservations/{id}", reservations::release)))

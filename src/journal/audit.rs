@@ -339,9 +339,12 @@ impl Replayed {
                 Some(format!("the snapshot of revision {revision} is not what the facts make"))
             }
             // When exactly depends on the grace of the server that wrote it.
-            Ok(state) if row.next_expiry.is_none() != state.holds().is_empty() => {
-                let (at, holds) = (row.next_expiry, state.holds().len());
-                Some(format!("the snapshot says {at:?} is its next expiry, and has {holds} holds"))
+            Ok(state) if row.next_expiry.is_some() != state.next_deadline().is_some() => {
+                let (at, holds, queued) =
+                    (row.next_expiry, state.holds().len(), state.queue().len());
+                Some(format!(
+                    "the snapshot says {at:?} is its next expiry, and has {holds} holds, {queued} queued"
+                ))
             }
             Ok(_) => None,
         }
@@ -376,7 +379,8 @@ fn possible(state: &Product, event: &Event) -> Result<(), Broken> {
         Event::PaidLate { order, .. } | Event::RefundOwed { order, .. } => {
             state.is_created() && state.holds().get(order).is_none()
         }
-        Event::Changed { .. } => state.is_created(),
+        Event::Changed { .. } | Event::Queued { .. } | Event::Paced { .. } => state.is_created(),
+        Event::Refused { order, .. } => state.queue().get(order).is_some(),
     };
     if fits {
         return Ok(());

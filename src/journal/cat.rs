@@ -6,7 +6,8 @@
 use super::store::{JournalReader, StoreError};
 use super::{Batch, Entry, PartitionId, Seq, stored};
 use crate::domain::{
-    Change, Event, Field, HoldEnd, OrderId, Part, ProductId, ReturnReason, Timestamp,
+    Change, Event, Field, HoldEnd, OrderId, Part, Priority, ProductId, ReturnReason, Timestamp,
+    TurnRefusal,
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -182,6 +183,44 @@ fn fact(event: &Event) -> Value {
             "amount": amount,
         }),
         Event::Changed { change, .. } => changed(change),
+        Event::Queued { .. } | Event::Refused { .. } | Event::Paced { .. } => queue_fact(event),
+    }
+}
+
+fn queue_fact(event: &Event) -> Value {
+    match event {
+        Event::Queued { order, customer, quantity, priority, .. } => json!({
+            "event": "queued",
+            "orderId": uuid(*order),
+            "customerId": customer.as_str(),
+            "quantity": quantity.get(),
+            "priority": match priority {
+                Priority::Vip => "vip",
+                Priority::Normal => "normal",
+            },
+        }),
+        Event::Refused { order, customer, quantity, queued_at, why } => json!({
+            "event": "refused",
+            "orderId": uuid(*order),
+            "customerId": customer.as_str(),
+            "quantity": quantity.get(),
+            "queuedAt": time(*queued_at),
+            "why": why_refused(*why),
+        }),
+        Event::Paced { per_second } => json!({ "event": "paced", "drainPerSecond": per_second }),
+        _ => Value::Null,
+    }
+}
+
+fn why_refused(why: TurnRefusal) -> Value {
+    match why {
+        TurnRefusal::SoldOut => "sold-out".into(),
+        TurnRefusal::Insufficient { available } => json!({ "available": available }),
+        TurnRefusal::CustomerLimit { limit, owned } => json!({ "limit": limit, "owned": owned }),
+        TurnRefusal::Closed { closed_at } => json!({ "closedAt": time(closed_at) }),
+        TurnRefusal::Inactive => "inactive".into(),
+        TurnRefusal::NotOpen { opens_at } => json!({ "opensAt": time(opens_at) }),
+        TurnRefusal::Full => "table-full".into(),
     }
 }
 

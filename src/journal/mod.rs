@@ -2,7 +2,7 @@
 //!
 //! One SQL row holds one whole group of decisions, so a database does one small insert for hundreds
 //! of sales. `store` is the trait that `SQLite`, Postgres and the simulation implement; `writer` is
-//! the one task that commits; `stored` turns facts into bytes and back; `chain` makes any change of
+//! the one task that commits, `handle` the way to it; `stored` turns facts into bytes and back; `chain` makes any change of
 //! a byte visible; `recovery` builds a product again; `audit` checks all of it from the outside.
 //!
 //! ```text
@@ -17,6 +17,7 @@ mod batch;
 pub mod cat;
 mod chain;
 mod gather;
+pub mod handle;
 mod open;
 pub mod postgres;
 mod queue;
@@ -26,6 +27,7 @@ pub mod sqlite;
 pub mod store;
 pub mod stored;
 mod stored_catalogue;
+mod stored_queue;
 pub mod writer;
 
 pub use batch::{Batch, Entry, Epoch, PartitionId, Partitions, Section, Seq};

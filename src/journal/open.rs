@@ -8,10 +8,11 @@
 //! every partition. From that batch on the owner before cannot commit any more, because its next
 //! position is taken; and what it committed until then is in front of it, so recovery sees it.
 
+use super::handle::JournalHandle;
 use super::postgres::{PostgresJournal, PostgresJournalReader};
 use super::sqlite::{SqliteJournal, SqliteJournalReader};
 use super::store::{CommitError, Group, Head, JournalReader, JournalStore, StoreError};
-use super::writer::{JournalHandle, Writer, WriterOptions};
+use super::writer::{Writer, WriterOptions};
 use super::{Batch, Epoch, Partitions, stored};
 use crate::clock::{self, Clock};
 use crate::telemetry::metrics::JournalMetrics;

@@ -5,8 +5,9 @@
 //! goes on.
 
 use super::PartitionId;
+use super::handle::{JournalState, Settle, Shared, Work};
 use super::store::StoreError;
-use super::writer::{JournalState, RETRY_PAUSE, Settle, Shared, Work};
+use super::writer::RETRY_PAUSE;
 use crate::clock;
 use crate::domain::ProductId;
 use std::collections::VecDeque;

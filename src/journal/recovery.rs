@@ -38,7 +38,7 @@ struct Piece {
 #[derive(Debug, Default)]
 pub struct Tail {
     pieces: HashMap<ProductId, Vec<Piece>>,
-    /// Products that may have a running hold, with a time at which to look.
+    /// Products that may have a running hold or a queue, with a time at which to look.
     expiries: Vec<(ProductId, Timestamp)>,
 }
 
@@ -82,6 +82,10 @@ impl Tail {
 
     fn take_row(&mut self, row: Arc<[u8]>) -> Result<(), DecodeError> {
         for (section, range) in stored::decode_ranges(&row)? {
+            // Whatever waits is looked at without delay.
+            if section.events.iter().any(|event| matches!(event, Event::Queued { .. })) {
+                self.expiries.push((section.product, section.at));
+            }
             for event in &section.events {
                 if let Event::Held { expires_at, .. }
                 | Event::Extended { expires_at, .. }
@@ -97,7 +101,7 @@ impl Tail {
         Ok(())
     }
 
-    /// Takes out when which products must be looked at because of a running hold.
+    /// Takes out when which products must be looked at because of a running hold or a queue.
     pub fn take_expiries(&mut self) -> Vec<(ProductId, Timestamp)> {
         std::mem::take(&mut self.expiries)
     }
@@ -209,7 +213,7 @@ fn damaged(partition: PartitionId, seq: Seq, error: &DecodeError) -> StoreError 
 mod tests {
     use super::super::{Batch, Epoch};
     use super::*;
-    use crate::domain::{OrderId, Payment};
+    use crate::domain::{CustomerId, OrderId, Payment, Priority, Quantity};
     use async_trait::async_trait;
 
     /// A store of one partition in which rows can be missing.
@@ -290,6 +294,24 @@ mod tests {
         let placed = Event::Placed { order, lines, expires_at: at, payment, retry: None };
         let mut events = vec![stored::ROW_VERSION];
         stored::encode_section(&mut events, product, 2, Timestamp::default(), &[placed]);
+        let mut tail = Tail::default();
+        tail.take_row(events.into()).unwrap();
+        assert_eq!(tail.take_expiries(), [(product, at)]);
+    }
+
+    /// Nobody may ask for a product whose buyers all wait: the start itself must wake it.
+    #[test]
+    fn a_product_wakes_at_once_when_somebody_waits() {
+        let (product, at) = (ProductId::new(3).unwrap(), Timestamp::from_millis(10));
+        let queued = Event::Queued {
+            order: OrderId([7; 16]),
+            customer: CustomerId::from_journal("ann"),
+            quantity: Quantity::from_journal(1),
+            priority: Priority::Normal,
+            retry: None,
+        };
+        let mut events = vec![stored::ROW_VERSION];
+        stored::encode_section(&mut events, product, 2, at, &[queued.clone(), queued]);
         let mut tail = Tail::default();
         tail.take_row(events.into()).unwrap();
         assert_eq!(tail.take_expiries(), [(product, at)]);

@@ -1,7 +1,7 @@
 //! Snapshots: a product's whole state as bytes, so that recovery need not begin at the first fact.
 //!
 //! ```text
-//!   version (1 byte = 2) | BLAKE3 of the rest (32 bytes) | StoredProduct | StoredOrders   (postcard)
+//!   version (1 byte = 3) | BLAKE3 of the rest (32 bytes) | StoredProduct | StoredOrders | StoredQueue   (postcard)
 //! ```
 //!
 //! Written by the product's actor through the journal writer, behind the facts it is made of; so a
@@ -9,6 +9,7 @@
 //! [`super::stored`] about versions hold here too.
 
 use super::stored::{self, DecodeError, StoredEnd, StoredLine, StoredOffer};
+use super::stored_queue::{QueueToStore, StoredQueue};
 use crate::domain::{
     Answer, Confirmed, CustomerId, Customers, Fingerprint, Hold, Holds, Line, Memory, OrderId,
     Owned, Part, Payment, Placed, Product, RequestKey, Returns, Stock, Timestamp, promises,
@@ -16,7 +17,10 @@ use crate::domain::{
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-const SNAPSHOT_VERSION: u8 = 2;
+const SNAPSHOT_VERSION: u8 = 3;
+
+/// Had no queue.
+const VERSION_2: u8 = 2;
 
 /// Bytes before the state: the version and the digest.
 const HEAD: usize = 1 + blake3::OUT_LEN;
@@ -52,6 +56,7 @@ enum StoredAnswer<'a> {
     Placed { order: [u8; 16], lines: Vec<StoredLine>, expires_at: u64 },
     Returned { order: [u8; 16], quantity: u32 },
     Changed { edition: u64 },
+    Queued { order: [u8; 16], position: u64 },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,7 +141,9 @@ pub fn encode(product: &Product) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(64 + product.entries() * 40);
     bytes.resize(HEAD, SNAPSHOT_VERSION);
     let written = postcard::to_extend(&stored, bytes);
-    match written.and_then(|bytes| postcard::to_extend(&orders, bytes)) {
+    let queue = QueueToStore::of(product);
+    let written = written.and_then(|bytes| postcard::to_extend(&orders, bytes));
+    match written.and_then(|bytes| postcard::to_extend(&queue, bytes)) {
         Ok(mut bytes) => {
             let digest = blake3::hash(&bytes[HEAD..]);
             bytes[1..HEAD].copy_from_slice(digest.as_bytes());
@@ -152,26 +159,7 @@ pub fn encode(product: &Product) -> Vec<u8> {
 /// # Errors
 /// [`DecodeError`] for anything that [`encode`] did not write.
 pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
-    let (stored, orders): (StoredProduct<'_>, StoredOrders) = match bytes.split_first() {
-        None => return Err(DecodeError::Empty),
-        // Written before there was a digest.
-        Some((1, rest)) => {
-            let stored = whole(rest)?;
-            let orders = StoredOrders::of_version_1(&stored);
-            (stored, orders)
-        }
-        Some((&SNAPSHOT_VERSION, rest)) => {
-            let (digest, rest) = rest
-                .split_first_chunk::<{ blake3::OUT_LEN }>()
-                .ok_or(DecodeError::Value("a snapshot without digest"))?;
-            if blake3::hash(rest) != *digest {
-                return Err(DecodeError::Value("a snapshot that is not the one written"));
-            }
-            let (stored, rest) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
-            (stored, whole(rest)?)
-        }
-        Some((&version, _)) => return Err(DecodeError::Version(version)),
-    };
+    let (stored, orders, queue) = parts(bytes)?;
     let mut customers = Customers::default();
     customers.reserve(stored.customers.len());
     for (customer, sold, held) in stored.customers {
@@ -215,10 +203,40 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
         stored.stock.into(),
         stored.revision,
         Timestamp::from_millis(stored.changed_at),
-        (customers, holds, memory, returns),
+        (customers, holds, memory, returns, queue.queue()?),
     );
     promises::exact_sale_in_full(&product).map_err(|broken| DecodeError::Value(broken.promise))?;
     Ok(product)
+}
+
+/// The three parts, of whatever version.
+fn parts(bytes: &[u8]) -> Result<(StoredProduct<'_>, StoredOrders, StoredQueue<'_>), DecodeError> {
+    match bytes.split_first() {
+        None => Err(DecodeError::Empty),
+        // Written before there was a digest.
+        Some((1, rest)) => {
+            let stored: StoredProduct<'_> = whole(rest)?;
+            let orders = StoredOrders::of_version_1(&stored);
+            Ok((stored, orders, StoredQueue::default()))
+        }
+        Some((&version @ (VERSION_2 | SNAPSHOT_VERSION), rest)) => {
+            let (digest, rest) = rest
+                .split_first_chunk::<{ blake3::OUT_LEN }>()
+                .ok_or(DecodeError::Value("a snapshot without digest"))?;
+            if blake3::hash(rest) != *digest {
+                return Err(DecodeError::Value("a snapshot that is not the one written"));
+            }
+            let (stored, rest) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
+            if version == VERSION_2 {
+                Ok((stored, whole(rest)?, StoredQueue::default()))
+            } else {
+                let (orders, rest) =
+                    postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
+                Ok((stored, orders, whole(rest)?))
+            }
+        }
+        Some((&version, _)) => Err(DecodeError::Version(version)),
+    }
 }
 
 fn whole<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
@@ -312,13 +330,17 @@ fn stored_key(
             StoredAnswer::Returned { order: order.0, quantity: *quantity }
         }
         Answer::Changed { edition } => StoredAnswer::Changed { edition: *edition },
+        Answer::Queued { order, position } => {
+            StoredAnswer::Queued { order: order.0, position: *position }
+        }
         Answer::Created
         | Answer::Expired { .. }
         | Answer::Settled { .. }
         | Answer::Noted { .. }
-        | Answer::Shown(_) => {
-            return None;
-        }
+        | Answer::Shown(_)
+        | Answer::Refused { .. }
+        | Answer::Paced { .. }
+        | Answer::InQueue(_) => return None,
     };
     Some(StoredKey { key: key.0, fingerprint: fingerprint.0, at: at.as_millis(), answer })
 }
@@ -354,6 +376,9 @@ fn answer_of(stored: StoredAnswer<'_>) -> Result<Answer, DecodeError> {
             expires_at: Timestamp::from_millis(expires_at),
         })),
         StoredAnswer::Changed { edition } => Answer::Changed { edition },
+        StoredAnswer::Queued { order, position } => {
+            Answer::Queued { order: OrderId(order), position }
+        }
         StoredAnswer::Returned { order, quantity } => {
             Answer::Returned { order: OrderId(order), quantity }
         }

@@ -15,6 +15,7 @@
 
 use super::batch::Section;
 use super::stored_catalogue::{StoredChange, StoredCreation};
+use super::stored_queue::{StoredQueued, StoredRefused};
 use crate::domain::{
     CatalogEntry, Currency, CustomerId, Event, Fingerprint, HoldEnd, Line, Money, Offer, OrderId,
     Part, Payment, ProductId, Quantity, RequestKey, Retry, ReturnReason, Timestamp,
@@ -144,6 +145,10 @@ enum StoredEvent<'a> {
     /// `Created` with what it did not know.
     CreatedWith(#[serde(borrow)] StoredCreation<'a>),
     Changed(#[serde(borrow)] StoredChange<'a>),
+    Queued(#[serde(borrow)] StoredQueued<'a>),
+    Refused(#[serde(borrow)] StoredRefused<'a>),
+    /// The queue's own drain rate.
+    Paced(Option<u32>),
     PaidLate {
         order: [u8; 16],
         amount: u64,
@@ -353,6 +358,13 @@ impl<'a> From<&'a Event> for StoredEvent<'a> {
                 category: entry.category.as_deref(),
             },
             Event::Changed { change, .. } => Self::Changed(StoredChange::new(change, retry)),
+            Event::Queued { order, customer, quantity, priority, retry } => Self::Queued(
+                StoredQueued::new((*order, customer), *quantity, *priority, retry.as_ref()),
+            ),
+            Event::Refused { order, customer, quantity, queued_at, why } => {
+                Self::Refused(StoredRefused::new((*order, customer), *quantity, *queued_at, *why))
+            }
+            Event::Paced { per_second } => Self::Paced(*per_second),
             Event::PaidLate { order, amount } => Self::PaidLate { order: order.0, amount: *amount },
             Event::RefundOwed { order, amount } => {
                 Self::RefundOwed { order: order.0, amount: *amount }
@@ -434,6 +446,9 @@ impl TryFrom<StoredEvent<'_>> for Event {
             }
             StoredEvent::CreatedWith(creation) => creation.event(),
             StoredEvent::Changed(change) => change.event(),
+            StoredEvent::Queued(queued) => queued.event(),
+            StoredEvent::Refused(refused) => refused.event(),
+            StoredEvent::Paced(per_second) => Self::Paced { per_second },
             StoredEvent::PaidLate { order, amount } => {
                 Self::PaidLate { order: OrderId(order), amount }
             }

@@ -8,6 +8,7 @@
 //! What must never happen: a guess. A fact that does not fit the rows (a gap in a product's
 //! revisions, the end of a hold that is not there) is [`Damage`], and the projection stops.
 
+use super::refused::RefusedPurchase;
 use super::rows::{OrderStatus, ReservationRow, ReservationStatus};
 use crate::domain::{
     CatalogEntry, Change, Currency, CustomerId, Event, HoldEnd, Money, Offer, OrderId, Part,
@@ -136,6 +137,8 @@ pub(super) struct Changes {
     pub decided: Vec<(OrderId, OrderStatus)>,
     /// Sold lines that came back.
     pub returned: Vec<ReturnedLine>,
+    /// Queued purchases to which nothing was sold.
+    pub refused: Vec<RefusedPurchase>,
     /// Orders that were paid when they were over.
     pub paid_late: Vec<LateMoney>,
     /// Those whose money goes back.
@@ -163,7 +166,8 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
                 }
                 Event::Extended { order, .. }
                 | Event::Ended { order, .. }
-                | Event::Placed { order, .. } => {
+                | Event::Placed { order, .. }
+                | Event::RefundOwed { order, .. } => {
                     if !begun.contains(&(*order, section.product)) {
                         holds.insert(*order);
                     }
@@ -175,9 +179,11 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
                     described.insert(section.product);
                 }
                 Event::Purchased { .. }
+                | Event::Queued { .. }
+                | Event::Refused { .. }
+                | Event::Paced { .. }
                 | Event::Returned { .. }
                 | Event::PaidLate { .. }
-                | Event::RefundOwed { .. }
                 | Event::Adjusted { .. } => {}
             }
         }
@@ -317,24 +323,8 @@ impl Folding {
                 Ok(stock)
             }
             Event::Placed { order, expires_at, payment, retry, .. } => {
-                let hold = self.active_hold(order, fact.product)?;
-                hold.expires_at = expires_at;
-                let customer = hold.customer.clone();
-                let Fact { product, at, currency, .. } = fact;
-                let Payment { method, token } = *payment;
-                self.decided.remove(&order);
-                self.changes.placed.push(PlacedOrder {
-                    order,
-                    product,
-                    customer,
-                    currency,
-                    at,
-                    expires_at,
-                    method,
-                    token,
-                    key: retry.map(|retry| retry.key),
-                });
-                Ok(stock)
+                let key = retry.map(|retry| retry.key);
+                self.place(order, expires_at, *payment, key, fact).map(|()| stock)
             }
             Event::Returned { order, customer, quantity, reason, .. } => {
                 let quantity = quantity.get();
@@ -348,15 +338,66 @@ impl Folding {
                 Ok(stock)
             }
             Event::RefundOwed { order, amount } => {
-                self.decided.insert(order, OrderStatus::Refunded);
-                self.changes.refunds_owed.push(fact.late(order, amount));
+                self.owe(order, fact.late(order, amount));
                 Ok(stock)
             }
             Event::Ended { order, end, .. } => self.end(order, end, fact, stock),
             Event::Changed { change, .. } => self.change(&change, fact).map(|()| stock),
+            Event::Refused { order, customer, quantity, queued_at, why } => {
+                self.changes.refused.push(RefusedPurchase {
+                    order,
+                    product: fact.product,
+                    customer,
+                    quantity: quantity.get(),
+                    queued_at,
+                    refused_at: fact.at,
+                    why,
+                });
+                Ok(stock)
+            }
+            // Who waits is shown by the product itself; the tables hear of it when it is decided.
+            Event::Queued { .. } | Event::Paced { .. } => Ok(stock),
             // The rules hold the bounds; a fact beyond them changes nothing there either.
             Event::Adjusted { delta, .. } => Ok(stock.adjusted(delta).unwrap_or(stock)),
         }
+    }
+
+    fn place(
+        &mut self,
+        order: OrderId,
+        expires_at: Timestamp,
+        payment: Payment,
+        key: Option<RequestKey>,
+        fact: Fact,
+    ) -> Result<(), String> {
+        let hold = self.active_hold(order, fact.product)?;
+        hold.expires_at = expires_at;
+        let customer = hold.customer.clone();
+        let Fact { product, at, currency, .. } = fact;
+        let Payment { method, token } = payment;
+        self.decided.remove(&order);
+        self.changes.placed.push(PlacedOrder {
+            order,
+            product,
+            customer,
+            currency,
+            at,
+            expires_at,
+            method,
+            token,
+            key,
+        });
+        Ok(())
+    }
+
+    /// What was paid late goes back: however its lead ended, it is released now.
+    fn owe(&mut self, order: OrderId, money: LateMoney) {
+        if let Some(hold) = self.holds.get_mut(&(order, money.product)) {
+            hold.status = ReservationStatus::Ended(HoldEnd::Released);
+            self.changed.insert((order, money.product));
+        }
+        self.decided.insert(order, OrderStatus::Refunded);
+        self.changes.refunds_owed.push(money);
     }
 
     fn change(&mut self, change: &Change, fact: Fact) -> Result<(), String> {
@@ -439,6 +480,7 @@ impl Folding {
         changes.placed = last_of_each(changes.placed);
         changes.stock.sort_unstable_by_key(|(product, ..)| *product);
         changes.purchases.sort_unstable_by_key(|sale| sale.order);
+        changes.refused.sort_unstable_by_key(|refused| refused.order);
         changes.confirmed.sort_unstable_by_key(|sale| (sale.order, sale.product));
         changes.reservations = changed.iter().filter_map(|key| holds.remove(key)).collect();
         changes.reservations.sort_unstable_by_key(|hold| (hold.order, hold.product));

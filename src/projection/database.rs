@@ -7,10 +7,11 @@
 //! Connections: a small pool for queries, and one writing connection that the projector opens on
 //! its own thread.
 
-use super::migrations;
+use super::migrations::FILES;
 use super::postgres::PostgresWriter;
 use super::sqlite::SqliteWriter;
 use super::write::Writer;
+use crate::migrations;
 use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
@@ -254,13 +255,13 @@ impl Database {
         let outcome = match &self.kind {
             Kind::Sqlite { .. } => {
                 let mut connection = self.connect_sqlite().await?;
-                let outcome = migrations::sqlite().run(&mut connection).await;
+                let outcome = migrations::sqlite(FILES).run(&mut connection).await;
                 let _ = connection.close().await;
                 outcome
             }
             Kind::Postgres { .. } => {
                 let mut connection = self.connect_postgres("0").await?;
-                let outcome = migrations::postgres().run(&mut connection).await;
+                let outcome = migrations::postgres(FILES).run(&mut connection).await;
                 let _ = connection.close().await;
                 outcome
             }

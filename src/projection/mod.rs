@@ -32,6 +32,7 @@ mod payments;
 mod postgres;
 mod progress;
 mod queries;
+mod refused;
 mod round;
 mod rows;
 mod sqlite;
@@ -44,6 +45,7 @@ pub use origin::check_origin;
 pub use payments::{Job, JobCounts, JobCursor, JobId, JobKind, JobState, Payments, Refund};
 pub use progress::{ProjectionProgress, ProjectionState};
 pub use queries::{Queries, QueryError};
+pub use refused::RefusedPurchase;
 pub use rows::{
     Cursor, LineStatus, OrderCursor, OrderLine, OrderRow, OrderStatus, PendingOrder, ProductRow,
     ProductTotals, ReservationRow, ReservationStatus, Totals,

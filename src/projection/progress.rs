@@ -48,21 +48,20 @@ impl ProjectionProgress {
     /// `false`: not within `timeout`, or never, because the projector has ended.
     pub async fn wait_for(&self, positions: &[Seq], timeout: Duration) -> bool {
         let mut applied = self.applied.clone();
-        let reached = applied.wait_for(|applied| {
-            positions.iter().enumerate().all(|(partition, wanted)| {
-                applied.get(partition).copied().unwrap_or_default() >= *wanted
-            })
-        });
+        let reached = applied.wait_for(|applied| covers(applied, positions));
         matches!(tokio::time::timeout(timeout, reached).await, Ok(Ok(_)))
     }
 
-    /// How old the tables are, in seconds; 0 when everything durable is in them.
+    /// How old the tables are, in seconds. 0 when everything up to these positions (one per
+    /// partition) is in them, and only then: what the projector has not noticed yet is a millisecond old.
     #[must_use]
-    pub fn lag(&self) -> f64 {
-        let behind_since = self.status.borrow().behind_since;
-        behind_since.map_or(0.0, |since| {
-            Duration::from_millis(self.clock.now().millis_since(since)).as_secs_f64()
-        })
+    pub fn lag(&self, durable: &[Seq]) -> f64 {
+        if covers(&self.applied.borrow(), durable) {
+            return 0.0;
+        }
+        let now = self.clock.now();
+        let since = self.status.borrow().behind_since.unwrap_or(now);
+        Duration::from_millis(now.millis_since(since).max(1)).as_secs_f64()
     }
 
     /// Whether the tables' rows may be shown, or why not.
@@ -81,6 +80,14 @@ impl ProjectionProgress {
     pub fn state(&self) -> ProjectionState {
         self.status.borrow().state.clone()
     }
+}
+
+/// Whether everything up to `positions` is among what was applied.
+fn covers(applied: &[Seq], positions: &[Seq]) -> bool {
+    positions
+        .iter()
+        .enumerate()
+        .all(|(partition, wanted)| applied.get(partition).copied().unwrap_or_default() >= *wanted)
 }
 
 /// The projector's end of it.

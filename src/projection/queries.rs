@@ -9,6 +9,7 @@ use super::database::{Database, Kind};
 use super::payment_tables::{self, PaymentTables};
 use super::postgres::PostgresTables;
 use super::progress::ProjectionProgress;
+use super::refused::RefusedPurchase;
 use super::rows::{
     Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, Totals,
 };
@@ -60,6 +61,7 @@ pub(super) trait Tables: Send + Sync {
         limit: i64,
     ) -> Result<Vec<OrderRow>, sqlx::Error>;
     async fn reservations(&self, order: OrderId) -> Result<Vec<ReservationRow>, sqlx::Error>;
+    async fn refused(&self, order: OrderId) -> Result<Option<RefusedPurchase>, sqlx::Error>;
     async fn customer_totals(
         &self,
         customer: &CustomerId,
@@ -257,6 +259,14 @@ impl Queries {
     /// See [`QueryError`].
     pub async fn reservations(&self, order: OrderId) -> Result<Vec<ReservationRow>, QueryError> {
         Ok(self.tables()?.reservations(order).await?)
+    }
+
+    /// The queued purchase to which nothing was sold.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn refused(&self, order: OrderId) -> Result<Option<RefusedPurchase>, QueryError> {
+        Ok(self.tables()?.refused(order).await?)
     }
 
     /// What a customer owns and holds of a product.

@@ -162,7 +162,7 @@ impl fmt::Debug for Registry {
 }
 
 /// Every status that a route answers; anything else would be shown as `other`.
-const STATUSES: [(u16, &str); 18] = [
+const STATUSES: [(u16, &str); 20] = [
     (200, "200"),
     (201, "201"),
     (202, "202"),
@@ -171,11 +171,13 @@ const STATUSES: [(u16, &str); 18] = [
     (400, "400"),
     (401, "401"),
     (402, "402"),
+    (403, "403"),
     (404, "404"),
     (405, "405"),
     (408, "408"),
     (409, "409"),
     (410, "410"),
+    (412, "412"),
     (413, "413"),
     (415, "415"),
     (422, "422"),
@@ -264,7 +266,19 @@ pub struct EngineMetrics {
     pub actors: Gauge,
     pub holds: Gauge,
     pub holds_expired: Counter,
+    pub queue_depth: Gauge,
+    pub queue_age: Gauge,
+    queue_decided: [Counter; 3],
     stock: StockShown,
+}
+
+/// What the turn of a queued purchase came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueResult {
+    Confirmed,
+    Refused,
+    /// A bound of the server, not a rule of the sale.
+    Failed,
 }
 
 impl Default for EngineMetrics {
@@ -274,6 +288,9 @@ impl Default for EngineMetrics {
             actors: Gauge::noop(),
             holds: Gauge::noop(),
             holds_expired: Counter::noop(),
+            queue_depth: Gauge::noop(),
+            queue_age: Gauge::noop(),
+            queue_decided: [(); 3].map(|()| Counter::noop()),
             stock: StockShown::default(),
         }
     }
@@ -286,8 +303,19 @@ impl EngineMetrics {
             actors: registry.gauge(names::ACTORS_ACTIVE, vec![]),
             holds: registry.gauge(names::HOLDS_ACTIVE, vec![]),
             holds_expired: registry.counter(names::HOLDS_EXPIRED, vec![]),
+            queue_depth: registry.gauge(names::QUEUE_DEPTH, vec![]),
+            queue_age: registry.gauge(names::QUEUE_OLDEST_AGE_SECONDS, vec![]),
+            queue_decided: ["confirmed", "refused", "failed"].map(|result| {
+                let label = Label::from_static_parts("result", result);
+                registry.counter(names::QUEUE_DECIDED, vec![label])
+            }),
             stock,
         }
+    }
+
+    /// The turn of a queued purchase came.
+    pub fn queue_decided(&self, result: QueueResult) {
+        self.queue_decided[result as usize].increment(1);
     }
 
     /// Shows the available units of these products from now on, and of no others. Of more than are

@@ -47,7 +47,7 @@ pub(super) const REQUEST_SECONDS: Name = histogram(
 );
 pub(super) const PURCHASES: Name = counter(
     "lastunit_purchases_total",
-    "Requests to buy, by result: sold, replayed, or the code of the problem they were answered.",
+    "Requests to buy, by result: sold, queued, replayed, or the code of the problem they were answered.",
 );
 pub(super) const RESERVATIONS: Name = counter(
     "lastunit_reservations_total",
@@ -87,6 +87,16 @@ pub(super) const ACTORS_ACTIVE: Name =
 pub(super) const HOLDS_ACTIVE: Name = gauge("lastunit_holds_active", "Active holds.");
 pub(super) const HOLDS_EXPIRED: Name =
     counter("lastunit_holds_expired_total", "Holds whose time ran out.");
+pub(super) const QUEUE_DEPTH: Name =
+    gauge("lastunit_queue_depth", "Asynchronous purchases that wait for their turn.");
+pub(super) const QUEUE_OLDEST_AGE_SECONDS: Name = gauge(
+    "lastunit_queue_oldest_age_seconds",
+    "How long the oldest asynchronous purchase has been waiting; 0 while none waits.",
+);
+pub(super) const QUEUE_DECIDED: Name = counter(
+    "lastunit_queue_decided_total",
+    "Asynchronous purchases whose turn came, by result: confirmed, refused or failed.",
+);
 pub(super) const STOCK_AVAILABLE: Name = gauge(
     "lastunit_stock_available",
     "Units that can be bought, of products in memory whose sale has a time window and is open; the \
@@ -135,6 +145,9 @@ pub(super) const ALL: &[Name] = &[
     ACTORS_ACTIVE,
     HOLDS_ACTIVE,
     HOLDS_EXPIRED,
+    QUEUE_DEPTH,
+    QUEUE_OLDEST_AGE_SECONDS,
+    QUEUE_DECIDED,
     STOCK_AVAILABLE,
     PROJECTION_LAG_SECONDS,
     PROJECTION_EVENTS,

@@ -5,7 +5,7 @@
 
 use crate::chance::seed;
 use crate::places::{
-    assert_audit, connect, metric, postgres, run_sql, until, until_not_ready, until_projected,
+    assert_good_end, connect, metric, postgres, run_sql, until, until_not_ready, until_projected,
     until_ready,
 };
 use crate::shop::Shop;
@@ -124,9 +124,7 @@ async fn a_full_disk_stops_the_sale_until_there_is_room() {
     shop.verify().await;
     shop.sell_out().await;
     shop.look_up_all().await;
-    until_projected(&server).await;
-    assert!(server.stop().success());
-    assert_audit(&stand);
+    assert_good_end(server, &stand).await;
 }
 
 /// The disk fills up just when sleeping products and checkpoints are being stored.
@@ -160,9 +158,7 @@ async fn a_full_disk_does_not_break_snapshots() {
             assert_eq!(server.stock(*product).await, (5 - round, 0, round, 5));
         }
     }
-    until_projected(&server).await;
-    assert!(server.stop().success());
-    assert_audit(&stand);
+    assert_good_end(server, &stand).await;
 }
 
 /// kill -9 leaves the page cache alone, so it cannot show whether anything is synced: the stores'

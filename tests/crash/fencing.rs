@@ -4,7 +4,8 @@
 
 use crate::chance::seed;
 use crate::places::{
-    assert_audit, on_postgres, postgres, until, until_not_ready, until_projected, until_ready,
+    assert_audit, assert_good_end, on_postgres, postgres, until, until_not_ready, until_projected,
+    until_ready,
 };
 use crate::shop::Shop;
 use crate::support::{Answer, Server, Stand, client};
@@ -233,9 +234,7 @@ async fn a_clean_stop_leaves_nothing_to_wait_for_and_a_crash_only_the_lease() {
     assert_eq!(server.stock(product).await, (1, 0, 2, 3));
     println!("started in {clean:?} after a clean stop, in {crashed:?} after kill -9");
     until_ready(&server).await;
-    until_projected(&server).await;
-    assert!(server.stop().success());
-    assert_audit(&stand);
+    assert_good_end(server, &stand).await;
 }
 
 /// Two that start at the same moment: one of them has it in the end, and says so.

@@ -1,7 +1,7 @@
 //! kill -9 under load, many times, sometimes again while the server is still recovering.
 
 use crate::chance::{Chance, seed};
-use crate::places::{assert_audit, on_postgres, postgres, until_projected};
+use crate::places::{assert_good_end, on_postgres, postgres};
 use crate::shop::Shop;
 use crate::support::{Server, Stand};
 use std::env;
@@ -11,7 +11,7 @@ use throwaway::{AtParentDeath, Tied};
 
 const CLIENTS: u64 = 64;
 
-fn rounds() -> u64 {
+pub fn rounds() -> u64 {
     env::var("LASTUNIT_CRASHES").map_or(10, |text| text.parse().expect("a number"))
 }
 
@@ -45,9 +45,7 @@ async fn crash_again_and_again(stand: &Stand) {
     }
     shop.sell_out().await;
     shop.look_up_all().await;
-    until_projected(&server).await;
-    assert!(server.stop().success());
-    assert_audit(stand);
+    assert_good_end(server, stand).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,5 @@
 //! Everything that may end or stop a server in the middle of a sale, done to the real binary and to
-//! real stores: kill -9 (`kill`), a second server on the same journal (`fencing`), databases that go
+//! real stores: kill -9 (`kill`, `queue`), a second server on the same journal (`fencing`), databases that go
 //! away and come back (`outages`), a full disk (`disk`), bytes changed behind its back (`flipped`),
 //! time that passed while it was down or asleep (`restart`), a second server that is refused
 //! (`refused`), and signals at bad moments (`stopping`); payments that come late while the server is
@@ -28,6 +28,7 @@ mod outages;
 mod panic;
 mod payments;
 mod places;
+mod queue;
 mod refused;
 mod request;
 mod restart;

@@ -3,8 +3,8 @@
 
 use crate::chance::seed;
 use crate::places::{
-    assert_audit, connect, half_on_postgres, on_postgres, postgres, run_sql, until,
-    until_not_ready, until_projected, until_ready,
+    assert_audit, assert_good_end, connect, half_on_postgres, on_postgres, postgres, run_sql,
+    until, until_not_ready, until_projected, until_ready,
 };
 use crate::shop::Shop;
 use crate::support::Server;
@@ -73,9 +73,7 @@ async fn the_sale_goes_on_without_the_database() {
     until_projected(&server).await;
     shop.verify().await;
     shop.sell_out().await;
-    until_projected(&server).await;
-    assert!(server.stop().success());
-    assert_audit(&stand);
+    assert_good_end(server, &stand).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -132,9 +130,7 @@ async fn the_journal_goes_away_and_comes_back() {
     shop.verify().await;
     shop.sell_out().await;
     shop.look_up_all().await;
-    until_projected(&server).await;
-    assert!(server.stop().success());
-    assert_audit(&stand);
+    assert_good_end(server, &stand).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -167,9 +163,7 @@ async fn the_journals_connection_is_cut_again_and_again() {
     shop.verify().await;
     shop.sell_out().await;
     shop.look_up_all().await;
-    until_projected(&server).await;
-    assert!(server.stop().success());
-    assert_audit(&stand);
+    assert_good_end(server, &stand).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

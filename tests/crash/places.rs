@@ -83,6 +83,14 @@ pub fn assert_audit(stand: &Stand) -> Value {
     report
 }
 
+/// The end of every story: the tables have everything, the server stops in order, and the audit finds
+/// nothing. Gives its report.
+pub async fn assert_good_end(server: Server, stand: &Stand) -> Value {
+    until_projected(&server).await;
+    assert!(server.stop().success());
+    assert_audit(stand)
+}
+
 /// The value of a metric without labels.
 pub async fn metric(server: &Server, name: &str) -> f64 {
     let numbers = server.get("/metrics").await.text;

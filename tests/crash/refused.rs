@@ -2,8 +2,8 @@
 //! happened. Taking the journal over is the last thing a start may do.
 
 use crate::places::{
-    assert_audit, connect, half_on_postgres, on_postgres, postgres, run_sql, until,
-    until_projected, until_ready,
+    assert_audit, assert_good_end, connect, half_on_postgres, on_postgres, postgres, run_sql,
+    until, until_projected, until_ready,
 };
 use crate::support::{Server, Stand};
 use std::fs;
@@ -83,9 +83,7 @@ async fn a_mistake_in_a_second_server_leaves_the_sale_alone() {
     }
     until_ready(&server).await;
     assert_eq!(server.stock(product).await, (94, 0, 6, 100));
-    until_projected(&server).await;
-    assert!(server.stop().success());
-    assert_audit(&stand);
+    assert_good_end(server, &stand).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

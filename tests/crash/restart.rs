@@ -2,7 +2,7 @@
 //! their grace and then end by themselves, and nothing that was ever answered is forgotten, wherever
 //! it is kept by now: in memory, in a snapshot, or behind a checkpoint.
 
-use crate::places::{assert_audit, metric, until, until_projected};
+use crate::places::{assert_audit, assert_good_end, metric, until, until_projected};
 use crate::support::{Answer, Server, Stand};
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -67,9 +67,7 @@ async fn holds_that_ran_out_meanwhile_get_their_grace_and_end_by_themselves() {
     until("units come back", async || server.stock(full).await == (2, 0, 0, 2)).await;
     assert_eq!(server.stock(later).await, (1, 1, 0, 2));
     assert_eq!(confirm(&server, &long).await.status, 200);
-    until_projected(&server).await;
-    assert!(server.stop().success());
-    assert_audit(&stand);
+    assert_good_end(server, &stand).await;
 }
 
 /// A grace of nothing: what ran out is over the moment the server is back.
@@ -85,9 +83,7 @@ async fn without_grace_a_hold_that_ran_out_is_over() {
     assert_eq!(server.buy(product, 1, "bob").await.status, 201, "the unit is free again");
     let late = confirm(&server, &hold).await;
     assert_eq!((late.status, late.code()), (410, "reservation-expired"), "{}", late.text);
-    until_projected(&server).await;
-    assert!(server.stop().success());
-    assert_audit(&stand);
+    assert_good_end(server, &stand).await;
 }
 
 /// What one product must remember: stock, limits, keys, ended and open holds.

@@ -1,7 +1,7 @@
 //! Signals at bad moments: while the server starts, and while its journal cannot be written. The
 //! process always ends, says how, and loses nothing it confirmed.
 
-use crate::places::{assert_audit, on_postgres, postgres, until, until_not_ready, until_projected};
+use crate::places::{assert_good_end, on_postgres, postgres, until, until_not_ready};
 use crate::support::{Server, Stand};
 use rustix::process::Signal;
 use std::fs;
@@ -39,9 +39,7 @@ async fn assert_ended((mut postgres, stand, mut server, product): (Postgres, Sta
     let server = block_in_place(|| stand.start());
     let (_, _, sold, stocked) = server.stock(product).await;
     assert!((1..=2).contains(&sold) && stocked == 5, "{sold} of {stocked}");
-    until_projected(&server).await;
-    assert!(server.stop().success());
-    assert_audit(&stand);
+    assert_good_end(server, &stand).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

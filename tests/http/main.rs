@@ -22,6 +22,7 @@ mod order_states;
 mod orders;
 mod outcomes;
 mod payments;
+mod queue;
 mod reservations;
 mod restock;
 mod slow_clients;

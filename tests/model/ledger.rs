@@ -6,7 +6,8 @@
 
 use lastunit::domain::{
     Action, Answer, Confirmed, CustomerId, Fingerprint, Grace, Hold, HoldEnd, Offer, OrderId, Part,
-    Placed, Quantity, Refusal, RequestKey, Stock, Timestamp,
+    Placed, Priority, Quantity, Queued, Refusal, RequestKey, Stock, Timestamp, TurnRefusal,
+    Waiting,
 };
 use std::collections::BTreeMap;
 
@@ -69,6 +70,9 @@ pub struct Ledger {
     lines: Vec<Line>,
     keys: BTreeMap<RequestKey, (Fingerprint, Timestamp, Answer)>,
     grace: Option<Grace>,
+    /// Who waits, in the order they came.
+    waiting: Vec<Queued>,
+    pace: Option<u32>,
 }
 
 impl Ledger {
@@ -120,10 +124,12 @@ impl Ledger {
 
     /// Whether nobody would ever hold this order as a line: it is none, or its end may be forgotten.
     pub fn is_past_holding(&self, order: OrderId, remembers: &impl Remembers) -> bool {
-        self.lines.iter().any(|line| {
-            let over = matches!(line.state, State::Over { end, .. } if end != HoldEnd::Expired);
-            line.order == order && (line.part.is_none() || (over && !remembers.end_of(&order)))
-        })
+        let waits = self.waiting.iter().any(|entry| entry.order == order);
+        waits
+            || self.lines.iter().any(|line| {
+                let over = matches!(line.state, State::Over { end, .. } if end != HoldEnd::Expired);
+                line.order == order && (line.part.is_none() || (over && !remembers.end_of(&order)))
+            })
     }
 
     /// Who was sold how much under this order, also if it has come back.
@@ -261,6 +267,13 @@ impl Ledger {
                 self.take_back(*order, customer, quantity.get())
             }
             Action::Adjust { delta, .. } => self.adjust(*delta, now),
+            Action::Queue { .. } | Action::TakeTurn | Action::LookUpQueued { .. } => {
+                self.take_queueing(action, &offer, now)
+            }
+            Action::Pace { per_second } => {
+                self.pace = *per_second;
+                Ok(Answer::Paced { per_second: *per_second })
+            }
             Action::Change { .. } | Action::PayLate { .. } | Action::OweRefund { .. } => {
                 unreachable!("no shopper changes a product, or pays late")
             }
@@ -271,6 +284,75 @@ impl Ledger {
             | Action::Place { order, .. }
             | Action::Settle { order, .. }
             | Action::LookUp { order } => self.take_hold(*order, action, now, remembers),
+        }
+    }
+
+    /// Whether the queue has this rate already.
+    pub fn has_pace(&self, per_second: Option<u32>) -> bool {
+        self.offer.is_some() && self.pace == per_second
+    }
+
+    /// Who waits, in the order of their turns.
+    pub fn turns(&self) -> Vec<&Queued> {
+        let class = |priority| self.waiting.iter().filter(move |entry| entry.priority == priority);
+        class(Priority::Vip).chain(class(Priority::Normal)).collect()
+    }
+
+    fn position(&self, order: OrderId) -> Option<u64> {
+        let place = self.turns().iter().position(|entry| entry.order == order)?;
+        Some(place as u64 + 1)
+    }
+
+    fn take_queueing(
+        &mut self,
+        action: &Action,
+        offer: &Offer,
+        now: Timestamp,
+    ) -> Result<Answer, Refusal> {
+        match action {
+            Action::Queue { order, customer, quantity, priority } => {
+                if let Some(refusal) = self.closed_to_all(now) {
+                    return Err(refusal);
+                }
+                self.waiting.push(Queued {
+                    order: *order,
+                    customer: customer.clone(),
+                    quantity: *quantity,
+                    priority: *priority,
+                    queued_at: now,
+                });
+                let position = self.position(*order).expect("it was just put there");
+                Ok(Answer::Queued { order: *order, position })
+            }
+            Action::LookUpQueued { order } => {
+                let position = self.position(*order).ok_or(Refusal::NotQueued)?;
+                let entry = self.turns().into_iter().find(|entry| entry.order == *order);
+                let entry = entry.expect("it has a place").clone();
+                Ok(Answer::InQueue(Box::new(Waiting { entry, position })))
+            }
+            _ => {
+                let first = self.turns().first().copied().cloned();
+                let Queued { order, customer, quantity, .. } = first.ok_or(Refusal::NotQueued)?;
+                self.waiting.retain(|entry| entry.order != order);
+                let units = quantity.get();
+                let why = match self.may_have(&customer, units, offer, now) {
+                    Ok(()) => {
+                        let price = offer.price.amount;
+                        self.write(order, &customer, units, price, State::Bought, None);
+                        return Ok(Answer::Purchased { order, quantity: units, unit_price: price });
+                    }
+                    Err(Refusal::SoldOut) => TurnRefusal::SoldOut,
+                    Err(Refusal::Closed { closed_at }) => TurnRefusal::Closed { closed_at },
+                    Err(Refusal::CustomerLimit { limit, owned }) => {
+                        TurnRefusal::CustomerLimit { limit, owned }
+                    }
+                    Err(Refusal::Insufficient { available }) => {
+                        TurnRefusal::Insufficient { available }
+                    }
+                    Err(other) => panic!("no reason at a turn: {other:?}"),
+                };
+                Ok(Answer::Refused { order, why })
+            }
         }
     }
 

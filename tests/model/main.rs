@@ -61,6 +61,8 @@ fn the_rules_agree_with_the_model() {
         (total.settled > steps / 200, "settled"),
         (total.held_again > steps / 1_000, "held again"),
         (total.returned > steps / 1_000, "returned"),
+        (total.queued > steps / 200, "queued"),
+        (total.turned_down > steps / 1_000, "turned down"),
     ] {
         assert!(often || steps < 100_000, "too few: {what} in {total:?}");
     }
@@ -85,6 +87,8 @@ struct Counted {
     settled: u64,
     held_again: u64,
     returned: u64,
+    queued: u64,
+    turned_down: u64,
 }
 
 impl Counted {
@@ -100,6 +104,8 @@ impl Counted {
         self.settled += other.settled;
         self.held_again += other.held_again;
         self.returned += other.returned;
+        self.queued += other.queued;
+        self.turned_down += other.turned_down;
     }
 
     const fn count(&mut self, answer: &Answer) {
@@ -107,6 +113,8 @@ impl Counted {
             Answer::Placed(_) => self.placed += 1,
             Answer::Settled { .. } => self.settled += 1,
             Answer::Returned { .. } => self.returned += 1,
+            Answer::Queued { .. } => self.queued += 1,
+            Answer::Refused { .. } => self.turned_down += 1,
             _ => {}
         }
     }
@@ -173,6 +181,7 @@ impl Shop {
                 self.walk();
             }
         }
+        self.let_everybody_have_their_turn();
         self.sell_the_last_units();
         self.restart();
         self.walk();
@@ -185,6 +194,7 @@ impl Shop {
             0 => self.restart(),
             1 => self.stored = Some((snapshot::encode(&self.product), self.row.len())),
             2..20 => self.tick(),
+            20..26 => self.take(&Command::plain(Action::TakeTurn)),
             _ => {
                 let mut command = self.shopper.command(&mut self.chance, self.now);
                 self.make_honest(&mut command.action);
@@ -196,6 +206,7 @@ impl Shop {
         assert_eq!(self.product.holds().next_lapse(), self.ledger.next_lapse(), "the next lapse");
         let question = self.product.holds().next_question();
         assert_eq!(question, self.ledger.next_question(), "the next question");
+        assert_eq!(self.product.queue().len(), self.ledger.turns().len(), "the queue");
     }
 
     fn let_time_pass(&mut self) {
@@ -247,6 +258,11 @@ impl Shop {
             self.compare_view(&command.action);
         }
         let ran_out = self.ran_out(&command.action);
+        let looks = match &command.action {
+            Action::LookUp { .. } | Action::LookUpQueued { .. } => true,
+            Action::Pace { per_second } => self.ledger.has_pace(*per_second),
+            _ => false,
+        };
         for order in decision.lapsed {
             assert!(self.ledger.has_lapsed(order, now), "{order:?} still runs");
             self.record(Event::Ended { order, end: HoldEnd::Expired, retry: None });
@@ -256,9 +272,7 @@ impl Shop {
         let expected = known.unwrap_or_else(|| {
             match self.ledger.take(&command.action, now, &self.product) {
                 // Looking decides nothing.
-                Ok(answer) if matches!(command.action, Action::LookUp { .. }) => {
-                    Expected::Again(answer, now)
-                }
+                Ok(answer) if looks => Expected::Again(answer, now),
                 Ok(answer) => Expected::New(answer),
                 Err(refusal) => Expected::No(refusal),
             }
@@ -292,7 +306,7 @@ impl Shop {
 
     /// The short way to a refusal says what the model says.
     fn compare_view(&self, action: &Action) {
-        if let (Some(view), Action::Purchase { .. } | Action::Hold { .. }) =
+        if let (Some(view), Action::Purchase { .. } | Action::Hold { .. } | Action::Queue { .. }) =
             (self.product.view(), action)
         {
             let expected = self.ledger.closed_to_all(self.now);
@@ -373,6 +387,7 @@ impl Shop {
 
     /// Walks through the whole state.
     fn walk(&self) {
+        assert!(self.product.queue().iter().eq(self.ledger.turns()), "the queue");
         promises::exact_sale_in_full(&self.product).unwrap();
         promises::limits_kept(&self.product).unwrap();
         for customer in &self.shopper.customers {
@@ -380,6 +395,16 @@ impl Shop {
             let expected = self.ledger.written(Some(customer));
             assert_eq!((u64::from(owned.sold), u64::from(owned.held)), expected, "{customer:?}");
         }
+    }
+
+    /// Nobody who was accepted is left without a decision.
+    fn let_everybody_have_their_turn(&mut self) {
+        while !self.product.queue().is_empty() {
+            self.take(&Command::plain(Action::TakeTurn));
+        }
+        let (waiting, decided) = self.history.queued();
+        let (confirmed, refused) = self.product.queue().decided();
+        assert_eq!((waiting, decided as u64), (0, confirmed + refused), "turns");
     }
 
     /// With enough valid demand every unit is sold.

@@ -3,7 +3,7 @@
 use crate::chance::Chance;
 use lastunit::domain::{
     Action, Command, Currency, CustomerId, Fingerprint, HoldEnd, Line, Money, Offer, OrderId, Part,
-    Payment, ProductId, Quantity, RequestKey, Retry, ReturnReason, Timestamp,
+    Payment, Priority, ProductId, Quantity, RequestKey, Retry, ReturnReason, Timestamp,
 };
 use std::collections::VecDeque;
 
@@ -70,7 +70,10 @@ impl Shopper {
     fn again(&mut self, chance: &mut Chance) -> Command {
         let index = index_below(self.keyed.len(), chance);
         let mut command = self.keyed[index].clone();
-        if let Action::Purchase { order, .. } | Action::Hold { order, .. } = &mut command.action {
+        if let Action::Purchase { order, .. }
+        | Action::Hold { order, .. }
+        | Action::Queue { order, .. } = &mut command.action
+        {
             *order = OrderId(chance.bytes());
             remember(&mut self.orders, *order, chance);
         }
@@ -83,7 +86,15 @@ impl Shopper {
     fn action(&mut self, chance: &mut Chance, now: Timestamp) -> Action {
         let hold_ms = chance.between(0, self.hold_ms_max);
         match chance.below(100) {
-            0..22 => {
+            0..6 => {
+                let (customer, quantity) = (self.customer(chance), quantity(chance));
+                let priority = chance.pick(&[Priority::Normal, Priority::Normal, Priority::Vip]);
+                Action::Queue { order: self.new_order(chance), customer, quantity, priority }
+            }
+            6 => Action::LookUpQueued { order: self.order(chance) },
+            7..9 => Action::TakeTurn,
+            9 if chance.one_in(4) => Action::Pace { per_second: chance.pick(&[None, Some(7)]) },
+            9..22 => {
                 let (customer, quantity) = (self.customer(chance), quantity(chance));
                 Action::Purchase { order: self.new_order(chance), customer, quantity }
             }

@@ -61,6 +61,7 @@ on_both_databases! {
     scenarios::goes_on_from_the_middle,
     scenarios::two_projectors_apply_everything_once,
     scenarios::holds_end_in_later_rounds,
+    scenarios::turns_are_orders_or_refusals,
     scenarios::an_order_over_several_products_is_one_order,
     scenarios::a_damaged_batch_stops_the_projection,
     scenarios::another_journal_is_refused,

@@ -84,7 +84,7 @@ pub async fn late_payments_are_jobs_until_they_are_decided(url: &str) {
         assert_eq!(late.state, JobState::Done, "{late:?}");
         let refund = job(JobKind::Refund).await.unwrap();
         assert_eq!(refund.map(|job| job.state), (!sold).then_some(JobState::Waiting));
-        assert_eq!(payments.of(order).await.unwrap().unwrap().token, "t".into());
+        assert_eq!(&*payments.of(order).await.unwrap().unwrap().token, "t");
     }
     follower.end().await;
 }

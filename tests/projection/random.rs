@@ -2,7 +2,7 @@
 
 use crate::follower::Follower;
 use crate::shop::{Shop, customer_id};
-use lastunit::domain::{Action, OrderId, ProductId, Quantity};
+use lastunit::domain::{Action, OrderId, Priority, ProductId, Quantity};
 use lastunit::projection::ProjectionConfig;
 
 /// A small generator (splitmix64): a history is its seed.
@@ -61,7 +61,14 @@ fn action(shop: &mut Shop, dice: &mut Dice, product: ProductId) -> Action {
     let quantity = Quantity::new(u32::try_from(1 + dice.below(4)).unwrap()).unwrap();
     let order = shop.draw_order();
     let held = some_hold(shop, dice, product);
-    match (dice.below(10), held) {
+    match (dice.below(13), held) {
+        (10, _) => {
+            let vip = dice.below(3) == 0;
+            let priority = if vip { Priority::Vip } else { Priority::Normal };
+            Action::Queue { order, customer, quantity, priority }
+        }
+        (11, _) => Action::TakeTurn,
+        (12, _) => Action::Pace { per_second: (dice.below(2) == 0).then_some(7) },
         (0..=2, _) => Action::Purchase { order, customer, quantity },
         (3..=5, _) => {
             Action::Hold { order, customer, quantity, hold_ms: 1 + dice.below(3_000), part: None }

@@ -2,9 +2,12 @@
 
 use crate::follower::Follower;
 use crate::shop::{Shop, customer_id};
-use lastunit::domain::{Action, HoldEnd, OrderId, Owned, ProductId, Stock, Timestamp};
+use lastunit::domain::{
+    Action, HoldEnd, OrderId, Owned, Priority, ProductId, Stock, Timestamp, TurnRefusal,
+};
 use lastunit::projection::{
-    Database, DatabaseConfig, LineStatus, OrderLine, ProjectionState, ReservationStatus,
+    Database, DatabaseConfig, LineStatus, OrderLine, ProjectionState, RefusedPurchase,
+    ReservationStatus,
 };
 use std::time::Duration;
 
@@ -29,7 +32,7 @@ pub async fn catches_up_from_zero(url: &str) {
     follower.catch_up(&shop).await;
     follower.compare(&shop, "from zero").await;
     assert_eq!(follower.progress.state(), ProjectionState::Following);
-    assert!(follower.progress.lag() < f64::EPSILON);
+    assert!(follower.progress.lag(&shop.journal.positions()) < f64::EPSILON);
     let totals = follower.queries.totals().await.unwrap();
     assert_eq!(totals.orders, 1_000);
     follower.end().await;
@@ -121,6 +124,56 @@ pub async fn holds_end_in_later_rounds(url: &str) {
     );
     let owned = follower.queries.customer_totals(&customer_id("cem"), product).await.unwrap();
     assert_eq!(owned, Owned::default());
+    follower.end().await;
+}
+
+/// What became of those who waited: an order, or a refusal with its reason.
+pub async fn turns_are_orders_or_refusals(url: &str) {
+    let mut shop = Shop::new(2);
+    let product = shop.create(1, 3, Some(2));
+    let queued_at = shop.now;
+    let mut orders = Vec::new();
+    for (customer, units) in [("ann", 2), ("ann", 1), ("bob", 2), ("cem", 1), ("dan", 1)] {
+        let order = shop.draw_order();
+        let (customer, quantity) = (customer_id(customer), quantity(units));
+        let priority = Priority::Normal;
+        shop.command(product, Action::Queue { order, customer, quantity, priority }).unwrap();
+        orders.push(order);
+    }
+    shop.commit();
+    let follower = Follower::start(&shop, url).await;
+    follower.catch_up(&shop).await;
+    // Who waits is in no table.
+    assert_eq!(follower.queries.order(orders[0]).await.unwrap(), None);
+    assert_eq!(follower.queries.refused(orders[0]).await.unwrap(), None);
+    shop.now = shop.now.plus_millis(50);
+    for _ in &orders {
+        shop.command(product, Action::TakeTurn).unwrap();
+        shop.commit();
+    }
+    follower.catch_up(&shop).await;
+    for (order, sold) in orders.iter().zip([true, false, false, true, false]) {
+        assert_eq!(follower.queries.order(*order).await.unwrap().is_some(), sold);
+        assert_eq!(follower.queries.refused(*order).await.unwrap().is_some(), !sold);
+    }
+    let refused = follower.queries.refused(orders[1]).await.unwrap().unwrap();
+    let expected = RefusedPurchase {
+        order: orders[1],
+        product,
+        customer: customer_id("ann"),
+        quantity: 1,
+        queued_at,
+        refused_at: shop.now,
+        why: TurnRefusal::CustomerLimit { limit: 2, owned: 2 },
+    };
+    assert_eq!(refused, expected);
+    for (order, why) in
+        [(orders[2], TurnRefusal::Insufficient { available: 1 }), (orders[4], TurnRefusal::SoldOut)]
+    {
+        let refused = follower.queries.refused(order).await.unwrap().unwrap();
+        assert_eq!(refused.why, why);
+    }
+    follower.compare(&shop, "turns").await;
     follower.end().await;
 }
 

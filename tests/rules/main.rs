@@ -19,5 +19,6 @@ mod hold_life;
 mod keys;
 mod orders;
 mod precedence;
+mod queue;
 mod sale;
 mod statement;

@@ -4,14 +4,15 @@
 //!   time | command | outcome | available/held/sold
 //! ```
 //!
+//! `queue` accepts a purchase that waits, `turn` decides the one at the head, `where` looks one up.
 //! Times are milliseconds, or sums such as `24h+1`. Orders, customers and keys are single words; a
 //! key is written `key name#fingerprint`. `wake 100 until 200` is a restart with a grace.
 
 use lastunit::domain::promises::{self, History};
 use lastunit::domain::{
     Action, Answer, Change, Command, Currency, CustomerId, Decision, Event, Fingerprint, Grace,
-    HoldEnd, Line, Money, Offer, OrderId, Outcome, Part, Payment, Product, ProductId, Quantity,
-    Refusal, RequestKey, Retry, ReturnReason, Timestamp, Verdict,
+    HoldEnd, Line, Money, Offer, OrderId, Outcome, Part, Payment, Priority, Product, ProductId,
+    Quantity, Refusal, RequestKey, Retry, ReturnReason, Timestamp, TurnRefusal, Verdict,
 };
 use lastunit::journal::snapshot;
 use std::fmt::Write as _;
@@ -97,7 +98,10 @@ impl Clerk {
 
     /// The short way to a refusal must say what the rules say, and only that.
     fn view_agrees(&self, command: &Command, decision: &Decision, now: Timestamp) {
-        let sale = matches!(command.action, Action::Purchase { .. } | Action::Hold { .. });
+        let sale = matches!(
+            command.action,
+            Action::Purchase { .. } | Action::Hold { .. } | Action::Queue { .. }
+        );
         let known =
             command.retry.is_some_and(|retry| self.product.memory().get(&retry.key).is_some());
         let Some(view) = self.product.view().filter(|_| sale && !known) else { return };
@@ -171,6 +175,8 @@ impl<'a> Words<'a> {
                 change: Box::new(self.change()),
                 expected: self.after("expected").map(|edition| edition.parse().expect("a number")),
             },
+            "turn" => Action::TakeTurn,
+            "pace" => Action::Pace { per_second: self.0[1].parse().ok() },
             verb => self.action_on(verb, OrderId(id(self.0[1]))),
         }
     }
@@ -181,6 +187,13 @@ impl<'a> Words<'a> {
         let hold_ms = || self.time_after("for").expect("for").as_millis();
         match verb {
             "buy" => Action::Purchase { order, customer: customer(), quantity: quantity() },
+            "queue" => Action::Queue {
+                order,
+                customer: customer(),
+                quantity: quantity(),
+                priority: if self.0.contains(&"vip") { Priority::Vip } else { Priority::Normal },
+            },
+            "where" => Action::LookUpQueued { order },
             "hold" => Action::Hold {
                 order,
                 customer: customer(),
@@ -320,6 +333,17 @@ fn answered(outcome: &Outcome) -> String {
             let (order, until) = (name(placed.order.0), at(placed.expires_at));
             format!("{order} placed with {} lines until {until}", placed.lines.len())
         }
+        Answer::Queued { order, position } => format!("{} queued at {position}", name(order.0)),
+        Answer::Refused { order, why: TurnRefusal::Full } => format!("{} failed", name(order.0)),
+        Answer::Refused { order, why } => {
+            format!("{} had its turn, {}", name(order.0), refused(why.refusal()))
+        }
+        Answer::Paced { per_second } => format!("paced at {per_second:?}"),
+        Answer::InQueue(waiting) => {
+            let (entry, position) = (&waiting.entry, waiting.position);
+            let (customer, quantity) = (entry.customer.as_str(), entry.quantity.get());
+            format!("{customer} waits at {position} for {quantity} since {}", at(entry.queued_at))
+        }
         Answer::Settled { order, end } => format!("{} settled as {end:?}", name(order.0)),
         Answer::Returned { order, quantity } => format!("{} returned {quantity}", name(order.0)),
         Answer::Noted { order } => format!("{} noted", name(order.0)),
@@ -345,6 +369,7 @@ fn refused(refusal: Refusal) -> String {
         Refusal::OtherCurrency { currency } => format!("sold in {}", currency.as_str()),
         Refusal::Inactive => String::from("not sold"),
         Refusal::UnknownReservation => String::from("unknown reservation"),
+        Refusal::NotQueued => String::from("does not wait"),
         Refusal::PartOfOrder => String::from("part of an order"),
         Refusal::ReturnedAlready => String::from("returned already"),
         Refusal::HoldOver(HoldEnd::Confirmed) => String::from("was confirmed"),

@@ -70,6 +70,8 @@ pub struct Weather {
     pub lease: u64,
     pub idle_after: u64,
     pub grace: u64,
+    /// Turns of queued purchases in a second.
+    pub drain: u32,
     pub checkpoint_facts: u64,
     pub per_product_max: u64,
     pub commit: Span,
@@ -144,6 +146,7 @@ impl Weather {
             lease: chance.pick(&[150, 200, 300, 700, 1_500]),
             idle_after: chance.pick(&[10, 50, 300, 5_000]),
             grace: chance.pick(&[0, 300, 2_000]),
+            drain: chance.pick(&[5, 50, 1_000, 100_000]),
             checkpoint_facts: chance.pick(&[1, 5, 30, 1_000]),
             per_product_max: if rushes > 0 { 900 } else { chance.pick(&[3, 100, 100, 100]) },
             commit: chance.pick(&[(0, 1), (1, 8), (5, 40)]),

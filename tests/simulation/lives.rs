@@ -11,12 +11,15 @@
 
 use super::chance::Disturbance;
 use super::nodes::{self, Node, Nodes};
+use super::shop::customer;
 use super::shopper::{self, End, pause};
 use super::world::{Shared, Trouble, World};
 use super::{late, orders};
 use actix::System;
-use lastunit::domain::{ProductId, promises};
-use lastunit::journal::writer::JournalState;
+use lastunit::domain::{
+    Action, Currency, Money, Offer, OrderId, Priority, ProductId, Quantity, promises,
+};
+use lastunit::journal::handle::JournalState;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -59,6 +62,50 @@ pub fn run(seed: u64) -> Shared {
     }
     in_one_life(&world, last_life(&world));
     world
+}
+
+/// A long queue at a slow disk, and nothing else in the way: whoever does not wait in it is answered in
+/// time all the same.
+pub fn run_beside_a_queue() -> Shared {
+    let world = World::new(1);
+    {
+        let mut world = world.lock();
+        world.weather.clear_up();
+        world.weather.commit = (20, 20);
+        world.weather.commit_timeout = 100;
+        world.weather.drain = 100;
+        world.weather.per_product_max = 900;
+    }
+    in_one_life(&world, buy_beside_a_queue(&world));
+    world
+}
+
+async fn buy_beside_a_queue(world: &Shared) {
+    let node = nodes::start_until_ready(world).await;
+    let currency = Currency::new("EUR").expect("a currency");
+    let price = Money { amount: 1_999, currency };
+    let offer = Offer { price, limit_per_customer: None, opens_at: None, closes_at: None };
+    let product = shopper::create(world, &node, offer, 1_000).await.expect("a product");
+    let (order, quantity) = (OrderId([0; 16]), Quantity::from_journal(1));
+    let wish = |number| {
+        let (customer, priority) = (customer(number), Priority::Normal);
+        let action = Action::Queue { order, customer, quantity, priority };
+        world.lock().wish(product, action)
+    };
+    let wishes: Vec<_> = (0..600).map(wish).collect();
+    let asked = wishes.iter().map(|wish| shopper::attempt(world, &node, wish, false));
+    futures::future::join_all(asked).await;
+    for number in 0..20 {
+        if !shopper::insist(world, &node, product, number).await {
+            world.lock().fail("a unit was there and not sold");
+        }
+    }
+    let left = node.engine.queued();
+    if left == 0 {
+        world.lock().fail("those who did not wait were answered when the queue was gone");
+    }
+    let_queues_drain(world, &node).await;
+    world.lock().judge_turns();
 }
 
 fn begin(world: &Shared) {
@@ -241,6 +288,7 @@ async fn last_life(world: &Shared) {
     let node = nodes::start_until_ready(world).await;
     repeat_open_wishes(world, &node).await;
     orders::repeat_open(world, &node).await;
+    let_queues_drain(world, &node).await;
     let (late, holds) = (late::last_orders(world, &node), wait_for_holds(world, &node));
     futures::future::join(late, holds).await;
     late::finish(world, &node).await;
@@ -264,6 +312,7 @@ async fn last_life(world: &Shared) {
     let promise = promises::nothing_lost(&world.shop.acknowledged, world.truth.orders());
     world.check(promise);
     world.judge_never();
+    world.judge_turns();
     world.judge_orders();
 }
 
@@ -277,8 +326,25 @@ async fn repeat_open_wishes(world: &Shared, node: &Node) {
                 world.lock().fail(format_args!("wish {} is never answered: {ends:?}", wish.number));
                 return;
             }
-            pause(5).await;
+            pause(5 * ends.len() as u64).await;
         }
+    }
+}
+
+/// Waits as long as it takes at the slowest rate until everybody had their turn.
+async fn let_queues_drain(world: &Shared, node: &Node) {
+    let settled_within = world.lock().weather.order_within();
+    pause(settled_within).await;
+    let (deepest, slowest) = {
+        let world = world.lock();
+        let queues = world.truth.products();
+        let queues = queues.iter().map(|product| world.truth.newest(*product).queue().len());
+        (queues.max().unwrap_or_default() as u64, world.weather.drain.min(10))
+    };
+    pause(deepest * 1_000 / u64::from(slowest) + 5_000).await;
+    let left = node.engine.queued();
+    if left > 0 {
+        world.lock().fail(format_args!("{left} still wait, of {deepest}"));
     }
 }
 

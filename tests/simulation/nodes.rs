@@ -11,9 +11,10 @@ use lastunit::checkout::{Checkout, Simulated};
 use lastunit::clock::Clock;
 use lastunit::domain::Grace;
 use lastunit::engine::{Engine, EngineOptions, Placement};
+use lastunit::journal::handle::JournalState;
 use lastunit::journal::store::StoreError;
 use lastunit::journal::take_over;
-use lastunit::journal::writer::{JournalState, WriterOptions};
+use lastunit::journal::writer::WriterOptions;
 use lastunit::telemetry::metrics::{EngineMetrics, JournalMetrics};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -80,6 +81,7 @@ pub async fn start(world: &Shared) -> Result<Node, StoreError> {
         let writer_options =
             WriterOptions { commit_timeout: Duration::from_millis(weather.commit_timeout) };
         let engine_options = EngineOptions {
+            drain_per_second: weather.drain,
             in_flight_max: 1_000,
             in_flight_per_product_max: usize::try_from(weather.per_product_max).expect("small"),
             idle_after: Duration::from_millis(weather.idle_after),

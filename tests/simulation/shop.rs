@@ -4,7 +4,8 @@ use super::chance::Chance;
 use super::orders::{Cart, Known};
 use super::world::World;
 use lastunit::domain::{
-    Action, Command, CustomerId, Fingerprint, OrderId, ProductId, Quantity, RequestKey, Retry,
+    Action, Command, CustomerId, Fingerprint, OrderId, Priority, ProductId, Quantity, RequestKey,
+    Retry,
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -55,6 +56,8 @@ pub struct Shop {
     pub known: Vec<Known>,
     /// Orders of which it was said that they were not placed.
     pub never_placed: HashSet<OrderId>,
+    /// Purchases that were accepted, to be decided later.
+    pub accepted: Vec<(ProductId, OrderId)>,
     /// Who ordered what is not known to be placed, and how it is paid.
     pub attempts: BTreeMap<OrderId, (CustomerId, &'static str)>,
     /// Orders whose payment was acknowledged to the provider.
@@ -78,6 +81,7 @@ impl Shop {
             carts: BTreeMap::new(),
             known: Vec::new(),
             never_placed: HashSet::new(),
+            accepted: Vec::new(),
             attempts: BTreeMap::new(),
             paid: BTreeSet::new(),
             taking: BTreeSet::new(),
@@ -93,7 +97,10 @@ impl Shop {
 /// the real server. A known key gives the first id back all the same.
 pub fn with_new_order(command: &Command, chance: &mut Chance) -> Command {
     let mut command = command.clone();
-    if let Action::Purchase { order, .. } | Action::Hold { order, .. } = &mut command.action {
+    if let Action::Purchase { order, .. }
+    | Action::Hold { order, .. }
+    | Action::Queue { order, .. } = &mut command.action
+    {
         *order = OrderId(chance.bytes());
     }
     command
@@ -102,7 +109,9 @@ pub fn with_new_order(command: &Command, chance: &mut Chance) -> Command {
 /// The order a command would open.
 pub const fn new_order(command: &Command) -> Option<OrderId> {
     match &command.action {
-        Action::Purchase { order, .. } | Action::Hold { order, .. } => Some(*order),
+        Action::Purchase { order, .. }
+        | Action::Hold { order, .. }
+        | Action::Queue { order, .. } => Some(*order),
         _ => None,
     }
 }
@@ -153,7 +162,11 @@ impl World {
     /// A new wish, mostly with a key.
     pub fn wish(&mut self, product: ProductId, action: Action) -> Wish {
         let number = self.next_number();
-        let keyed = self.chance.happens(700) && !matches!(action, Action::LookUp { .. });
+        let remembered = !matches!(
+            action,
+            Action::LookUp { .. } | Action::LookUpQueued { .. } | Action::Pace { .. }
+        );
+        let keyed = self.chance.happens(700) && remembered;
         let key = RequestKey(self.chance.bytes());
         let retry = keyed.then_some(Retry { key, fingerprint: Fingerprint(number) });
         Wish { number, product, command: Command { retry, action } }
@@ -166,6 +179,18 @@ impl World {
         let quantity = Quantity::from_journal(self.chance.pick(&[1, 1, 1, 1, 2, 3]));
         let hold_ms = self.chance.between(self.weather.hold);
         let draw = self.chance.below(100);
+        if draw < 12 {
+            let priority = self.chance.pick(&[Priority::Normal, Priority::Normal, Priority::Vip]);
+            return (product, Action::Queue { order, customer, quantity, priority });
+        }
+        if draw < 16 && !self.shop.accepted.is_empty() {
+            let (product, order) = self.chance.pick(&self.shop.accepted);
+            return (product, Action::LookUpQueued { order });
+        }
+        if draw == 16 {
+            let per_second = self.chance.pick(&[None, Some(10), Some(500)]);
+            return (product, Action::Pace { per_second });
+        }
         if draw < 45 || (draw >= 70 && self.shop.holds.is_empty()) {
             return (product, Action::Purchase { order, customer, quantity });
         }

@@ -6,7 +6,9 @@
 //! state there ever was, against which the answers are judged (`witness.rs`).
 
 use lastunit::domain::promises::{self, Broken, History, Orders};
-use lastunit::domain::{Event, OrderId, Outcome, Product, ProductId, Retry, Timestamp};
+use lastunit::domain::{
+    Action, Command, Event, OrderId, Outcome, Product, ProductId, Retry, Timestamp, Verdict,
+};
 use lastunit::journal::store::SnapshotRow;
 use lastunit::journal::{Batch, PartitionId, Partitions, Section, Seq, snapshot, stored};
 use std::collections::{BTreeMap, HashSet};
@@ -59,10 +61,14 @@ impl Truth {
             if entry.at < state.changed_at() {
                 return Err(broken("time", format!("{:?} goes back to {:?}", state, entry.at)));
             }
+            check_turn(&state, entry.event, entry.at)?;
             let outcome = Some(state.apply(entry.event, entry.at));
             promises::exact_sale_in_full(&state)?;
             promises::limits_kept(&state)?;
-            if let Event::Purchased { order, .. } | Event::Held { order, .. } = entry.event {
+            if let Event::Purchased { order, .. }
+            | Event::Held { order, .. }
+            | Event::Queued { order, .. } = entry.event
+            {
                 self.orders.insert(*order);
             }
             told.moments.push(Moment { state, seq, outcome, retry: entry.event.retry().copied() });
@@ -120,6 +126,10 @@ impl Truth {
         Ok(())
     }
 
+    pub fn history(&self, product: ProductId) -> Option<&History> {
+        self.products.get(&product).map(|told| &told.history)
+    }
+
     /// Every durable moment of a product, by revision.
     pub fn moments(&self, product: ProductId) -> &[Moment] {
         self.products.get(&product).map_or(&self.nothing, |told| &told.moments)
@@ -147,6 +157,23 @@ impl Truth {
         let states = self.products.keys().map(|product| self.newest(*product));
         let ends = states.flat_map(|state| state.holds().iter().map(|(_, hold)| hold.expires_at));
         ends.max().unwrap_or_default()
+    }
+}
+
+/// What a turn came to is what the rules say of the state before it. Where a hold may be in its grace,
+/// only the node that decided knew.
+fn check_turn(state: &Product, event: &Event, at: Timestamp) -> Result<(), Broken> {
+    let turn = match event {
+        Event::Refused { .. } => true,
+        Event::Purchased { order, .. } => state.queue().get(order).is_some(),
+        _ => false,
+    };
+    if !turn || state.holds().lapsed(at).next().is_some() {
+        return Ok(());
+    }
+    match state.decide(&Command::plain(Action::TakeTurn), at).verdict {
+        Ok(Verdict::Record(decided)) if decided == *event => Ok(()),
+        other => Err(broken("in turn", format!("{event:?} is not {other:?}"))),
     }
 }
 

@@ -11,6 +11,7 @@ use super::nodes::Node;
 use super::shop::new_order;
 use super::truth::Moment;
 use super::world::World;
+use lastunit::domain::promises::History;
 use lastunit::domain::{
     Action, Answer, Command, Grace, OrderId, Outcome, Product, ProductId, Refusal, Timestamp,
     Verdict,
@@ -134,10 +135,16 @@ impl World {
         command: &Command,
         outcome: &Outcome,
     ) -> Option<usize> {
-        if matches!(outcome.answer, Answer::Shown(_)) {
-            return self.decided_somewhere(asked, place, command, |verdict| {
+        let looked =
+            matches!(outcome.answer, Answer::Shown(_) | Answer::InQueue(_) | Answer::Paced { .. });
+        if looked {
+            let shown = self.decided_somewhere(asked, place, command, |verdict| {
                 matches!(verdict, Ok(Verdict::Replay(shown)) if shown.answer == outcome.answer)
             });
+            // A rate may also be new: then it is a fact.
+            if shown.is_some() || !matches!(outcome.answer, Answer::Paced { .. }) {
+                return shown;
+            }
         }
         let moments = self.truth.moments(asked.product);
         let first = Outcome { replayed: false, ..outcome.clone() };
@@ -200,6 +207,10 @@ impl World {
             Err(_) => self.shop.never.extend(order),
             Ok(outcome) => match &outcome.answer {
                 Answer::Purchased { order, .. } => self.shop.acknowledged.push(*order),
+                Answer::Queued { order, .. } => {
+                    self.shop.acknowledged.push(*order);
+                    self.shop.accepted.push((asked.product, *order));
+                }
                 Answer::Held { order, .. } => {
                     self.shop.acknowledged.push(*order);
                     self.shop.holds.push((asked.product, *order));
@@ -251,6 +262,24 @@ impl World {
         *newest = (*newest).max(*version);
         self.tell(asked.product, revision);
         Ok(())
+    }
+
+    /// Whoever was told to wait was sold to or refused, exactly once (see `promises::History`).
+    pub fn judge_turns(&mut self) {
+        for product in self.truth.products() {
+            let (waiting, _) = self.truth.history(product).map(History::queued).unwrap_or_default();
+            if waiting > 0 {
+                self.fail(format_args!("{waiting} of product {product} never had their turn"));
+            }
+        }
+        let undecided = self.shop.accepted.iter().find(|(product, order)| {
+            self.truth.history(*product).is_none_or(|history| {
+                history.orders().contains(order) == history.was_refused(order)
+            })
+        });
+        if let Some((product, order)) = undecided.copied() {
+            self.fail(format_args!("{order:?} of product {product} was accepted and not decided"));
+        }
     }
 
     /// What was said never to have been decided must not be in the journal.

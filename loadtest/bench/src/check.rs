@@ -37,7 +37,7 @@ pub fn answers(contestant: Contestant, load: &Load) -> Vec<String> {
     failures
 }
 
-/// Compares the units sold or held with the answers that `loads` counted. The generator leaves without the
+/// Compares the units sold, held or queued for with the answers that `loads` counted. The generator leaves without the
 /// last answer of each connection, so up to that many units more may be sold.
 pub fn stock(
     contestant: Contestant,
@@ -58,6 +58,9 @@ pub fn stock(
     let mut sold = 0;
     let right = wait_until(LIMIT, || {
         sold = server.shop.taken(server.product)?;
+        if contestant == Contestant::Queued {
+            sold += server.shop.queued(server.product)?;
+        }
         Ok((least..=most).contains(&sold))
     })?;
     Ok((!right)

@@ -3,7 +3,7 @@
 use crate::{
     contestant::Contestant::{
         self, CartsPostgres, CartsSqlite, Ceiling, Checkout, LastunitPostgres, LastunitSqlite,
-        ListPostgres, ListSqlite, RedisAlways, RedisEverysec, Refusals, RowLock,
+        ListPostgres, ListSqlite, Queued, RedisAlways, RedisEverysec, Refusals, RowLock,
     },
     statistics::{Results, median},
     wrk::Load,
@@ -37,7 +37,7 @@ const fn goal(
     Goal { what, contestant, other, least, aim }
 }
 
-const GOALS: [Goal; 10] = [
+const GOALS: [Goal; 11] = [
     goal("purchases, SQLite journal, of the ceiling", LastunitSqlite, Ceiling, 0.70, 0.85),
     goal("purchases, Postgres journal, of the ceiling", LastunitPostgres, Ceiling, 0.60, 0.75),
     goal("sold-out refusals, of the ceiling", Refusals, Ceiling, 0.90, 0.97),
@@ -64,6 +64,13 @@ const GOALS: [Goal; 10] = [
         RedisEverysec,
         1.1,
         1.3,
+    ),
+    goal(
+        "purchases accepted to be decided later, of single purchases",
+        Queued,
+        LastunitSqlite,
+        1.0,
+        1.0,
     ),
     goal("orders of three products, of single purchases", Checkout, LastunitSqlite, 0.4, 0.4),
 ];

@@ -20,6 +20,8 @@ pub enum Contestant {
     RedisAlways,
     /// Redis Lua script, appendfsync everysec
     RedisEverysec,
+    /// lastunit, in local files: purchases that are accepted now and decided later
+    Queued,
     /// lastunit, in local files: orders of three products
     Checkout,
     /// lastunit, in local files: changes of carts
@@ -36,6 +38,7 @@ pub enum Contestant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
     Purchase,
+    Queue,
     Order,
     Cart,
     List,
@@ -45,6 +48,7 @@ impl Question {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Purchase => "purchase",
+            Self::Queue => "queue",
             Self::Order => "order",
             Self::Cart => "cart",
             Self::List => "list",
@@ -54,7 +58,7 @@ impl Question {
     /// How many products it needs.
     pub const fn products(self) -> u32 {
         match self {
-            Self::Purchase => 1,
+            Self::Purchase | Self::Queue => 1,
             Self::Order => 3,
             Self::Cart => 16,
             Self::List => 10_000,
@@ -63,7 +67,7 @@ impl Question {
 }
 
 impl Contestant {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Ceiling,
         Self::LastunitSqlite,
         Self::LastunitPostgres,
@@ -71,6 +75,7 @@ impl Contestant {
         Self::RowLock,
         Self::RedisAlways,
         Self::RedisEverysec,
+        Self::Queued,
         Self::Checkout,
         Self::CartsSqlite,
         Self::CartsPostgres,
@@ -88,6 +93,7 @@ impl Contestant {
             Self::RowLock => "row-lock",
             Self::RedisAlways => "redis-always",
             Self::RedisEverysec => "redis-everysec",
+            Self::Queued => "queued",
             Self::Checkout => "checkout",
             Self::CartsSqlite => "carts-sqlite",
             Self::CartsPostgres => "carts-postgres",
@@ -106,6 +112,7 @@ impl Contestant {
             Self::RowLock => "Postgres row lock",
             Self::RedisAlways => "Redis Lua, appendfsync always",
             Self::RedisEverysec => "Redis Lua, appendfsync everysec",
+            Self::Queued => "lastunit, purchases accepted to be decided later (202)",
             Self::Checkout => "lastunit, orders of three products",
             Self::CartsSqlite => "lastunit, changes of carts, SQLite",
             Self::CartsPostgres => "lastunit, changes of carts, Postgres",
@@ -124,6 +131,7 @@ impl Contestant {
             Self::RowLock => "every 201 is on disk, exact sale, order rows",
             Self::RedisAlways => "every 201 is in Redis' file on disk; no order rows",
             Self::RedisEverysec => "up to a second of 201s is lost with the machine; no order rows",
+            Self::Queued => "every 202 is on disk and will be decided in turn",
             Self::Checkout => "every 201 is on disk with all three lines held",
             Self::CartsSqlite | Self::CartsPostgres => "every 200 is in the database",
             Self::ListSqlite | Self::ListPostgres => "what the query tables have",
@@ -132,6 +140,7 @@ impl Contestant {
 
     pub const fn question(self) -> Question {
         match self {
+            Self::Queued => Question::Queue,
             Self::Checkout => Question::Order,
             Self::CartsSqlite | Self::CartsPostgres => Question::Cart,
             Self::ListSqlite | Self::ListPostgres => Question::List,
@@ -154,6 +163,7 @@ impl Contestant {
     pub const fn status(self) -> u16 {
         match (self, self.question()) {
             (Self::Refusals, _) => 409,
+            (_, Question::Queue) => 202,
             (_, Question::Purchase | Question::Order) => 201,
             (_, Question::Cart | Question::List) => 200,
         }
@@ -162,7 +172,9 @@ impl Contestant {
     /// Whether it can be asked how many units it has sold or holds.
     pub const fn keeps_stock(self) -> bool {
         match self.question() {
-            Question::Purchase | Question::Order => !matches!(self, Self::Ceiling),
+            Question::Purchase | Question::Queue | Question::Order => {
+                !matches!(self, Self::Ceiling)
+            }
             Question::Cart | Question::List => false,
         }
     }

@@ -82,6 +82,7 @@ async fn start(folder: &Path) -> Result<(Engine, ProductId)> {
         in_flight_per_product_max: 50_000,
         idle_after: Duration::from_mins(5),
         grace_ms: 30_000,
+        drain_per_second: 1_000,
         checkpoint_facts: 100_000,
     };
     let engine =

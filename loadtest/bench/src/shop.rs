@@ -29,6 +29,11 @@ struct Stock {
     held: u64,
 }
 
+#[derive(Deserialize)]
+struct Queue {
+    depth: u64,
+}
+
 impl Shop {
     pub fn at(address: SocketAddr) -> Self {
         let config =
@@ -113,6 +118,17 @@ impl Shop {
         let stock: Stock =
             serde_json::from_str(&text).with_context(|| format!("no stock: {text}"))?;
         Ok(stock.sold + stock.held)
+    }
+
+    /// Purchases that wait for their turn.
+    pub fn queued(&self, product: i64) -> Result<u64> {
+        let path = format!("/api/v1/products/{product}/queue");
+        let answer =
+            self.agent.get(self.url(&path)).call().with_context(|| format!("GET {path}"))?;
+        let text = expect(answer, 200).with_context(|| format!("GET {path}"))?;
+        let queue: Queue =
+            serde_json::from_str(&text).with_context(|| format!("no queue: {text}"))?;
+        Ok(queue.depth)
     }
 
     fn post(&self, path: &str, document: &Value, status: u16) -> Result<String> {

@@ -1,7 +1,7 @@
 -- The load: the same question by ever other customers.
 --
 -- Called as: wrk … -- QUESTION PRODUCT_ID CHECKED_STATUS
--- QUESTION is purchase (one unit of the product), order (one unit of it and of the two after it, to be
+-- QUESTION is purchase (one unit of the product), queue (the same, decided later), order (one unit of it and of the two after it, to be
 -- paid later), cart (a quantity of one of 16 products) or list (20 of the products of a category).
 -- CHECKED_STATUS is the status that every answer must have, or 0 to leave answers unread: reading
 -- them costs the generator about a tenth of its speed, so only the warm-up does it. Drawing the
@@ -23,6 +23,12 @@ local QUESTIONS = {
   purchase = function(product, customer)
     local body = string.format('{"productId":%d,"quantity":1,"customerId":"c%06d"}', product, customer)
     return wrk.format("POST", "/api/v1/purchases", JSON, body)
+  end,
+
+  queue = function(product, customer)
+    local headers = { ["Content-Type"] = "application/json", ["Prefer"] = "respond-async" }
+    local body = string.format('{"productId":%d,"quantity":1,"customerId":"c%06d"}', product, customer)
+    return wrk.format("POST", "/api/v1/purchases", headers, body)
   end,
 
   order = function(product, customer)

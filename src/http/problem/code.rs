@@ -54,6 +54,7 @@ codes! {
     Forbidden FORBIDDEN "forbidden" "The request is for operators" false
     ProductNotFound NOT_FOUND "product-not-found" "No such product" false
     ReservationNotFound NOT_FOUND "reservation-not-found" "No such reservation" false
+    PurchaseNotFound NOT_FOUND "purchase-not-found" "No such purchase" false
     OrderNotFound NOT_FOUND "order-not-found" "No such order" false
     DeadLetterNotFound NOT_FOUND "dead-letter-not-found" "No such dead letter" false
     RouteNotFound NOT_FOUND "route-not-found" "No such route" false

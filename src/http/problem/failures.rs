@@ -99,6 +99,7 @@ impl Problem {
                 message: format!("must stay {}", currency.as_str()).into(),
             }]),
             Refusal::Inactive => Self::new(Code::ProductInactive, "the product is not sold"),
+            Refusal::NotQueued => Self::unknown_purchase(),
             Refusal::UnknownReservation => Self::unknown_reservation(),
             Refusal::PartOfOrder => Self::new(
                 Code::ReservationInOrder,
@@ -211,6 +212,11 @@ impl Problem {
     }
 
     #[must_use]
+    pub fn unknown_purchase() -> Self {
+        Self::new(Code::PurchaseNotFound, "there is no such purchase")
+    }
+
+    #[must_use]
     pub fn unknown_reservation() -> Self {
         Self::new(Code::ReservationNotFound, "there is no such reservation")
     }
@@ -259,6 +265,7 @@ mod tests {
             (Refusal::Inactive, 409, "product-inactive", json!({})),
             (Refusal::OtherVersion, 412, "version-mismatch", json!({})),
             (Refusal::AlreadyCreated, 409, "product-exists", json!({})),
+            (Refusal::NotQueued, 404, "purchase-not-found", json!({})),
             (Refusal::UnknownReservation, 404, "reservation-not-found", json!({})),
             (Refusal::HoldOver(HoldEnd::Confirmed), 409, "reservation-confirmed", json!({})),
             (Refusal::HoldOver(HoldEnd::Released), 409, "reservation-released", json!({})),

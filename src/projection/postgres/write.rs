@@ -11,6 +11,7 @@ use crate::projection::columns::{
     self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
 };
 use crate::projection::payments::{CLOSE_LATE, JobKind};
+use crate::projection::refused::{RefusedPurchase, reason_columns};
 use crate::projection::rows::{Cursor, OrderStatus, returned};
 use crate::projection::write::{WriteError, Writer};
 use async_trait::async_trait;
@@ -90,6 +91,11 @@ const RETURN_LINES: &str = "UPDATE order_lines AS line SET returned = back.retur
      FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[]) \
      AS back (order_id, product_id, returned, returned_at) \
      WHERE line.order_id = back.order_id AND line.product_id = back.product_id";
+
+const INSERT_REFUSED: &str = "INSERT INTO refused_purchases (order_id, product_id, customer_id, \
+     quantity, queued_at, refused_at, reason, number, owned) \
+     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::integer[], $5::bigint[], \
+     $6::bigint[], $7::text[], $8::bigint[], $9::bigint[])";
 
 /// What came back of an order that was paid for goes back to its customer.
 const OWE_RETURNED: &str = "INSERT INTO jobs (order_id, kind, product_id, lead_product_id, amount, \
@@ -233,6 +239,25 @@ impl PostgresWriter {
             .bind(column(rows, |row| row.product.to_column()))
             .bind(column(rows, |row| row.quantity.cast_signed()))
             .bind(column(rows, |row| to_column(row.unit_price)))
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn insert_refused(&mut self, rows: &[RefusedPurchase]) -> Result<(), WriteError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(INSERT_REFUSED)
+            .bind(column(rows, |row| uuid(row.order)))
+            .bind(column(rows, |row| row.product.to_column()))
+            .bind(column(rows, |row| row.customer.as_str()))
+            .bind(column(rows, |row| row.quantity.cast_signed()))
+            .bind(column(rows, |row| time_to_column(row.queued_at)))
+            .bind(column(rows, |row| time_to_column(row.refused_at)))
+            .bind(column(rows, |row| reason_columns(row.why).0))
+            .bind(column(rows, |row| reason_columns(row.why).1))
+            .bind(column(rows, |row| reason_columns(row.why).2))
             .execute(&mut self.connection)
             .await?;
         Ok(())
@@ -432,6 +457,7 @@ impl Writer for PostgresWriter {
         self.write_stock(changes).await?;
         self.insert_orders(INSERT_ORDERS, &changes.purchases).await?;
         self.insert_lines(&changes.purchases).await?;
+        self.insert_refused(&changes.refused).await?;
         self.insert_orders(ADD_TO_ORDERS, &merged_orders(&changes.confirmed)).await?;
         self.insert_lines(&changes.confirmed).await?;
         self.place_orders(&changes.placed).await?;

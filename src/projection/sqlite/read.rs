@@ -7,6 +7,7 @@ use crate::projection::columns::{
     time_to_column,
 };
 use crate::projection::queries::Tables;
+use crate::projection::refused::{RefusedColumns, RefusedPurchase, refused};
 use crate::projection::rows::{
     Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, Totals,
 };
@@ -55,6 +56,9 @@ const PENDING: &str = "SELECT order_id, product_id, created_at, expires_at FROM 
 const RESERVATIONS: &str = "SELECT order_id, product_id, customer_id, quantity, unit_price, \
      currency, status, created_at, expires_at, ended_at, lead_product_id FROM reservations \
      WHERE order_id = ? ORDER BY product_id";
+
+const REFUSED: &str = "SELECT order_id, product_id, customer_id, quantity, queued_at, \
+     refused_at, reason, number, owned FROM refused_purchases WHERE order_id = ?";
 
 const CUSTOMER_TOTALS: &str =
     "SELECT sold, held FROM customer_totals WHERE customer_id = ? AND product_id = ?";
@@ -154,6 +158,12 @@ impl Tables for SqliteTables {
         let rows: Vec<ReservationColumns<Vec<u8>>> =
             sqlx::query_as(RESERVATIONS).bind(&order.0[..]).fetch_all(&self.pool).await?;
         Ok(rows.iter().map(columns::reservation).collect::<Result<_, _>>()?)
+    }
+
+    async fn refused(&self, order: OrderId) -> Result<Option<RefusedPurchase>, sqlx::Error> {
+        let row: Option<RefusedColumns<Vec<u8>>> =
+            sqlx::query_as(REFUSED).bind(&order.0[..]).fetch_optional(&self.pool).await?;
+        Ok(row.as_ref().map(refused).transpose()?)
     }
 
     async fn customer_totals(

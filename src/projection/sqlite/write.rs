@@ -12,6 +12,7 @@ use crate::projection::columns::{
     self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
 };
 use crate::projection::payments::{CLOSE_LATE, JobKind, JobState};
+use crate::projection::refused::{RefusedPurchase, reason_columns};
 use crate::projection::rows::{Cursor, OrderStatus, ReservationRow, returned};
 use crate::projection::write::{WriteError, Writer};
 use async_trait::async_trait;
@@ -104,6 +105,13 @@ const RETURN_LINES: Statement = Statement {
     head: "UPDATE order_lines SET returned = back.column3, returned_at = back.column4 FROM (",
     columns: 4,
     tail: ") AS back WHERE order_id = back.column1 AND product_id = back.column2",
+};
+
+const INSERT_REFUSED: Statement = Statement {
+    head: "INSERT OR ROLLBACK INTO refused_purchases (order_id, product_id, customer_id, quantity, \
+           queued_at, refused_at, reason, number, owned)",
+    columns: 9,
+    tail: "",
 };
 
 /// What came back of an order that was paid for goes back to its customer.
@@ -304,6 +312,7 @@ impl Writer for SqliteWriter {
         .await?;
         self.run(&INSERT_ORDERS, &changes.purchases, bind_order).await?;
         self.run(&INSERT_LINES, &changes.purchases, bind_line).await?;
+        self.run(&INSERT_REFUSED, &changes.refused, bind_refused).await?;
         self.run(&ADD_TO_ORDERS, &merged_orders(&changes.confirmed), bind_order).await?;
         self.run(&INSERT_LINES, &changes.confirmed, bind_line).await?;
         self.run(&PLACE_ORDERS, &changes.placed, bind_placed).await?;
@@ -363,6 +372,19 @@ fn bind_order(values: &mut insert::Values, sale: &Sale) -> Result<(), sqlx::Erro
     values.push(to_column(sale.total.amount))?;
     values.push(sale.total.currency.as_str())?;
     values.push(time_to_column(sale.at))
+}
+
+fn bind_refused(values: &mut insert::Values, row: &RefusedPurchase) -> Result<(), sqlx::Error> {
+    let (reason, number, owned) = reason_columns(row.why);
+    values.push(&row.order.0[..])?;
+    values.push(row.product.to_column())?;
+    values.push(row.customer.as_str())?;
+    values.push(i64::from(row.quantity))?;
+    values.push(time_to_column(row.queued_at))?;
+    values.push(time_to_column(row.refused_at))?;
+    values.push(reason)?;
+    values.push(number)?;
+    values.push(owned)
 }
 
 fn bind_line(values: &mut insert::Values, sale: &Sale) -> Result<(), sqlx::Error> {

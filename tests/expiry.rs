@@ -1,0 +1,138 @@
+//! Expiry at scale: a million holds of one product run out within one second.
+//!
+//! Proves: they are worked off in small steps, so that other products, on the same engine thread and in
+//! the same journal, and the product itself go on selling in between; and all units come back, each once. The engine and its
+//! journal in `SQLite` are real, the clock is not: it is moved when the holds are there.
+//!
+//! Replay: `cargo test --test expiry -- --nocapture` prints what happened.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+use lastunit::clock::{self, Clock};
+use lastunit::domain::{
+    Action, CatalogEntry, Command, Currency, CustomerId, HoldEnd, Money, Offer, OrderId, ProductId,
+    Quantity, Refusal, Timestamp,
+};
+use lastunit::engine::{Engine, EngineError, EngineOptions, Placement};
+use lastunit::journal::{self, Location, Partitions, writer::WriterOptions};
+use lastunit::telemetry::metrics::{EngineMetrics, JournalMetrics};
+use std::path::Path;
+use std::time::Duration;
+
+const HOLDS: u64 = 1_000_000;
+const HOLD_MS: u64 = 600_000;
+/// Who holds, and how many at a time.
+const AT_ONCE: u64 = 2_000;
+
+/// Most holds that may run out between two sales of another product: a tick takes a thousand, and a
+/// purchase waits for a commit or two.
+const BETWEEN_SALES_MAX: u64 = HOLDS / 20;
+
+async fn start(folder: &Path, clock: &Clock) -> Engine {
+    let location = Location::Sqlite(folder.join("journal.sqlite"));
+    let partitions = Partitions::new(4).unwrap();
+    let writer = WriterOptions { commit_timeout: Duration::from_mins(1) };
+    let metrics = JournalMetrics::default();
+    let opened = journal::open(location, partitions, clock.clone(), writer, metrics).await.unwrap();
+    let options = EngineOptions {
+        in_flight_max: 100_000,
+        in_flight_per_product_max: 50_000,
+        idle_after: Duration::from_mins(5),
+        grace_ms: 0,
+        drain_per_second: 1_000,
+        checkpoint_facts: 100_000,
+    };
+    let (placement, metrics) = (Placement::Threads(1), EngineMetrics::default());
+    Engine::start(opened, clock.clone(), options, placement, metrics).await.unwrap()
+}
+
+async fn create(engine: &Engine, units: u64) -> ProductId {
+    let price = Money { amount: 100, currency: Currency::new("USD").unwrap() };
+    let offer = Offer { price, limit_per_customer: None, opens_at: None, closes_at: None };
+    engine.create(offer, units, CatalogEntry::default()).await.unwrap()
+}
+
+/// Holds a unit for each customer; all run out within one second. Gives the order that runs out first.
+async fn hold_everything(engine: &Engine, product: ProductId) -> OrderId {
+    let earliest = clock::draw_order_id();
+    let crowd: Vec<_> = (0..AT_ONCE)
+        .map(|first| {
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                for number in (first..HOLDS).step_by(usize::try_from(AT_ONCE).unwrap()) {
+                    let order = if number == 0 { earliest } else { clock::draw_order_id() };
+                    let action = Action::Hold {
+                        order,
+                        customer: CustomerId::new(&format!("c{number}")).unwrap(),
+                        quantity: Quantity::new(1).unwrap(),
+                        // The first of all is alone with its time.
+                        hold_ms: if number == 0 { HOLD_MS - 1 } else { HOLD_MS + number % 1_000 },
+                        part: None,
+                    };
+                    engine.submit(product, Command::plain(action)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for one in crowd {
+        one.await.unwrap();
+    }
+    earliest
+}
+
+async fn held(engine: &Engine, product: ProductId) -> u64 {
+    engine.view(product).await.unwrap().view.stock.held
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_million_holds_run_out_while_others_sell() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(Timestamp::from_millis(1_790_000_000_000));
+    let engine = start(folder.path(), &clock).await;
+    let hot = create(&engine, HOLDS).await;
+    let mut others = Vec::new();
+    for _ in 0..8 {
+        others.push(create(&engine, 1_000_000).await);
+    }
+    let started = clock::instant();
+    let first = hold_everything(&engine, hot).await;
+    println!("{HOLDS} holds took {:?}", clock::since(started));
+    assert_eq!(held(&engine, hot).await, HOLDS);
+
+    // The timers of a runtime know nothing of a clock that is moved: whoever asks for the hold that ran
+    // out first has the timer set anew.
+    clock.advance(HOLD_MS + 1_000);
+    let asked = engine.submit(hot, Command::plain(Action::LookUp { order: first })).await;
+    assert_eq!(asked, Err(EngineError::Refused(Refusal::HoldOver(HoldEnd::Expired))));
+
+    let (mut sales, mut between_max, mut wait_max) = (0, 0, Duration::ZERO);
+    let (expiring, mut before) = (clock::instant(), held(&engine, hot).await);
+    while before > 0 {
+        // The hot product itself, too: its units are for sale again as they come back.
+        for product in others.iter().chain([&hot]) {
+            let action = Action::Purchase {
+                order: clock::draw_order_id(),
+                customer: CustomerId::new("ann").unwrap(),
+                quantity: Quantity::new(1).unwrap(),
+            };
+            let asked = clock::instant();
+            engine.submit(*product, Command::plain(action)).await.unwrap();
+            wait_max = wait_max.max(clock::since(asked));
+            sales += 1;
+            let now = held(&engine, hot).await;
+            between_max = between_max.max(before - now);
+            before = now;
+        }
+    }
+    println!(
+        "expired in {:?}; meanwhile {sales} sales of others one after the other, at most \
+         {between_max} expiries between two, longest wait {wait_max:?}",
+        clock::since(expiring)
+    );
+    assert!(between_max <= BETWEEN_SALES_MAX, "{between_max} holds ran out between two sales");
+    let stock = engine.view(hot).await.unwrap().view.stock;
+    assert_eq!((stock.available + stock.sold, stock.held, stock.stocked), (HOLDS, 0, HOLDS));
+    assert!(stock.sold > 0, "the product sold while its holds ran out");
+    let over = engine.submit(hot, Command::plain(Action::Confirm { order: first })).await;
+    assert_eq!(over, Err(EngineError::Refused(Refusal::HoldOver(HoldEnd::Expired))));
+    engine.shut_down(Duration::from_mins(1)).await;
+}
