@@ -166,7 +166,8 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
                 }
                 Event::Extended { order, .. }
                 | Event::Ended { order, .. }
-                | Event::Placed { order, .. } => {
+                | Event::Placed { order, .. }
+                | Event::RefundOwed { order, .. } => {
                     if !begun.contains(&(*order, section.product)) {
                         holds.insert(*order);
                     }
@@ -183,7 +184,6 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
                 | Event::Paced { .. }
                 | Event::Returned { .. }
                 | Event::PaidLate { .. }
-                | Event::RefundOwed { .. }
                 | Event::Adjusted { .. } => {}
             }
         }
@@ -290,7 +290,7 @@ impl Folding {
                 let Fact { product, at: created_at, currency, .. } = fact;
                 let quantity = quantity.get();
                 self.total(customer.clone(), fact, 0, i64::from(quantity));
-                let hold = ReservationRow {
+                let mut hold = ReservationRow {
                     order,
                     product,
                     customer,
@@ -305,7 +305,17 @@ impl Folding {
                         Part::Follower { lead } => lead,
                     }),
                 };
-                self.hold(hold)?;
+                self.changed.insert((order, product));
+                // A line of an order may be held again after it ran out. The order costs what it did.
+                if let Some(before) = self.holds.get(&(order, product)) {
+                    let expired = ReservationStatus::Ended(HoldEnd::Expired);
+                    if before.lead.is_none() || before.status != expired {
+                        return Err("a hold that is there already".to_owned());
+                    }
+                    hold.unit_price = before.unit_price;
+                    hold.created_at = before.created_at;
+                }
+                self.holds.insert((order, product), hold);
                 moved(stock, Place::Available, Place::Held, quantity)
             }
             Event::Extended { order, expires_at, .. } => {
@@ -313,24 +323,8 @@ impl Folding {
                 Ok(stock)
             }
             Event::Placed { order, expires_at, payment, retry, .. } => {
-                let hold = self.active_hold(order, fact.product)?;
-                hold.expires_at = expires_at;
-                let customer = hold.customer.clone();
-                let Fact { product, at, currency, .. } = fact;
-                let Payment { method, token } = *payment;
-                self.decided.remove(&order);
-                self.changes.placed.push(PlacedOrder {
-                    order,
-                    product,
-                    customer,
-                    currency,
-                    at,
-                    expires_at,
-                    method,
-                    token,
-                    key: retry.map(|retry| retry.key),
-                });
-                Ok(stock)
+                let key = retry.map(|retry| retry.key);
+                self.place(order, expires_at, *payment, key, fact).map(|()| stock)
             }
             Event::Returned { order, customer, quantity, reason, .. } => {
                 let quantity = quantity.get();
@@ -344,21 +338,19 @@ impl Folding {
                 Ok(stock)
             }
             Event::RefundOwed { order, amount } => {
-                self.decided.insert(order, OrderStatus::Refunded);
-                self.changes.refunds_owed.push(fact.late(order, amount));
+                self.owe(order, fact.late(order, amount));
                 Ok(stock)
             }
             Event::Ended { order, end, .. } => self.end(order, end, fact, stock),
             Event::Changed { change, .. } => self.change(&change, fact).map(|()| stock),
             Event::Refused { order, customer, quantity, queued_at, why } => {
-                let (quantity, Fact { product, at: refused_at, .. }) = (quantity.get(), fact);
                 self.changes.refused.push(RefusedPurchase {
                     order,
-                    product,
+                    product: fact.product,
                     customer,
-                    quantity,
+                    quantity: quantity.get(),
                     queued_at,
-                    refused_at,
+                    refused_at: fact.at,
                     why,
                 });
                 Ok(stock)
@@ -370,21 +362,42 @@ impl Folding {
         }
     }
 
-    /// A new hold, or one that begins anew.
-    fn hold(&mut self, mut hold: ReservationRow) -> Result<(), String> {
-        let key = (hold.order, hold.product);
-        self.changed.insert(key);
-        // A line of an order may be held again after it ran out. The order costs what it did.
-        if let Some(before) = self.holds.get(&key) {
-            let expired = ReservationStatus::Ended(HoldEnd::Expired);
-            if before.lead.is_none() || before.status != expired {
-                return Err("a hold that is there already".to_owned());
-            }
-            hold.unit_price = before.unit_price;
-            hold.created_at = before.created_at;
-        }
-        self.holds.insert(key, hold);
+    fn place(
+        &mut self,
+        order: OrderId,
+        expires_at: Timestamp,
+        payment: Payment,
+        key: Option<RequestKey>,
+        fact: Fact,
+    ) -> Result<(), String> {
+        let hold = self.active_hold(order, fact.product)?;
+        hold.expires_at = expires_at;
+        let customer = hold.customer.clone();
+        let Fact { product, at, currency, .. } = fact;
+        let Payment { method, token } = payment;
+        self.decided.remove(&order);
+        self.changes.placed.push(PlacedOrder {
+            order,
+            product,
+            customer,
+            currency,
+            at,
+            expires_at,
+            method,
+            token,
+            key,
+        });
         Ok(())
+    }
+
+    /// What was paid late goes back: however its lead ended, it is released now.
+    fn owe(&mut self, order: OrderId, money: LateMoney) {
+        if let Some(hold) = self.holds.get_mut(&(order, money.product)) {
+            hold.status = ReservationStatus::Ended(HoldEnd::Released);
+            self.changed.insert((order, money.product));
+        }
+        self.decided.insert(order, OrderStatus::Refunded);
+        self.changes.refunds_owed.push(money);
     }
 
     fn change(&mut self, change: &Change, fact: Fact) -> Result<(), String> {
