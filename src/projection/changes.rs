@@ -8,6 +8,7 @@
 //! What must never happen: a guess. A fact that does not fit the rows (a gap in a product's
 //! revisions, the end of a hold that is not there) is [`Damage`], and the projection stops.
 
+use super::moved::{Place, moved};
 use super::refused::RefusedPurchase;
 use super::rows::{OrderStatus, ReservationRow, ReservationStatus};
 use crate::domain::{
@@ -562,34 +563,6 @@ fn summed(mut totals: Vec<TotalDelta>) -> Vec<TotalDelta> {
         same
     });
     totals
-}
-
-/// Where a unit can be.
-#[derive(Debug, Clone, Copy)]
-enum Place {
-    Available,
-    Held,
-    Sold,
-}
-
-/// The stock with some units elsewhere.
-fn moved(mut stock: Stock, from: Place, to: Place, quantity: u32) -> Result<Stock, String> {
-    let units = u64::from(quantity);
-    let source = place(&mut stock, from);
-    let Some(rest) = source.checked_sub(units) else {
-        return Err(format!("{units} units leave {from:?}, where only {source} are"));
-    };
-    *source = rest;
-    *place(&mut stock, to) += units;
-    Ok(stock)
-}
-
-const fn place(stock: &mut Stock, place: Place) -> &mut u64 {
-    match place {
-        Place::Available => &mut stock.available,
-        Place::Held => &mut stock.held,
-        Place::Sold => &mut stock.sold,
-    }
 }
 
 /// The lines of confirmed holds as orders: lines of one order become one row, led by the smallest

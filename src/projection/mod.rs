@@ -25,6 +25,7 @@ mod database;
 mod follow;
 mod lag;
 mod migrations;
+mod moved;
 mod origin;
 mod pace;
 mod payment_tables;
