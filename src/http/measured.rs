@@ -5,6 +5,7 @@
 //! and ends nothing but this request: a handler owns no state that it could leave half changed.
 
 use super::Api;
+use super::access::Access;
 use super::problem::{Code, Problem};
 use crate::clock;
 use crate::telemetry::metrics::RouteMetrics;
@@ -21,12 +22,13 @@ use std::time::Instant;
 #[derive(Debug, Clone)]
 pub struct Measured<H> {
     handler: H,
+    access: Access,
     route: Arc<RouteMetrics>,
 }
 
-/// Measures what `handler` answers as `route`.
-pub const fn measured<H>(route: Arc<RouteMetrics>, handler: H) -> Measured<H> {
-    Measured { handler, route }
+/// Measures what `handler` answers as `route` to those who may use it.
+pub const fn measured<H>(route: Arc<RouteMetrics>, access: Access, handler: H) -> Measured<H> {
+    Measured { handler, access, route }
 }
 
 impl<T, H> Handler<T, Api> for Measured<H>
@@ -39,15 +41,28 @@ where
 
     fn call(self, request: Request, api: Api) -> Self::Future {
         let started = clock::instant();
-        MeasuredFuture { started, answer: self.handler.call(request, api), route: self.route }
+        let answer = match self.access.check(&api, request.headers()) {
+            Ok(()) => Answer::Asked(self.handler.call(request, api)),
+            Err(problem) => Answer::Refused(Some(problem.into_response())),
+        };
+        MeasuredFuture { started, answer, route: self.route }
     }
+}
+
+/// What is waited for.
+#[derive(Debug)]
+enum Answer<F> {
+    /// The handler's answer.
+    Asked(F),
+    /// The handler was not asked.
+    Refused(Option<Response>),
 }
 
 /// The answer of a measured handler.
 #[derive(Debug)]
 pub struct MeasuredFuture<F> {
     started: Instant,
-    answer: F,
+    answer: Answer<F>,
     route: Arc<RouteMetrics>,
 }
 
@@ -55,8 +70,12 @@ impl<F: Future<Output = Response> + Unpin> Future for MeasuredFuture<F> {
     type Output = Response;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
-        let answer = &mut self.answer;
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(answer).poll(context)));
+        let polled = match &mut self.answer {
+            Answer::Refused(response) => Ok(response.take().map_or(Poll::Pending, Poll::Ready)),
+            Answer::Asked(answer) => {
+                catch_unwind(AssertUnwindSafe(|| Pin::new(answer).poll(context)))
+            }
+        };
         let response = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(response)) => response,
@@ -83,7 +102,7 @@ mod tests {
         let metrics = Metrics::new().expect("buckets");
         let future = MeasuredFuture {
             started: clock::instant(),
-            answer: Box::pin(async { panic!("a bug") }),
+            answer: Answer::Asked(Box::pin(async { panic!("a bug") })),
             route: metrics.route("GET /"),
         };
         assert_eq!(future.await.status().as_u16(), 500);

@@ -11,6 +11,7 @@
 //! What happens on failure: a client that goes away drops its handler, so whatever was sent to the
 //! engine runs to its end without it. A panic in a handler is a 500 and nothing else.
 
+mod access;
 mod body;
 mod carts;
 mod catalogue;
@@ -43,13 +44,12 @@ pub mod server;
 mod session;
 mod stock;
 mod time;
-mod trusted;
 mod waiting;
 
+pub use access::OperatorToken;
 pub use body::BodyLimits;
 pub use openapi::openapi;
 pub use routes::router;
-pub use trusted::OperatorToken;
 
 use crate::cart::Carts;
 use crate::catalog::Catalog;

@@ -11,7 +11,6 @@ use super::problem::{Document, Problem};
 use super::respond::{self, MoneyDocument};
 use super::stock::StockCounts;
 use super::time::Rfc3339;
-use super::trusted::Trusted;
 use super::waiting;
 use crate::domain::{
     AMOUNT_MAX, CatalogEntry, Currency, Money, Offer, ProductId, STOCKED_MAX, Stock, Timestamp,
@@ -282,7 +281,6 @@ impl<'a> ProductDocument<'a> {
 )]
 pub async fn create(
     State(api): State<Api>,
-    _: Trusted,
     Json { headers, value }: Json<ProductRequest>,
 ) -> Result<Response, Problem> {
     idempotency::refuse(&headers)?;

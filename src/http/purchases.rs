@@ -1,6 +1,7 @@
 //! Purchases: buy now. The hot path.
 
 use super::Api;
+use super::access::is_trusted;
 use super::body::Json;
 use super::checks::Checks;
 use super::fields::{self, Whole};
@@ -12,7 +13,6 @@ use super::problem::{Code, Document, Problem};
 use super::queued::{self, PurchaseState};
 use super::respond::{self, MoneyDocument};
 use super::time::Rfc3339;
-use super::trusted::is_trusted;
 use crate::clock;
 use crate::domain::{
     Action, Answer, Command, CustomerId, Fingerprint, Money, Outcome, Priority, ProductId, Quantity,

@@ -8,7 +8,6 @@ use super::openapi::{EngineFailures, InputFailures, NotFound, OperatorsOnly};
 use super::params::ProductPath;
 use super::problem::Problem;
 use super::respond;
-use super::trusted::Trusted;
 use crate::domain::{Action, Command, DRAIN_RATE_MAX, Field, ProductId, QueueView, Timestamp};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -177,7 +176,6 @@ async fn show(api: &Api, product: ProductId) -> Result<Response, Problem> {
 )]
 pub async fn pace(
     State(api): State<Api>,
-    _: Trusted,
     ProductPath(product): ProductPath,
     Json { value, .. }: Json<PaceRequest>,
 ) -> Result<Response, Problem> {

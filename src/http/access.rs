@@ -1,10 +1,11 @@
-//! Trusted: requests of whoever runs the shop. Such a request carries the token of
-//! `auth.operator_token`; where there is none, everybody is trusted, as `auth.mode = "open"` says.
+//! Access: who may use a route. Each route declares it in [`super::routes`], and it is looked at before
+//! the handler and the body, so that nothing is read for others.
+//!
+//! A trusted request is one of whoever runs the shop: it carries the token of `auth.operator_token`;
+//! where there is none, everybody is trusted, as `auth.mode = "open"` says.
 
 use super::Api;
 use super::problem::{Code, Problem};
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use std::fmt;
 
@@ -49,22 +50,34 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     only.then(|| token.trim_start_matches(' '))
 }
 
-/// Lets trusted requests pass; stands before the body in a handler, so that nothing is read for others.
-#[derive(Debug)]
-pub struct Trusted;
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Anyone,
+    /// Whoever buys, for themselves; and everybody who runs the shop.
+    Customer,
+    /// Whoever looks after stock and orders.
+    Staff,
+    /// Whoever decides what is sold, and who else may do what.
+    Admin,
+}
 
-impl FromRequestParts<Api> for Trusted {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        if is_trusted(api, &parts.headers) {
-            return Ok(Self);
+impl Access {
+    /// Whether a request with these headers may pass.
+    ///
+    /// # Errors
+    /// The answer to one that may not.
+    pub fn check(self, api: &Api, headers: &HeaderMap) -> Result<(), Problem> {
+        match self {
+            Self::Anyone | Self::Customer => Ok(()),
+            Self::Staff | Self::Admin if is_trusted(api, headers) => Ok(()),
+            Self::Staff | Self::Admin => Err(Problem::new(
+                Code::Unauthorized,
+                "this is for operators: send the header Authorization: Bearer with the token of \
+                 auth.operator_token",
+            )),
         }
-        Err(Problem::new(
-            Code::Unauthorized,
-            "this is for operators: send the header Authorization: Bearer with the token of \
-             auth.operator_token",
-        ))
     }
 }
 
