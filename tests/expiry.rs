@@ -39,6 +39,7 @@ async fn start(folder: &Path, clock: &Clock) -> Engine {
         idle_after: Duration::from_mins(5),
         grace_ms: 0,
         drain_per_second: 1_000,
+        queued_max: 1_000_000,
         checkpoint_facts: 100_000,
     };
     let (placement, metrics) = (Placement::Threads(1), EngineMetrics::default());

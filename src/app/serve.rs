@@ -233,6 +233,7 @@ async fn start_engine(
         idle_after: Duration::from_secs(config.engine.idle_after_seconds),
         grace_ms: config.engine.grace_seconds * 1_000,
         drain_per_second: config.queue.drain_per_second,
+        queued_max: config.queue.waiting_max,
         checkpoint_facts: config.journal.checkpoint_events,
     };
     let threads = match config.engine.threads {

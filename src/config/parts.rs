@@ -113,11 +113,13 @@ pub enum AuthMode {
 #[serde(deny_unknown_fields)]
 pub struct QueueConfig {
     pub drain_per_second: u32,
+    pub waiting_max: usize,
 }
 
 impl QueueConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        within("queue.drain_per_second", self.drain_per_second, 1..=DRAIN_RATE_MAX)
+        within("queue.drain_per_second", self.drain_per_second, 1..=DRAIN_RATE_MAX)?;
+        within("queue.waiting_max", self.waiting_max, 1..=100_000_000)
     }
 }
 

@@ -9,8 +9,8 @@
 //! 7. fewer units than asked for
 //! 8. a bounded table is full
 //!
-//! A purchase that is to wait is accepted by steps 1 to 5 and 8, and all of 3 to 8 are asked when its
-//! turn comes (see [`super::decide_queue`]).
+//! A purchase that is to wait is accepted by steps 1 to 5 and 8 and, of 6, what the customer has bought;
+//! all of 3 to 8 are asked when its turn comes (see [`super::decide_queue`]).
 //!
 //! Holds whose time is past are treated as expired here, whether or not their timer has come. A
 //! decision that relied on that names them in `lapsed`, and their expiry is recorded before the

@@ -1,16 +1,16 @@
 //! Decide, for purchases that wait: what is decided when one is accepted, and what when its turn comes.
 //!
-//! Accepting applies the rules that hold for everybody (steps 1 to 5 and 8 of [`super::decide`]):
-//! who is told to wait has a chance. The limit of the customer and the number of units are decided at
-//! the turn, with everything else once more, for the sale may be over by then. A turn is always
+//! Accepting applies the rules that hold for everybody (steps 1 to 5 and 8 of [`super::decide`]), and of
+//! the customer's limit what has been bought: who is told to wait has a chance. Holds of the customer
+//! and the number of units are decided at the turn, with everything else once more, for the sale may be over by then. A turn is always
 //! decided, with one exception: holds that lapsed in great numbers are expired first, over several
 //! turns.
 
 use super::command::Retry;
 use super::decide::{Decision, LAPSED, Verdict};
 use super::{
-    Answer, CustomerId, Event, OrderId, Outcome, Priority, Product, Quantity, Queued, Refusal,
-    Timestamp, TurnRefusal, Waiting,
+    Answer, CustomerId, Event, Offer, OrderId, Outcome, Priority, Product, Quantity, Queued,
+    Refusal, Timestamp, TurnRefusal, Waiting,
 };
 
 impl Product {
@@ -28,6 +28,9 @@ impl Product {
         if let Some(refusal) = view.closed_to_all(now) {
             return refusal.into();
         }
+        if let Some(refusal) = self.bought_too_much(customer, quantity, &view.offer) {
+            return refusal.into();
+        }
         if self.queue.is_full() {
             return Refusal::Full { table: "queue" }.into();
         }
@@ -35,6 +38,19 @@ impl Product {
             return Refusal::Full { table: "keys" }.into();
         }
         Event::Queued { order, customer: customer.clone(), quantity, priority, retry }.into()
+    }
+
+    /// What a customer has bought already counts at the door: waiting would change nothing.
+    fn bought_too_much(
+        &self,
+        customer: &CustomerId,
+        quantity: Quantity,
+        offer: &Offer,
+    ) -> Option<Refusal> {
+        let limit = offer.limit_per_customer?;
+        let owned = u64::from(self.customers.owned(customer).sold);
+        let over = owned + u64::from(quantity.get()) > u64::from(limit);
+        over.then_some(Refusal::CustomerLimit { limit, owned })
     }
 
     /// The purchase at the head, as if it were asked for now. Its key was remembered when it was

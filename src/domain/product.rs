@@ -127,12 +127,13 @@ impl Product {
         self.changed_at
     }
 
-    /// Entries of all tables: what a snapshot of this state costs. Who waits counts twice: a long queue
-    /// is most of its snapshot, and most of it is gone before that is ever read.
+    /// Entries of all tables: what a snapshot of this state costs. Who waits counts eight times: a long
+    /// queue is most of its snapshot, and most of it is gone before that is ever read. So a queue that
+    /// only grows is not written again with each of its doublings.
     #[must_use]
     pub fn entries(&self) -> usize {
         let kept = self.customers.len() + self.holds.len() + self.memory.len() + self.returns.len();
-        kept + 2 * self.queue.len()
+        kept + 8 * self.queue.len()
     }
 
     /// What the product is sold in; `XXX` (no currency, in ISO 4217) before it is created.

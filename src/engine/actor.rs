@@ -263,12 +263,16 @@ impl ProductActor {
         if most == 0 {
             return;
         }
-        let due = self.pace.take(now, self.drain_rate(), most);
-        let decided = turn.drain(&mut self.state, due, now);
-        self.bounds.decisions.count(now, decided.len() as u64);
-        for result in decided.iter().filter_map(queues::result_of) {
-            self.metrics.queue_decided(result);
+        let rate = self.drain_rate();
+        // By the clock itself: the time of decisions stands still while the clock is behind it.
+        let due = self.pace.take(self.clock.now(), rate, most);
+        let drained = turn.drain(&mut self.state, (self.desk.product, now), (due, TURNS_PER_TICK));
+        self.pace.give_back(rate, due - drained.sold);
+        self.bounds.decisions.count(now, drained.purchases.len() as u64);
+        for purchase in &drained.purchases {
+            self.metrics.queue_decided(queues::result_of(purchase));
         }
+        self.bounds.decided.remember(drained.purchases);
     }
 
     /// Sets the timer of the queue while somebody waits.
@@ -276,7 +280,7 @@ impl ProductActor {
         if self.drain.is_some() || self.state.queue().is_empty() {
             return;
         }
-        let wait = self.pace.wait(self.now(), self.drain_rate()).max(QUEUE_TICK_MS);
+        let wait = self.pace.wait(self.clock.now(), self.drain_rate()).max(QUEUE_TICK_MS);
         self.drain = Some(ctx.run_later(Duration::from_millis(wait), Self::drain_queue));
     }
 
@@ -288,7 +292,7 @@ impl ProductActor {
         let _guard = EndOnPanic(THREAD);
         self.drain = None;
         // Where nothing is due the commands' own turns were faster: one more would only split a group.
-        let due = self.pace.wait(self.now(), self.drain_rate()) == 0;
+        let due = self.pace.wait(self.clock.now(), self.drain_rate()) == 0;
         if due && self.desk.unsettled() < UNSETTLED_MAX {
             let commands = self.desk.take_inbox();
             self.decide(commands, ctx);

@@ -91,6 +91,8 @@ pub struct EngineOptions {
     pub grace_ms: u64,
     /// Turns of queued purchases in a second, for each product without a rate of its own.
     pub drain_per_second: u32,
+    /// Most purchases that wait, over all products.
+    pub queued_max: usize,
     /// A partition gets a checkpoint after this many facts.
     pub checkpoint_facts: u64,
 }

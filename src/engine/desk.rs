@@ -11,6 +11,7 @@
 
 use super::actor::{ProductActor, Ring};
 use super::api::{EngineError, Shown};
+use super::decided::DecidedPurchases;
 use super::queues::Decisions;
 use crate::domain::{Action, Command, Outcome, ProductId, Refusal, Timestamp};
 use crate::journal::PartitionId;
@@ -47,9 +48,12 @@ struct Inbox {
 pub(super) struct Bounds {
     /// Active holds of all products in memory: counted, not bounded here.
     pub(super) holds: AtomicUsize,
-    /// Purchases that wait for their turn: the same.
+    /// Purchases that wait for their turn: counted by the actors, so a bound is kept but for those that
+    /// are in an inbox.
     pub(super) queued: AtomicUsize,
+    pub(super) queued_max: usize,
     pub(super) decisions: Decisions,
+    pub(super) decided: DecidedPurchases,
     pub(super) in_flight: AtomicUsize,
     pub(super) in_flight_max: usize,
     pub(super) per_product_max: usize,
@@ -163,6 +167,7 @@ impl Desk {
         command: Command,
         decided: Option<oneshot::Sender<Reply>>,
     ) -> Result<oneshot::Receiver<Reply>, NotIn> {
+        self.check_room(&command.action).map_err(NotIn::Full)?;
         self.count_in().map_err(NotIn::Full)?;
         let hurry = decided.is_some();
         let (reply, answer) = oneshot::channel();
@@ -181,6 +186,15 @@ impl Desk {
             self.ring();
         }
         Ok(answer)
+    }
+
+    /// A queue is not bounded by what is in flight: its purchases have their answers.
+    fn check_room(&self, action: &Action) -> Result<(), EngineError> {
+        let queues = matches!(action, Action::Queue { .. });
+        if queues && self.bounds.queued.load(Ordering::Relaxed) >= self.bounds.queued_max {
+            return Err(EngineError::Overloaded("purchases that wait (queue.waiting_max)"));
+        }
+        Ok(())
     }
 
     fn count_in(&self) -> Result<(), EngineError> {

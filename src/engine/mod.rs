@@ -15,6 +15,7 @@
 mod actor;
 mod api;
 mod checkpoint;
+mod decided;
 mod desk;
 mod followers;
 mod pace;
@@ -25,6 +26,7 @@ mod turn;
 mod wake;
 
 pub use api::{Decided, EngineError, EngineOptions, Shown, Version};
+pub use decided::{DecidedPurchase, TurnResult};
 pub use queues::Queues;
 pub use threads::Placement;
 
@@ -84,7 +86,9 @@ impl Engine {
                 in_flight: AtomicUsize::new(0),
                 holds: AtomicUsize::new(0),
                 queued: AtomicUsize::new(0),
+                queued_max: options.queued_max,
                 decisions: Decisions::default(),
+                decided: decided::DecidedPurchases::default(),
                 in_flight_max: options.in_flight_max,
                 per_product_max: options.in_flight_per_product_max,
             }),

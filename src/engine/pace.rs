@@ -36,6 +36,11 @@ impl Pace {
         taken
     }
 
+    /// Gives back turns that were taken and not used.
+    pub(super) fn give_back(&mut self, per_second: u32, turns: usize) {
+        self.due = self.due.saturating_sub(interval(per_second) * turns as u128);
+    }
+
     /// Milliseconds until the next turn is due.
     pub(super) fn wait(&self, now: Timestamp, per_second: u32) -> u64 {
         let wait = self.due.saturating_sub(nanos(now)).min(interval(per_second));
@@ -80,6 +85,17 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_not_more() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.take(at(0), 1_000, usize::MAX), 101);
+        pace.give_back(1_000, 40);
+        assert_eq!(pace.wait(at(0), 1_000), 0);
+        assert_eq!(pace.take(at(0), 1_000, usize::MAX), 40);
+        pace.give_back(1_000, 0);
+        assert_eq!(pace.take(at(0), 1_000, usize::MAX), 0);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Queues: what the engine tells of all queues together, and how fast they are drained.
 
 use super::Engine;
-use crate::domain::{Answer, ProductId, QueueView, Timestamp, TurnRefusal};
+use super::decided::{DecidedPurchase, TurnResult};
+use crate::domain::{OrderId, ProductId, QueueView, Timestamp, TurnRefusal};
 use crate::telemetry::metrics::QueueResult;
 use parking_lot::Mutex;
 use std::cmp::Reverse;
@@ -61,13 +62,12 @@ fn slot_of(second: u64) -> usize {
     usize::try_from(second % SLOTS as u64).unwrap_or_default()
 }
 
-/// What a turn is counted as; `None` where nothing was decided.
-pub(super) const fn result_of(answer: &Answer) -> Option<QueueResult> {
-    match answer {
-        Answer::Purchased { .. } => Some(QueueResult::Confirmed),
-        Answer::Refused { why: TurnRefusal::Full, .. } => Some(QueueResult::Failed),
-        Answer::Refused { .. } => Some(QueueResult::Refused),
-        _ => None,
+/// What a turn is counted as.
+pub(super) const fn result_of(purchase: &DecidedPurchase) -> QueueResult {
+    match purchase.result {
+        TurnResult::Sold { .. } => QueueResult::Confirmed,
+        TurnResult::Refused { why: TurnRefusal::Full, .. } => QueueResult::Failed,
+        TurnResult::Refused { .. } => QueueResult::Refused,
     }
 }
 
@@ -83,6 +83,13 @@ impl Engine {
         products.truncate(most);
         let rate_per_second = self.registry.bounds.decisions.per_second(now);
         Queues { depth, rate_per_second, oldest, products }
+    }
+
+    /// A purchase whose turn came a moment ago, before the query tables may have it. To be asked after
+    /// a look-up that was answered `NotQueued`: whatever was decided before that is durable.
+    #[must_use]
+    pub fn decided(&self, product: ProductId, order: OrderId) -> Option<DecidedPurchase> {
+        self.registry.bounds.decided.get(order).filter(|purchase| purchase.product == product)
     }
 
     /// How many turns of a product may come in a second: its own rate, or that of every product.

@@ -9,9 +9,10 @@
 //! ```
 
 use super::api::{EngineError, Shown, Version};
+use super::decided::DecidedPurchase;
 use super::desk::{Desk, Pending, Reply};
 use crate::domain::{
-    Action, Answer, Command, Event, HoldEnd, OrderId, Product, Timestamp, Verdict, View,
+    Action, Answer, Command, Event, HoldEnd, OrderId, Product, ProductId, Timestamp, Verdict, View,
 };
 use crate::journal::handle::{Position, Settle};
 use std::sync::Arc;
@@ -52,22 +53,26 @@ impl Turn {
         }
     }
 
-    /// Decides for at most `most` of those who wait, each as its turn comes; says what was decided.
+    /// Decides for those who wait, each as its turn comes, until so many are sold or so many turns are
+    /// over; says what was decided. Who is refused uses up no sale: nothing of it reaches what stands
+    /// behind, and others need not wait for it.
     pub(super) fn drain(
         &mut self,
         state: &mut Product,
-        most: usize,
-        now: Timestamp,
-    ) -> Vec<Answer> {
-        let mut decided = Vec::new();
-        for _ in 0..most {
+        (product, now): (ProductId, Timestamp),
+        (sales_most, turns_most): (usize, usize),
+    ) -> Drained {
+        let mut decided = Drained::default();
+        while decided.sold < sales_most && decided.purchases.len() < turns_most {
             let decision = state.decide(&Command::plain(Action::TakeTurn), now);
             for order in decision.lapsed {
                 self.expire(state, order, now);
             }
             // Nobody waits any more, or so many holds have lapsed that the turn comes later.
             let Ok(Verdict::Record(event)) = decision.verdict else { break };
-            decided.push(state.apply(&event, now).answer);
+            let answer = state.apply(&event, now).answer;
+            decided.sold += usize::from(matches!(answer, Answer::Purchased { .. }));
+            decided.purchases.extend(DecidedPurchase::of(product, &event, now));
             self.events.push(event);
         }
         decided
@@ -79,6 +84,13 @@ impl Turn {
         state.apply(&event, now);
         self.events.push(event);
     }
+}
+
+/// What the turns of a queue came to.
+#[derive(Default)]
+pub(super) struct Drained {
+    pub(super) sold: usize,
+    pub(super) purchases: Vec<DecidedPurchase>,
 }
 
 /// Answers that wait for a commit.

@@ -15,8 +15,13 @@ pub const APPLIED: (HeaderName, HeaderValue) =
 /// Whether the client would rather wait for its turn than for an answer.
 #[must_use]
 pub fn wants_async(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(preferences).any(is_respond_async)
+    let values = || headers.get_all(PREFER).iter();
+    // Almost everybody sends nothing, or exactly this.
+    if values().any(|value| value.as_bytes() == RESPOND_ASYNC.as_bytes()) {
+        return true;
+    }
+    let mut texts = values().filter_map(|value| value.to_str().ok());
+    texts.any(|text| preferences(text).any(is_respond_async))
 }
 
 /// The members of one header: lists are split at commas, but not inside of quotes.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Who still waits is shown by the product's own state, so a position is never older than the question;
-//! what was decided is shown by the query tables, which remember it for ever.
+//! what was decided is shown by the engine for a while, and by the query tables for ever.
 
 use super::Api;
 use super::openapi::{LookUpFailures, NotFound};
@@ -18,10 +18,12 @@ use super::respond::{self, MoneyDocument};
 use super::time::Rfc3339;
 use super::waiting;
 use crate::domain::{
-    Action, Answer, Command, OrderId, Outcome, Priority, Refusal, TurnRefusal, Waiting,
+    Action, Answer, Command, CustomerId, Money, OrderId, Outcome, Priority, Refusal, Timestamp,
+    TurnRefusal, Waiting,
 };
-use crate::engine::EngineError;
+use crate::engine::{DecidedPurchase, EngineError, TurnResult};
 use crate::projection::{OrderRow, QueryError, RefusedPurchase};
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -118,6 +120,16 @@ enum Found {
     Waiting(Box<Waiting>),
     Sold(Box<OrderRow>),
     Refused(Box<RefusedPurchase>),
+    /// A moment ago: the tables may not have it yet.
+    JustSold(Box<JustSold>),
+}
+
+/// A sale as its turn made it.
+struct JustSold {
+    customer: CustomerId,
+    quantity: u32,
+    price: Money,
+    at: Timestamp,
 }
 
 impl Found {
@@ -143,10 +155,17 @@ impl Found {
             Self::Sold(row) => {
                 let quantity = row.lines.first().map_or(0, |line| line.quantity);
                 let amount = row.lines.first().map_or(0, |line| line.unit_price);
-                let unit_price = crate::domain::Money { amount, ..row.total }.into();
+                let unit_price = Money { amount, ..row.total }.into();
                 let sale = Some(Sale { order_id: reference, unit_price, total: row.total.into() });
                 let customer = row.customer.as_str();
                 PurchaseState { sale, ..shown(customer, quantity, "confirmed", row.created_at) }
+            }
+            Self::JustSold(sold) => {
+                let (unit_price, total) =
+                    (sold.price.into(), sold.price.times(sold.quantity).into());
+                let sale = Some(Sale { order_id: reference, unit_price, total });
+                let customer = sold.customer.as_str();
+                PurchaseState { sale, ..shown(customer, sold.quantity, "confirmed", sold.at) }
             }
             Self::Refused(row) => {
                 let status = if row.why == TurnRefusal::Full { "failed" } else { "refused" };
@@ -171,12 +190,37 @@ async fn find(api: &Api, reference: OrderRef) -> Result<Found, Problem> {
         Ok(Outcome { answer: Answer::InQueue(waiting), .. }) => Ok(Found::Waiting(waiting)),
         Ok(outcome) => Err(respond::unexpected(&outcome.answer)),
         Err(EngineError::Refused(Refusal::NotQueued)) => {
+            if let Some(found) = just_decided(api, reference).await {
+                return Ok(found);
+            }
             let decided = waiting::find(api, PATIENCE, || decided(api, reference)).await?;
             decided.ok_or_else(Problem::unknown_purchase)
         }
         Err(EngineError::Refused(_)) => Err(Problem::unknown_purchase()),
         Err(error) => Err(Problem::of_engine(error, api.clock.now())),
     }
+}
+
+/// What the engine still knows of a purchase whose turn came.
+async fn just_decided(api: &Api, reference: OrderRef) -> Option<Found> {
+    let DecidedPurchase { customer, quantity, decided_at, result, .. } =
+        api.engine.decided(reference.product, reference.order)?;
+    Some(match result {
+        TurnResult::Sold { unit_price } => {
+            let view = api.engine.view(reference.product).await.ok()?.view;
+            let price = Money { amount: unit_price, ..view.offer.price };
+            Found::JustSold(Box::new(JustSold { customer, quantity, price, at: decided_at }))
+        }
+        TurnResult::Refused { queued_at, why } => Found::Refused(Box::new(RefusedPurchase {
+            order: reference.order,
+            product: reference.product,
+            customer,
+            quantity,
+            why,
+            queued_at,
+            refused_at: decided_at,
+        })),
+    })
 }
 
 /// What the tables have: an order that was bought at once, or a refusal. One that was held or placed
@@ -242,7 +286,8 @@ fn located(mut response: Response, reference: OrderRef) -> Response {
     let headers = response.headers_mut();
     let (name, value) = prefer::APPLIED;
     headers.insert(name, value);
-    if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/purchases/{reference}")) {
+    let location = Bytes::from(format!("/api/v1/purchases/{reference}"));
+    if let Ok(location) = HeaderValue::from_maybe_shared(location) {
         headers.insert(header::LOCATION, location);
     }
     response

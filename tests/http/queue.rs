@@ -301,15 +301,19 @@ async fn a_known_key_gets_its_first_answer_again() {
 async fn every_reason_is_shown_and_nobody_is_left_waiting() {
     let stand = Stand::embedded();
     let server = stand.start();
-    let product = server.create(json!({ "stock": 4, "limitPerCustomer": 3 })).await;
-    let limited = accepted(&server, ask(product, "ann").with("quantity", json!(4))).await;
+    let product = server.create(json!({ "stock": 7, "limitPerCustomer": 3 })).await;
+    // What waiting cannot change is said at once; a hold may end until the turn comes.
+    let never = ask(product, "ann").with("quantity", json!(4)).send(&server).await;
+    expect::problem(&never, 409, "customer-limit-reached");
+    expect::success(&server.hold(product, 3, "ann", 600).await, 201);
+    let limited = accepted(&server, ask(product, "ann")).await;
     let limited = decided(&server, &limited).await;
     assert_eq!(
         (&limited.body["status"], &limited.body["code"], &limited.body["detail"]),
         (
             &json!("refused"),
             &json!("customer-limit-reached"),
-            &json!("one customer may have 3, this one has 0")
+            &json!("one customer may have 3, this one has 3")
         )
     );
     let first = accepted(&server, ask(product, "bob").with("quantity", json!(3))).await;
@@ -322,9 +326,11 @@ async fn every_reason_is_shown_and_nobody_is_left_waiting() {
     );
     // Taken out of sale with somebody in the queue.
     expect::success(&pace(&server, product, json!(1)).await, 200);
+    let restock = format!("/api/v1/products/{product}/stock/adjustments");
+    let more = server.post(&restock, json!({ "delta": 100, "reason": "more" })).await;
+    expect::success(&more, 200);
     for number in 0..20 {
-        let asks = ask(product, &format!("buyer {number}")).with("quantity", json!(2));
-        accepted(&server, asks).await;
+        accepted(&server, ask(product, &format!("buyer {number}"))).await;
     }
     let waiting = accepted(&server, ask(product, "eve")).await;
     assert_eq!(server.delete(&format!("/api/v1/products/{product}")).await.status, 204);
@@ -333,7 +339,7 @@ async fn every_reason_is_shown_and_nobody_is_left_waiting() {
     let ended = decided(&server, &waiting).await;
     assert_eq!(ended.body["code"], "product-inactive", "{}", ended.text);
     // A sale that is over.
-    let closing = server.create(json!({ "stock": 4, "closesAt": expect::from_now(4_000) })).await;
+    let closing = server.create(json!({ "stock": 40, "closesAt": expect::from_now(4_000) })).await;
     expect::success(&pace(&server, closing, json!(1)).await, 200);
     let mut last = String::new();
     for number in 0..9 {
@@ -345,6 +351,45 @@ async fn every_reason_is_shown_and_nobody_is_left_waiting() {
     expect::problem(&ask(unopened, "ann").send(&server).await, 409, "sale-not-open");
     assert!(server.stop().success());
     stand.assert_audit();
+}
+
+#[tokio::test]
+async fn who_is_refused_costs_the_others_no_time() {
+    let stand = Stand::embedded().setting("QUEUE__DRAIN_PER_SECOND", 1);
+    let server = stand.start();
+    let product = server.create_product(2).await;
+    // Sold, and the next sale is a second away; those who cannot have so many are many minutes' worth.
+    let first = accepted(&server, ask(product, "ann")).await;
+    for number in 0..200 {
+        let asks = ask(product, &format!("buyer {number}")).with("quantity", json!(2));
+        accepted(&server, asks).await;
+    }
+    let last = accepted(&server, ask(product, "eve")).await;
+    for id in [first, last] {
+        assert_eq!(decided(&server, &id).await.body["status"], "confirmed");
+    }
+    assert!(server.stop().success());
+    stand.assert_audit();
+}
+
+#[tokio::test]
+async fn all_queues_together_are_bounded() {
+    let stand =
+        Stand::embedded().setting("QUEUE__DRAIN_PER_SECOND", 1).setting("QUEUE__WAITING_MAX", 3);
+    let server = stand.start();
+    let products = [server.create_product(50).await, server.create_product(50).await];
+    let mut full = 0;
+    for number in 0..20 {
+        let asks = ask(products[number % 2], &format!("buyer {number}"));
+        let answer = asks.send(&server).await;
+        if answer.status != 202 {
+            expect::problem(&answer, 503, "overloaded");
+            full += 1;
+        }
+    }
+    assert!(full >= 10, "{full} of 20 were refused, where 3 may wait");
+    // Who does not wait is served.
+    expect::success(&server.buy(products[0], 1, "dan").await, 201);
 }
 
 #[tokio::test]

@@ -314,6 +314,12 @@ impl Ledger {
                 if let Some(refusal) = self.closed_to_all(now) {
                     return Err(refusal);
                 }
+                if let Some(limit) = offer.limit_per_customer {
+                    let owned = self.written(Some(customer)).0;
+                    if owned + u64::from(quantity.get()) > u64::from(limit) {
+                        return Err(Refusal::CustomerLimit { limit, owned });
+                    }
+                }
                 self.waiting.push(Queued {
                     order: *order,
                     customer: customer.clone(),

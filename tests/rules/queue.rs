@@ -42,11 +42,18 @@ fn what_holds_for_everybody_is_decided_when_it_is_accepted() {
         1   | queue A ann 1                    | no: not sold                | 2/0/0
         2   | change on                        | edition 3                   | 2/0/0
         2   | queue A ann 1                    | no: opens at 10             | 2/0/0
-        # the limit and the number of units wait for the turn
-        10  | queue A ann 2                    | A queued at 1               | 2/0/0
+        # of the limit what has been bought, and what nobody may buy
+        10  | queue A ann 2                    | no: limit 1, has 0          | 2/0/0
+        # the rest of it waits for the turn
+        10  | queue A ann 1                    | A queued at 1               | 2/0/0
         10  | queue B bob 1                    | B queued at 2               | 2/0/0
-        11  | turn                             | A had its turn, no: limit 1, has 0 | 2/0/0
-        12  | turn                             | B bought 1                  | 1/0/1
+        10  | queue E ann 1                    | E queued at 3               | 2/0/0
+        11  | turn                             | A bought 1                  | 1/0/1
+        11  | queue F ann 1                    | no: limit 1, has 1          | 1/0/1
+        11  | change off                       | edition 8                   | 1/0/1
+        11  | turn                             | B had its turn, no: not sold | 1/0/1
+        11  | change on                        | edition 10                  | 1/0/1
+        12  | turn                             | E had its turn, no: limit 1, has 1 | 1/0/1
         12  | buy C cat 1                      | C bought 1                  | 0/0/2
         13  | queue D dan 1                    | no: sold out                | 0/0/2
         # closed comes before sold out

@@ -82,6 +82,7 @@ pub async fn start(world: &Shared) -> Result<Node, StoreError> {
             WriterOptions { commit_timeout: Duration::from_millis(weather.commit_timeout) };
         let engine_options = EngineOptions {
             drain_per_second: weather.drain,
+            queued_max: 1_000_000,
             in_flight_max: 1_000,
             in_flight_per_product_max: usize::try_from(weather.per_product_max).expect("small"),
             idle_after: Duration::from_millis(weather.idle_after),

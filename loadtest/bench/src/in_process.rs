@@ -83,6 +83,7 @@ async fn start(folder: &Path) -> Result<(Engine, ProductId)> {
         idle_after: Duration::from_mins(5),
         grace_ms: 30_000,
         drain_per_second: 1_000,
+        queued_max: 1_000_000,
         checkpoint_facts: 100_000,
     };
     let engine =
