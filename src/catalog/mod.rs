@@ -14,7 +14,7 @@ mod skus;
 pub use restock::{Adjusted, Adjustment, LINES_MAX, RestockError};
 
 use crate::domain::{
-    Action, CatalogEntry, Change, Command, Field, Offer, Outcome, ProductId, Retry,
+    Action, CatalogEntry, Change, Command, Field, Offer, Outcome, ProductId, Refusal, Retry,
 };
 use crate::engine::{Engine, EngineError};
 use crate::projection::{ProjectionProgress, Queries, QueryError};
@@ -136,6 +136,10 @@ impl Inner {
         let changing = tokio::time::timeout(PATIENCE, self.changing.lock()).await;
         let _changing = changing.map_err(|_| EngineError::Overloaded("changes of SKUs"))?;
         self.engine.view(product).await?;
+        // A repetition gets its first answer, whoever has the SKU by now.
+        if let Some(first) = self.first_answer(product, retry).await? {
+            return Ok(first);
+        }
         let before = self.sku_of(product).await?;
         let claim = match &sku {
             Field::Set(wanted) if before.as_ref() != Some(wanted) => {
@@ -160,6 +164,21 @@ impl Inner {
             (_, None) => {}
         }
         Ok(outcome?)
+    }
+
+    /// What was answered to this key before.
+    async fn first_answer(
+        &self,
+        product: ProductId,
+        retry: Option<Retry>,
+    ) -> Result<Option<Outcome>, CatalogError> {
+        let Some(retry) = retry else { return Ok(None) };
+        let action = Action::LookUp { order: restock::NO_ORDER };
+        match self.engine.submit(product, Command { retry: Some(retry), action }).await {
+            Ok(outcome) => Ok(Some(outcome)),
+            Err(EngineError::Refused(Refusal::UnknownReservation)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The SKU a product has now. Called while nobody changes one.

@@ -40,7 +40,7 @@ const UNDO_TRIES: u32 = 20;
 const UNDO_PAUSE: Duration = Duration::from_millis(50);
 
 /// No order has this id, so looking it up only tells whether a key is known.
-const NO_ORDER: OrderId = OrderId([0; 16]);
+pub(super) const NO_ORDER: OrderId = OrderId([0; 16]);
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]

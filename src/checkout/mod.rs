@@ -21,6 +21,7 @@
 mod buy;
 pub mod collect;
 pub mod jobs;
+mod keys;
 mod late;
 pub mod payment;
 mod returns;
@@ -40,6 +41,8 @@ use crate::domain::{
     ProductId, Quantity, Refusal, RequestKey, Retry, Timestamp,
 };
 use crate::engine::{Decided, Engine, EngineError};
+use crate::journal::Seq;
+use keys::Keys;
 use parking_lot::Mutex;
 use payment::Provider;
 use std::collections::{BTreeMap, HashSet};
@@ -119,6 +122,7 @@ pub struct Checkout {
     providers: Arc<BTreeMap<&'static str, Box<dyn Provider>>>,
     /// Keys that are being worked on; never more than requests are.
     in_progress: Arc<Mutex<HashSet<RequestKey>>>,
+    keys: Arc<Keys>,
 }
 
 /// Work on a key. Takes it out of the running ones, however the work ends.
@@ -142,7 +146,16 @@ impl Checkout {
         patience: Duration,
         providers: BTreeMap<&'static str, Box<dyn Provider>>,
     ) -> Self {
-        Self { engine, pay_ms, patience, providers: providers.into(), in_progress: Arc::default() }
+        let keys = Arc::new(Keys::since(engine.durable()));
+        let (providers, in_progress) = (providers.into(), Arc::default());
+        Self { engine, pay_ms, patience, providers, in_progress, keys }
+    }
+
+    /// What the query tables must have (one position per partition) to know whether an order was placed
+    /// under this key; `None`: everything that is durable.
+    #[must_use]
+    pub fn key_seen_at(&self, key: RequestKey) -> Option<Vec<Seq>> {
+        self.keys.seen_at(key)
     }
 
     /// Who takes money by this method.
@@ -183,6 +196,9 @@ impl Checkout {
 
     async fn hold_and_place(&self, wanted: NewOrder) -> Result<PlacedOrder, PlaceError> {
         let (lead, order) = (wanted.items[0].0, wanted.order);
+        if let Some(retry) = wanted.retry {
+            self.keys.begin(retry.key, || self.engine.durable());
+        }
         if let Some(known) = self.recall(lead, order, wanted.retry).await? {
             return Ok(known);
         }

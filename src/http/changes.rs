@@ -98,13 +98,19 @@ fn checked(
 }
 
 /// What a change means, for its idempotency key.
-fn meaning(product: ProductId, change: &Change, expected: Option<u64>) -> Fingerprint {
+fn meaning(product: ProductId, change: &Change, tags: Option<&[u64]>) -> Fingerprint {
     let given = |meaning: Meaning, text: Option<&str>| match text {
         None => meaning.number(0),
         Some(text) => meaning.number(1).text(text),
     };
     let mut meaning = Meaning::of("change").number(product.get());
-    meaning = meaning.number(expected.unwrap_or_default());
+    // The tags as they were sent: which of them fits is another one after the change.
+    meaning = match tags {
+        None => meaning.number(0),
+        Some(tags) => {
+            tags.iter().fold(meaning.number(tags.len() as u64), |meaning, tag| meaning.number(*tag))
+        }
+    };
     meaning = given(meaning, change.name.as_deref());
     meaning = match change.price {
         None => meaning.number(0),
@@ -129,10 +135,10 @@ fn meaning(product: ProductId, change: &Change, expected: Option<u64>) -> Finger
 async fn expected(
     api: &Api,
     product: ProductId,
-    headers: &HeaderMap,
+    versions: Option<&[u64]>,
 ) -> Result<Option<u64>, Problem> {
-    let Some(versions) = versions(headers)? else { return Ok(None) };
-    if let [only] = versions[..] {
+    let Some(versions) = versions else { return Ok(None) };
+    if let [only] = *versions {
         return Ok(Some(only));
     }
     let shown = api.engine.view(product).await;
@@ -242,9 +248,11 @@ async fn take(
     change: Change,
     headers: &HeaderMap,
 ) -> Result<(u64, bool), Problem> {
-    let expected = expected(api, product, headers).await?;
-    let retry =
-        idempotency::retry(headers, Scope::Operator, || meaning(product, &change, expected))?;
+    let versions = versions(headers)?;
+    let expected = expected(api, product, versions.as_deref()).await?;
+    let retry = idempotency::retry(headers, Scope::Operator, || {
+        meaning(product, &change, versions.as_deref())
+    })?;
     let outcome = api.catalog.change(product, change, expected, retry).await;
     let outcome = outcome.map_err(|error| Problem::of_catalog(error, api.clock.now()))?;
     match outcome.answer {
@@ -306,7 +314,7 @@ mod tests {
         ];
         let mut meanings: Vec<_> =
             changes.iter().map(|change| meaning(product, change, None).0).collect();
-        meanings.push(meaning(product, &changes[0], Some(1)).0);
+        meanings.push(meaning(product, &changes[0], Some(&[1])).0);
         meanings.sort_unstable();
         meanings.dedup();
         assert_eq!(meanings.len(), changes.len() + 1);

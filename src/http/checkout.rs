@@ -286,7 +286,11 @@ async fn known(
     let Some(retry) = idempotency::retry(headers, scope, || Fingerprint(0))? else {
         return Ok(None);
     };
-    if !waiting::caught_up(api, KEY_PATIENCE).await {
+    let reached = match api.checkout.key_seen_at(retry.key) {
+        None => waiting::caught_up(api, KEY_PATIENCE).await,
+        Some(positions) => api.progress.wait_for(&positions, KEY_PATIENCE).await,
+    };
+    if !reached {
         return Err(Problem::projection_behind());
     }
     let found = api.queries.order_by_key(retry.key).await;

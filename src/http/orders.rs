@@ -186,12 +186,23 @@ pub struct OwnerParams {
     customer_id: Option<String>,
 }
 
+/// A page of a customer's orders.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderPage<'a> {
+    /// Whether everything that was answered before this request is in the list. `false` while the query
+    /// tables are behind, as in a burst: what is missing comes within seconds.
+    up_to_date: bool,
+    #[serde(flatten)]
+    page: Page<OrderDocument<'a>>,
+}
+
 /// Lists a customer's orders, newest first.
 #[utoipa::path(
     get, path = "/api/v1/orders", tag = "orders", operation_id = "listOrders",
     params(OwnerParams, PageParams),
     responses(
-        (status = 200, description = "A page of orders", body = Page<OrderDocument>),
+        (status = 200, description = "A page of orders", body = OrderPage),
         InputFailures, QueryFailures,
     )
 )]
@@ -206,14 +217,14 @@ pub async fn list(
     let Some(customer) = checks.customer(owner.customer_id.as_deref()) else {
         return Err(checks.problem());
     };
-    waiting::freshen(&api).await;
+    let up_to_date = waiting::freshen(&api).await;
     let found = api.queries.orders_of(&customer, before, limit).await;
     let rows = found.map_err(|error| Problem::of_query(&error))?;
     // A full page may be the last one; then the next is empty.
     let next = rows.last().filter(|_| rows.len() == limit as usize);
     let next_cursor = next.map(|row| write_cursor(row.cursor()));
     let data = rows.iter().map(OrderDocument::of_row).collect();
-    Ok(respond::json(StatusCode::OK, &Page { data, next_cursor }))
+    Ok(respond::json(StatusCode::OK, &OrderPage { up_to_date, page: Page { data, next_cursor } }))
 }
 
 /// A cursor is the time and the id of the last order seen; callers need not know.

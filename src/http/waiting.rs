@@ -43,7 +43,13 @@ pub async fn caught_up(api: &Api, patience: Duration) -> bool {
         && api.engine.knows_what_is_durable()
 }
 
-/// Gives the tables a moment to catch up, so that a list shows what its reader has just done.
-pub async fn freshen(api: &Api) {
-    api.progress.wait_for(&api.engine.durable(), LIST_PATIENCE).await;
+/// Gives the tables a moment to catch up, so that a list shows what its reader has just done; says
+/// whether they have. Tables that are far behind are not waited for: it would hold everybody up, and
+/// help nobody.
+pub async fn freshen(api: &Api) -> bool {
+    let durable = api.engine.durable();
+    let is_near = api.progress.lag(&durable) < LIST_PATIENCE.as_secs_f64();
+    is_near
+        && api.progress.wait_for(&durable, LIST_PATIENCE).await
+        && api.engine.knows_what_is_durable()
 }

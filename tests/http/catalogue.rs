@@ -337,6 +337,24 @@ async fn what_is_not_sold_is_refused_and_can_be_sold_again() {
     stand.assert_audit();
 }
 
+/// Which of several tags fits is another one after the change; the request is the same.
+#[tokio::test]
+async fn several_tags_and_a_key_can_be_sent_again() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let product = server.create_product(1).await;
+    let send = |tags: &'static str| {
+        let request = client().patch(server.url(&format!("{PRODUCTS}/{product}")));
+        let request = request.json(&json!({ "name": "new" })).header("If-Match", tags);
+        Answer::of(request.header("idempotency-key", "k"))
+    };
+    let first = send("\"1\", \"7\"").await;
+    expect::success(&first, 200);
+    let again = send("\"1\", \"7\"").await;
+    assert_eq!((again.status, again.header("etag")), (200, first.header("etag")), "{}", again.text);
+    expect::problem(&send("\"1\", \"8\"").await, 422, "idempotency-key-reused");
+}
+
 /// Of many requests for one SKU at once one gets it; and neither a restart nor kill -9 lets go of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sku_is_one_products() {
@@ -371,6 +389,17 @@ async fn a_sku_is_one_products() {
     expect::success(&patch(&server, other, json!({ "sku": "RACE-0" })).await, 200);
     expect::problem(&create(&server, "RACE-0").await, 409, "sku-exists");
     expect::success(&create(&server, "OTHER").await, 201);
+    // A repetition gets its first answer, though somebody else has the SKU by now.
+    let keyed = |sku: &str| {
+        let request = client().patch(server.url(&format!("{PRODUCTS}/{other}")));
+        Answer::of(request.json(&json!({ "sku": sku })).header("idempotency-key", "to-keyed"))
+    };
+    expect::success(&keyed("KEYED").await, 200);
+    expect::success(&patch(&server, other, json!({ "sku": "RACE-0" })).await, 200);
+    expect::success(&create(&server, "KEYED").await, 201);
+    let again = keyed("KEYED").await;
+    expect::success(&again, 200);
+    assert_eq!(again.header("idempotent-replayed"), "true");
     // Changes at once: whoever is first.
     let products = [holder, server.create_product(1).await, server.create_product(1).await];
     let sku = json!({ "sku": "WANTED" });

@@ -54,7 +54,7 @@ async fn orders_are_listed_newest_first() {
     assert_eq!(&server.get(&path).await.body, newest);
     let nobody = server.get("/api/v1/orders?customerId=nobody").await;
     expect::success(&nobody, 200);
-    assert_eq!(nobody.body, json!({ "data": [], "nextCursor": null }));
+    assert_eq!(nobody.body, json!({ "data": [], "nextCursor": null, "upToDate": true }));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! waiting for ever, and finds the truth afterwards.
 
 use crate::expect;
-use crate::support::{Server, Stand};
+use crate::support::{Answer, Server, Stand, client};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use sqlx::postgres::PgPoolOptions;
@@ -125,6 +125,74 @@ async fn what_is_not_in_the_tables_yet_is_never_said_to_be_unknown() {
         expect::success(&answer, 200);
     }
     tables.close().await.expect("the tables are closed");
+    assert!(server.stop().success());
+    stand.assert_audit();
+}
+
+/// In a burst the tables are behind, and whoever does the right thing and sends a key can order all the
+/// same; so can who has waited for a turn see what became of it.
+#[tokio::test]
+async fn nobody_waits_for_tables_that_are_behind_but_who_needs_them() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let product = server.create_product(9).await;
+    let put = client().put(server.url(&format!("/api/v1/cart/items/{product}")));
+    let put = put.header("x-session-id", "ann-and-her-cart").json(&json!({ "quantity": 2 }));
+    expect::success(&Answer::of(put).await, 200);
+    let listed = server.get("/api/v1/orders?customerId=ann").await;
+    assert_eq!((&listed.body["upToDate"], &listed.body["data"]), (&json!(true), &json!([])));
+
+    let path = stand.data_dir().join("database.sqlite");
+    let mut tables = SqliteConnection::connect(&format!("sqlite://{}", path.display()))
+        .await
+        .expect("the tables can be opened");
+    tables.execute("BEGIN IMMEDIATE").await.expect("nobody writes just now");
+    let check_out = |key: &'static str| {
+        let request = client().post(server.url("/api/v1/cart/checkout"));
+        let request = request.header("x-session-id", "ann-and-her-cart");
+        let request = request.header("idempotency-key", key);
+        let payment = json!({ "method": "simulated", "token": "tok_ok" });
+        Answer::of(request.json(&json!({ "customerId": "ann", "payment": payment })))
+    };
+    let ordered = check_out("first").await;
+    assert_eq!((ordered.status, &ordered.body["status"]), (201, &json!("confirmed")));
+    // The same again needs the tables: whether it was ordered stands there alone.
+    expect::problem(&check_out("first").await, 503, "projection-behind");
+    let request = client().post(server.url("/api/v1/purchases")).header("prefer", "respond-async");
+    let body = json!({ "productId": product, "quantity": 1, "customerId": "bob" });
+    let accepted = Answer::of(request.json(&body)).await;
+    expect::success(&accepted, 202);
+    let path = accepted.header("location").to_owned();
+    let shown = loop {
+        let shown = server.get(&path).await;
+        expect::success(&shown, 200);
+        if shown.body["status"] != "queued" {
+            break shown;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert_eq!(shown.body["status"], "confirmed", "{}", shown.text);
+    assert_eq!(shown.body["total"], json!({ "amount": 999, "currency": "USD" }));
+    let listed = server.get("/api/v1/orders?customerId=ann").await;
+    assert_eq!((listed.status, &listed.body["upToDate"]), (200, &json!(false)), "{}", listed.text);
+    tables.execute("ROLLBACK").await.expect("the lock is given back");
+    tables.close().await.expect("the tables are closed");
+
+    let listed = loop {
+        let listed = server.get("/api/v1/orders?customerId=ann").await;
+        if listed.body["upToDate"] == json!(true) {
+            break listed;
+        }
+        expect::success(&listed, 200);
+    };
+    assert_eq!(listed.body["data"][0]["orderId"], ordered.body["orderId"]);
+    let again = check_out("first").await;
+    assert_eq!(
+        (again.status, again.header("idempotent-replayed")),
+        (201, "true"),
+        "{}",
+        again.text
+    );
     assert!(server.stop().success());
     stand.assert_audit();
 }
