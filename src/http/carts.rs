@@ -16,7 +16,7 @@ use crate::engine::EngineError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use futures::future::{join_all, try_join_all};
+use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -286,11 +286,9 @@ async fn views(api: &Api, products: &[ProductId]) -> Result<Vec<Option<View>>, P
 
 /// The names of those products that the query tables know, within a moment.
 async fn names(api: &Api, products: &[ProductId]) -> HashMap<ProductId, String> {
-    let asked = try_join_all(products.iter().map(|product| api.queries.product(*product)));
-    let Ok(Ok(rows)) = tokio::time::timeout(NAMES_PATIENCE, asked).await else {
-        return HashMap::new();
-    };
-    rows.into_iter().flatten().map(|row| (row.product, row.entry.name)).collect()
+    let asked = tokio::time::timeout(NAMES_PATIENCE, api.queries.names(products)).await;
+    let Ok(Ok(names)) = asked else { return HashMap::new() };
+    names.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -196,6 +196,28 @@ pub(super) struct Dialect {
     pub searched_before: &'static str,
 }
 
+/// The query for the names of some products.
+pub(super) fn names<Db>(products: &[ProductId]) -> QueryBuilder<Db>
+where
+    Db: Database,
+    Db::Arguments: Default,
+    for<'q> i64: Encode<'q, Db> + Type<Db>,
+{
+    let mut query =
+        QueryBuilder::new("SELECT product_id, name FROM products WHERE product_id IN (");
+    let mut ids = query.separated(", ");
+    for product in products {
+        ids.push_bind(product.to_column());
+    }
+    query.push(")");
+    query
+}
+
+/// A row of [`names`].
+pub(super) fn name((product, name): (i64, String)) -> Result<(ProductId, String), BadColumn> {
+    Ok((columns::product_id(product)?, name))
+}
+
 /// The query for a list.
 pub(super) fn list<Db>(filter: &ProductFilter, dialect: &Dialect) -> QueryBuilder<Db>
 where

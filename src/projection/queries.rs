@@ -49,6 +49,7 @@ impl From<sqlx::Error> for QueryError {
 pub(super) trait Tables: Send + Sync {
     async fn products(&self, after: i64, limit: i64) -> Result<Vec<ProductRow>, sqlx::Error>;
     async fn list(&self, filter: &ProductFilter) -> Result<Vec<ProductRow>, sqlx::Error>;
+    async fn names(&self, products: &[ProductId]) -> Result<Vec<(ProductId, String)>, sqlx::Error>;
     async fn categories(&self, after: &str, limit: i64) -> Result<Vec<CategoryRow>, sqlx::Error>;
     async fn product_of_sku(&self, sku: &str) -> Result<Option<ProductId>, sqlx::Error>;
     async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, sqlx::Error>;
@@ -163,6 +164,20 @@ impl Queries {
     /// See [`QueryError`].
     pub async fn list(&self, filter: &ProductFilter) -> Result<Vec<ProductRow>, QueryError> {
         Ok(self.tables()?.list(filter).await?)
+    }
+
+    /// The names of those of some products that are in the tables: at most a cart's worth.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn names(
+        &self,
+        products: &[ProductId],
+    ) -> Result<Vec<(ProductId, String)>, QueryError> {
+        if products.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.tables()?.names(products).await?)
     }
 
     /// Categories in order, from the first after `after`, with their numbers of active products.

@@ -106,6 +106,11 @@ impl Tables for SqliteTables {
         Ok(rows.into_iter().map(ProductColumns::row).collect())
     }
 
+    async fn names(&self, products: &[ProductId]) -> Result<Vec<(ProductId, String)>, sqlx::Error> {
+        let rows = catalogue::names(products).build_query_as().fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(catalogue::name).collect::<Result<_, _>>()?)
+    }
+
     async fn categories(&self, after: &str, limit: i64) -> Result<Vec<CategoryRow>, sqlx::Error> {
         let rows: Vec<(String, i64)> =
             sqlx::query_as(CATEGORIES).bind(after).bind(limit).fetch_all(&self.pool).await?;
