@@ -20,6 +20,7 @@
 
 mod buy;
 pub mod collect;
+mod crew;
 pub mod jobs;
 mod late;
 pub mod payment;
@@ -28,10 +29,12 @@ mod settle;
 pub mod signature;
 mod simulated;
 mod webhook;
+mod work;
 
 pub use buy::{Bought, OrderState};
 pub use late::{LateOrder, Noticed, Taken};
 pub use returns::CancelError;
+pub use settle::Open;
 pub use simulated::Simulated;
 pub use webhook::Webhook;
 
@@ -43,6 +46,7 @@ use crate::engine::{Decided, Engine, EngineError};
 use parking_lot::Mutex;
 use payment::Provider;
 use std::collections::{BTreeMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,6 +110,9 @@ pub enum PlaceError {
     /// The provider will not take the money.
     #[error("the payment was declined: {reason}")]
     Declined { reason: String },
+    /// This key placed an order before, which was cancelled before anything was sold.
+    #[error("the order was cancelled before it was paid")]
+    GivenUp { order: OrderId },
 }
 
 /// Orders over several products. Cheap to clone.
@@ -118,16 +125,27 @@ pub struct Checkout {
     patience: Duration,
     providers: Arc<BTreeMap<&'static str, Box<dyn Provider>>>,
     /// Keys that are being worked on; never more than requests are.
-    in_progress: Arc<Mutex<HashSet<RequestKey>>>,
+    in_progress: RunningSet<RequestKey>,
+    /// Orders whose provider is being asked; never more than requests and collectors are.
+    asked: RunningSet<OrderId>,
 }
+
+type RunningSet<Key> = Arc<Mutex<HashSet<Key>>>;
 
 /// Work on a key. Takes it out of the running ones, however the work ends.
-pub struct Running {
-    keys: Arc<Mutex<HashSet<RequestKey>>>,
-    key: RequestKey,
+pub struct Running<Key: Eq + Hash = RequestKey> {
+    keys: RunningSet<Key>,
+    key: Key,
 }
 
-impl Drop for Running {
+impl<Key: Eq + Hash + Copy> Running<Key> {
+    /// `None` while somebody else works on it.
+    fn begin(keys: &RunningSet<Key>, key: Key) -> Option<Self> {
+        keys.lock().insert(key).then(|| Self { keys: keys.clone(), key })
+    }
+}
+
+impl<Key: Eq + Hash> Drop for Running<Key> {
     fn drop(&mut self) {
         self.keys.lock().remove(&self.key);
     }
@@ -142,7 +160,8 @@ impl Checkout {
         patience: Duration,
         providers: BTreeMap<&'static str, Box<dyn Provider>>,
     ) -> Self {
-        Self { engine, pay_ms, patience, providers: providers.into(), in_progress: Arc::default() }
+        let (in_progress, asked) = Default::default();
+        Self { engine, pay_ms, patience, providers: providers.into(), in_progress, asked }
     }
 
     /// Who takes money by this method.
@@ -162,10 +181,7 @@ impl Checkout {
     /// # Errors
     /// `InProgress` when somebody does.
     pub fn guard(&self, key: RequestKey) -> Result<Running, PlaceError> {
-        if !self.in_progress.lock().insert(key) {
-            return Err(PlaceError::InProgress);
-        }
-        Ok(Running { keys: self.in_progress.clone(), key })
+        Running::begin(&self.in_progress, key).ok_or(PlaceError::InProgress)
     }
 
     /// Holds all lines and places the order, or holds nothing. Runs to its end even if the caller
