@@ -34,7 +34,9 @@ impl Checkout {
         let returned = |line: &&OrderLine| matches!(line.status, LineStatus::Returned(_));
         let wanted: Vec<_> = lines.iter().filter(|line| !returned(line)).collect();
         // Before anything comes back: what has cannot be taken back again.
-        if wanted.iter().any(|line| line.status != LineStatus::Sold) {
+        if let Some(line) = wanted.iter().find(|line| line.status != LineStatus::Sold) {
+            // Where it has not heard that it is sold: loaded, it asks its lead.
+            let _ = self.engine.view(line.product).await;
             return Err(CancelError::NotSold);
         }
         let mut waiting = Vec::with_capacity(wanted.len());
