@@ -18,8 +18,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("journal", &["clock", "domain", "telemetry", "threads"]),
     ("engine", &["clock", "domain", "journal", "telemetry", "threads"]),
     ("projection", &["clock", "domain", "journal", "migrations", "telemetry"]),
-    ("checkout", &["clock", "domain", "engine", "projection", "telemetry"]),
     ("cart", &["clock", "domain", "migrations"]),
+    ("checkout", &["cart", "clock", "domain", "engine", "projection", "telemetry"]),
     ("catalog", &["domain", "engine", "journal", "projection"]),
     ("config", &["cart", "domain", "journal", "telemetry"]),
     (

@@ -4,15 +4,18 @@
 //! the same journal, and the product itself go on selling in between; and all units come back, each once. The engine and its
 //! journal in `SQLite` are real, the clock is not: it is moved when the holds are there.
 //!
+//! And lines of an order that were not told what became of it hear so after a restart, not at their time.
+//!
 //! Replay: `cargo test --test expiry -- --nocapture` prints what happened.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use lastunit::clock::{self, Clock};
 use lastunit::domain::{
-    Action, CatalogEntry, Command, Currency, CustomerId, HoldEnd, Money, Offer, OrderId, ProductId,
-    Quantity, Refusal, Timestamp,
+    Action, CatalogEntry, Command, Currency, CustomerId, HoldEnd, Line, Money, Offer, OrderId,
+    Part, Payment, ProductId, Quantity, Refusal, Timestamp,
 };
 use lastunit::engine::{Engine, EngineError, EngineOptions, Placement};
+use lastunit::journal::store::StoreError;
 use lastunit::journal::{self, Location, Partitions, writer::WriterOptions};
 use lastunit::telemetry::metrics::{EngineMetrics, JournalMetrics};
 use std::path::Path;
@@ -32,7 +35,18 @@ async fn start(folder: &Path, clock: &Clock) -> Engine {
     let partitions = Partitions::new(4).unwrap();
     let writer = WriterOptions { commit_timeout: Duration::from_mins(1) };
     let metrics = JournalMetrics::default();
-    let opened = journal::open(location, partitions, clock.clone(), writer, metrics).await.unwrap();
+    let mut tries = 0;
+    let opened = loop {
+        let (location, metrics) = (location.clone(), metrics.clone());
+        match journal::open(location, partitions, clock.clone(), writer, metrics).await {
+            // The engine before is about to let go of it.
+            Err(StoreError::InUse(_)) if tries < 600 => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            opened => break opened.unwrap(),
+        }
+    };
     let options = EngineOptions {
         in_flight_max: 100_000,
         in_flight_per_product_max: 50_000,
@@ -136,4 +150,39 @@ async fn a_million_holds_run_out_while_others_sell() {
     let over = engine.submit(hot, Command::plain(Action::Confirm { order: first })).await;
     assert_eq!(over, Err(EngineError::Refused(Refusal::HoldOver(HoldEnd::Expired))));
     engine.shut_down(Duration::from_mins(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_that_were_not_told_ask_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::system();
+    let engine = start(folder.path(), &clock).await;
+    let [lead, follower] = [create(&engine, 5).await, create(&engine, 5).await];
+    let (order, quantity) = (clock::draw_order_id(), Quantity::new(2).unwrap());
+    for (product, part) in [(lead, Part::new_lead()), (follower, Part::Follower { lead })] {
+        let customer = CustomerId::new("ann").unwrap();
+        let (hold_ms, part) = (HOLD_MS, Some(part));
+        let action = Action::Hold { order, customer, quantity, hold_ms, part };
+        engine.submit(product, Command::plain(action)).await.unwrap();
+    }
+    let lines = [lead, follower].map(|product| Line { product, quantity, unit_price: 100 });
+    let payment = Box::new(Payment { method: "simulated".into(), token: "t".into() });
+    let place = Action::Place { order, lines: lines.into(), pay_ms: HOLD_MS, payment };
+    engine.submit(lead, Command::plain(place)).await.unwrap();
+    // Killed before the other line hears of it.
+    let settle = Action::Settle { order, end: HoldEnd::Confirmed, held_until: None };
+    engine.submit(lead, Command::plain(settle)).await.unwrap();
+    assert_eq!(held(&engine, follower).await, 2);
+    engine.shut_down(Duration::ZERO).await;
+    drop(engine);
+
+    let engine = start(folder.path(), &clock).await;
+    let started = clock::instant();
+    // Whoever looks at the product loads it.
+    while held(&engine, follower).await > 0 {
+        assert!(clock::since(started) < Duration::from_mins(1), "the line has not heard of it");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(engine.view(follower).await.unwrap().view.stock.sold, 2);
+    engine.shut_down(Duration::ZERO).await;
 }

@@ -32,10 +32,11 @@ use crate::journal::handle::{JournalHandle, JournalState};
 use crate::journal::writer::WriterOptions;
 use crate::journal::{self, Connected, Partitions};
 use crate::projection::{
-    Database, ProjectionConfig, Projector, ProjectorTask, Queries, check_origin,
+    Database, JobKind, ProjectionConfig, Projector, ProjectorTask, Queries, check_origin,
 };
 use crate::telemetry::Metrics;
 use crate::telemetry::logs::{self, LogFormat};
+use crate::threads::spawn_task;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -129,9 +130,12 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     let signatures =
         Signatures::new(config.payment.webhook_keys(), config.payment.webhook_tolerance_seconds);
     let checkout = checkout(config, &engine, &clock, &signatures)?;
-    tokio::spawn(collect::run(checkout.clone(), queries.clone(), clock.clone()));
+    let grace = Duration::from_secs(config.engine.grace_seconds);
+    let collecting = collect::run(checkout.clone(), queries.clone(), clock.clone(), grace);
+    spawn_task("payments", collecting);
     let worker = Worker {
         checkout: checkout.clone(),
+        carts: carts.clone(),
         queries: queries.clone(),
         progress: progress.clone(),
         clock: clock.clone(),
@@ -142,7 +146,10 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
         },
         metrics: metrics.jobs.clone(),
     };
-    tokio::spawn(worker.run());
+    spawn_task("job counts", worker.clone().count());
+    for kind in JobKind::ALL {
+        spawn_task("jobs", worker.clone().run(kind));
+    }
     let api = Api::new(ApiParts {
         operator_token: http::OperatorToken::new(config.auth.operator_token.expose()),
         engine: engine.clone(),

@@ -145,6 +145,29 @@ impl Carts {
         self.take(session, Taken::Products(bought.iter().map(exactly).collect())).await
     }
 
+    /// Puts lines back that were taken out to be bought, and were not. What the caller has put in meanwhile
+    /// stays as it is, and what there is no room for stays out.
+    ///
+    /// # Errors
+    /// See [`CartError`].
+    pub async fn put_back(
+        &self,
+        session: &SessionId,
+        lines: &[(ProductId, Quantity, Money)],
+    ) -> Result<(), CartError> {
+        let there = self.read(session).await?;
+        for (product, quantity, price) in lines {
+            if there.lines().iter().any(|line| line.product == *product) {
+                continue;
+            }
+            match self.put(session, *product, *quantity, *price).await {
+                Ok(_) | Err(CartError::Full(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Moves the lines of one cart into another one of the same caller. A product that both have
     /// keeps the larger quantity; what there is no room for stays where it was. A line is put before
     /// it is taken away, so a failure in between leaves it in both, and repeating it mends that.

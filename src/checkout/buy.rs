@@ -1,7 +1,7 @@
 //! Buying: an order is placed, its provider asked, and the order settled by what the provider says.
 
 use super::payment::{self, Charge, ChargeState};
-use super::{Checkout, NewOrder, PlaceError, PlacedOrder};
+use super::{Checkout, NewOrder, PlaceError, PlacedOrder, Running};
 use crate::domain::{CustomerId, HoldEnd, Money, OrderId, Payment, ProductId, Refusal};
 use crate::engine::EngineError;
 
@@ -36,7 +36,7 @@ impl Checkout {
     /// Places an order and has it paid. An order whose payment is not decided in time stays placed.
     ///
     /// # Errors
-    /// See [`PlaceError`]; after `Declined` nothing is held any more.
+    /// See [`PlaceError`]; after `Declined` and `GivenUp` nothing is held any more.
     pub async fn buy(&self, wanted: NewOrder) -> Result<Bought, PlaceError> {
         let _running = wanted.retry.map(|retry| self.guard(retry.key)).transpose()?;
         let customer = wanted.customer.clone();
@@ -50,33 +50,47 @@ impl Checkout {
         };
         let state = if placed.replayed {
             // It may have been paid, or have run out, since it was answered first.
-            self.state(placed.lead, placed.order).await?
+            match self.state(placed.lead, placed.order).await? {
+                OrderState::Cancelled => {
+                    return Err(PlaceError::GivenUp { order: placed.order });
+                }
+                state => state,
+            }
         } else {
             self.charge(placed.lead, &placed.lines, &payment, &charge).await?
         };
         Ok(Bought { placed, customer, state })
     }
 
-    /// Asks the provider of an order that waits for its payment.
+    /// Asks the provider of an order that waits for its payment; `None` for one that does not: what it is,
+    /// the query tables know.
     ///
     /// # Errors
     /// See [`PlaceError`].
-    pub async fn pay(&self, lead: ProductId, order: OrderId) -> Result<OrderState, PlaceError> {
-        let failed = |error| PlaceError::Line { product: lead, error };
+    pub async fn pay(&self, lead: ProductId, order: OrderId) -> Result<Option<Bought>, PlaceError> {
         let open = match self.open(lead, order).await {
-            Ok(open) => open,
-            Err(EngineError::Refused(Refusal::HoldOver(end))) => return Ok(end.into()),
-            Err(error) => return Err(failed(error)),
+            Ok(Some(open)) => open,
+            // Where there is a hold, it was paid late and is being taken again at this moment.
+            Ok(None) | Err(EngineError::Refused(Refusal::HoldOver(_))) => return Ok(None),
+            Err(error) => return Err(PlaceError::Line { product: lead, error }),
         };
-        // It was paid late, and is being taken again at this moment.
-        let Some(open) = open else { return Ok(OrderState::Pending) };
         let charge = Charge {
             order,
             lead,
-            amount: Money { amount: super::total(&open.lines), currency: open.currency },
+            amount: Money { amount: open.total(), currency: open.currency },
             token: open.payment.token.clone(),
         };
-        self.charge(lead, &open.lines, &open.payment, &charge).await
+        let state = self.charge(lead, &open.lines, &open.payment, &charge).await?;
+        let placed = PlacedOrder {
+            lead,
+            order,
+            lines: open.lines,
+            currency: open.currency,
+            placed_at: open.held_at,
+            expires_at: open.expires_at,
+            replayed: false,
+        };
+        Ok(Some(Bought { placed, customer: open.customer, state }))
     }
 
     /// Gives up an order that waits for its payment.
@@ -98,7 +112,7 @@ impl Checkout {
     }
 
     /// Charges, and settles the order by what the provider says. Runs to its end even if the caller
-    /// goes away.
+    /// goes away. While the provider is asked about an order nobody else asks: they find it pending.
     async fn charge(
         &self,
         lead: ProductId,
@@ -111,6 +125,9 @@ impl Checkout {
         let charging = tokio::spawn(async move {
             let Some(provider) = checkout.provider(&method) else {
                 tracing::error!(method = &*method, "no provider has this name any more");
+                return Ok(OrderState::Pending);
+            };
+            let Some(_asking) = Running::begin(&checkout.asked, charge.order) else {
                 return Ok(OrderState::Pending);
             };
             let asked = payment::charge_within(provider, &charge, checkout.patience).await;
@@ -128,7 +145,10 @@ impl Checkout {
                 Ok(()) => end.into(),
                 Err(EngineError::Refused(Refusal::HoldOver(end))) => {
                     if paid && end != HoldEnd::Confirmed {
-                        checkout.note_late(lead, charge.order, charge.amount.amount).await;
+                        let amount = charge.amount.amount;
+                        if let Err(error) = checkout.note_late(lead, charge.order, amount).await {
+                            tracing::warn!(%lead, %error, "a late payment is asked about again");
+                        }
                     }
                     end.into()
                 }

@@ -3,35 +3,34 @@
 //! Jobs are rows that the projection writes together with the rows of their facts (see
 //! `projection::payments`), so nothing is forgotten over a restart, and each must bear being done twice.
 //! Pauses grow from try to try, with chance in them; after the last one a job is dead, and an operator
-//! reads why and lets it try again.
+//! reads why and lets it try again. What each kind does is in `work`.
 //!
-//! Who owns it: one task, which ends with the server. While the tables are away, or another server may own
-//! the journal, it waits.
+//! Who owns it: one task for each kind, which ends with the server; so kinds do not wait for each other, and
+//! a job that takes long holds up no other ([`super::crew`]). While the tables are away, or another server
+//! may own the journal, it waits.
 
-use super::payment::{self, Refund, RefundError};
-use super::{Checkout, LateOrder};
+use super::Checkout;
+use super::crew::Crew;
+use super::work::Failure;
+use crate::cart::Carts;
 use crate::clock::{self, Clock};
-use crate::domain::{Line, Quantity};
+use crate::domain::{Line, Quantity, Timestamp};
 use crate::projection::{
-    Job, JobKind, LineStatus, OrderLine, OrderRow, OrderStatus, Payments, ProjectionProgress,
-    Queries, QueryError,
+    Job, JobKind, LineStatus, OrderLine, OrderRow, Payments, ProjectionProgress, Queries,
+    QueryError,
 };
 use crate::telemetry::metrics::{JobMetrics, JobResult};
-use futures::{StreamExt, stream};
 use std::time::Duration;
 
 /// How often the tables are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Looks between two counts of what is not done.
-const LOOKS_A_COUNT: u32 = 8;
+/// How often jobs that are not done are counted.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 
-/// Most jobs of one round, and most that are done at the same time.
+/// Most jobs of one kind that are looked at in one round, and most that are done at the same time.
 const JOBS_MAX: u32 = 200;
-const AT_ONCE: usize = 8;
-
-/// How long a late payment waits for the tables to have everything that is durable.
-const PATIENCE: Duration = Duration::from_secs(2);
+const AT_ONCE: usize = 16;
 
 /// How often and after which pauses a job is tried.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +43,7 @@ pub struct Tries {
 impl Tries {
     /// The pause after so many tries: twice as long each time, between its half and the whole of it.
     /// `chance` is between 0 and 1.
-    fn pause_after(self, tries: u32, chance: f64) -> u64 {
+    pub(super) fn pause_after(self, tries: u32, chance: f64) -> u64 {
         let doubled = self.first_pause_ms.saturating_mul(1 << tries.saturating_sub(1).min(30));
         let pause = doubled.min(self.longest_pause_ms);
         #[allow(
@@ -61,6 +60,7 @@ impl Tries {
 #[derive(Clone)]
 pub struct Worker {
     pub checkout: Checkout,
+    pub carts: Carts,
     pub queries: Queries,
     pub progress: ProjectionProgress,
     pub clock: Clock,
@@ -68,73 +68,60 @@ pub struct Worker {
     pub metrics: JobMetrics,
 }
 
-/// Why a job is not done.
-enum Failure {
-    /// Not a matter of the job: look again.
-    NotNow(String),
-    Again(String),
-    Never(String),
-}
-
-impl From<QueryError> for Failure {
-    fn from(error: QueryError) -> Self {
-        Self::NotNow(error.to_string())
-    }
-}
-
 impl Worker {
-    /// Works for ever; run it as a task.
-    pub async fn run(self) {
+    /// Does jobs of one kind for ever; run it as a task.
+    pub async fn run(self, kind: JobKind) {
         let payments = Payments::new(self.queries.clone());
-        let mut looks = 0_u32;
+        let mut crew = Crew::of(AT_ONCE);
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            // Its owner does them.
-            if !self.checkout.engine.knows_what_is_durable() {
-                continue;
-            }
-            let due = match payments.due(self.clock.now(), JOBS_MAX).await {
-                Ok(due) => due,
-                Err(error) => {
-                    tracing::debug!(%error, "jobs cannot be looked up");
-                    continue;
-                }
-            };
-            let worked = !due.is_empty();
-            stream::iter(due)
-                .for_each_concurrent(AT_ONCE, async |job| {
-                    if let Err(error) = self.work(&payments, &job).await {
+            let mut due = self.due(&payments, kind).await;
+            due.retain(|job| !crew.is_at(&job.id));
+            let begin = |job: Job| {
+                let (worker, payments, id) = (self.clone(), payments.clone(), job.id);
+                let working = async move {
+                    if let Err(error) = worker.attempt(&payments, &job).await {
                         tracing::debug!(%error, "what became of a job could not be noted");
                     }
-                })
-                .await;
-            looks = looks.wrapping_add(1);
-            if worked || looks.is_multiple_of(LOOKS_A_COUNT) {
-                self.count(&payments).await;
+                };
+                (id, Box::pin(working) as _)
+            };
+            crew.work(due.into(), LOOK_EVERY, begin).await;
+        }
+    }
+
+    /// Shows for ever how many jobs are not done; run it as a task.
+    pub async fn count(self) {
+        let payments = Payments::new(self.queries.clone());
+        loop {
+            if let Ok(counts) = payments.counts().await {
+                self.metrics.show(counts.waiting, counts.dead);
             }
+            tokio::time::sleep(COUNT_EVERY).await;
         }
     }
 
-    async fn count(&self, payments: &Payments) {
-        if let Ok(counts) = payments.counts().await {
-            self.metrics.show(counts.waiting, counts.dead);
+    async fn due(&self, payments: &Payments, kind: JobKind) -> Vec<Job> {
+        // Its owner does them.
+        if !self.checkout.engine.knows_what_is_durable() {
+            return Vec::new();
         }
+        payments.due(kind, self.clock.now(), JOBS_MAX).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "jobs cannot be looked up");
+            Vec::new()
+        })
     }
 
-    async fn work(&self, payments: &Payments, job: &Job) -> Result<(), QueryError> {
-        let outcome = match job.id.kind {
-            JobKind::Refund => self.refund(payments, job).await,
-            JobKind::LatePayment => self.take_late(payments, job).await,
-        };
+    async fn attempt(&self, payments: &Payments, job: &Job) -> Result<(), QueryError> {
         let tries = job.attempts.saturating_add(1);
-        match outcome {
+        match self.work(payments, job).await {
             Ok(()) => {
                 self.metrics.attempted(JobResult::Done);
                 payments.done(job.id).await
             }
-            Err(Failure::NotNow(reason)) => {
+            Err(Failure::NotNow { reason, until }) => {
                 tracing::debug!(job = ?job.id, reason, "a job waits");
-                Ok(())
+                // Behind those that can be done now.
+                payments.deferred(job, until.unwrap_or_else(|| self.soon())).await
             }
             Err(Failure::Again(reason)) if tries < self.tries.most => {
                 tracing::warn!(job = ?job.id, tries, reason, "a job failed and is tried again");
@@ -154,70 +141,19 @@ impl Worker {
         }
     }
 
-    async fn refund(&self, payments: &Payments, job: &Job) -> Result<(), Failure> {
-        if job.amount.amount == 0 {
-            return Ok(());
-        }
-        let Some(payment) = payments.of(job.id.order).await? else {
-            return Err(Failure::Never("the order was not paid through this server".into()));
-        };
-        let Some(provider) = self.checkout.provider(&payment.method) else {
-            let method = payment.method;
-            return Err(Failure::Again(format!("no provider has the name {method} any more")));
-        };
-        let refund = Refund {
-            order: job.id.order,
-            lead: job.lead,
-            product: job.id.product,
-            amount: job.amount,
-            token: payment.token,
-        };
-        match payment::refund_within(provider, &refund, self.checkout.patience).await {
-            Ok(()) => Ok(()),
-            Err(RefundError::Again(error)) => Err(Failure::Again(error.to_string())),
-            Err(RefundError::Never(reason)) => Err(Failure::Never(reason)),
-        }
-    }
-
-    async fn take_late(&self, payments: &Payments, job: &Job) -> Result<(), Failure> {
-        let engine = &self.checkout.engine;
-        let fresh = self.progress.wait_for(&engine.durable(), PATIENCE).await;
-        if !(fresh && engine.knows_what_is_durable()) {
-            return Err(Failure::NotNow("the tables are behind".into()));
-        }
-        let row = self.queries.order(job.id.order).await?;
-        let payment = payments.of(job.id.order).await?;
-        let (Some(row), Some(payment)) = (row, payment) else {
-            return Err(Failure::Never("the order is not in the tables".into()));
-        };
-        if matches!(row.status, OrderStatus::Confirmed | OrderStatus::Refunded) || was_sold(&row) {
-            return Ok(());
-        }
-        let late = LateOrder {
-            lead: row.product,
-            order: row.order,
-            customer: row.customer.clone(),
-            lines: lines_of(&row).into(),
-            payment,
-            amount: job.amount.amount,
-            ran_out: ran_out(&row),
-        };
-        let taken = self.checkout.take_late(&late).await;
-        taken.map(|_| ()).map_err(|error| Failure::Again(error.to_string()))
+    fn soon(&self) -> Timestamp {
+        self.clock.now().plus_millis(SOON_MS)
     }
 }
+
+/// Pause of a job that waits for something else than itself.
+const SOON_MS: u64 = 1_000;
 
 /// Whether any of it was ever sold.
 #[must_use]
 pub fn was_sold(row: &OrderRow) -> bool {
     let sold = |status: LineStatus| matches!(status, LineStatus::Sold | LineStatus::Returned(_));
     row.lines.iter().any(|line| sold(line.status))
-}
-
-/// A product forgets after a day how a hold ended, and would hold a line again that was released.
-fn ran_out(row: &OrderRow) -> bool {
-    let over = |status: LineStatus| matches!(status, LineStatus::Expired | LineStatus::Held);
-    row.status != OrderStatus::Cancelled && row.lines.iter().all(|line| over(line.status))
 }
 
 /// Its lines as the rules have them.

@@ -26,10 +26,6 @@ use std::time::Duration;
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The same for money that a provider has taken and whose order is over: it is told only once.
-const NOTE_TRIES: u32 = 60;
-const NOTE_PAUSE: Duration = Duration::from_secs(1);
-
 /// What a provider's notice has led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noticed {
@@ -130,36 +126,21 @@ impl Checkout {
         settling.await.unwrap_or(Err(EngineError::OutcomeUnknown))
     }
 
-    /// Records that a provider was asked and has the money for an order that ended meanwhile. Nobody
-    /// will say so again, so what cannot be recorded now is tried for a while behind the caller's back.
-    pub(super) async fn note_late(&self, lead: ProductId, order: OrderId, amount: u64) {
-        if self.try_to_note(lead, order, amount).await {
-            return;
-        }
-        let checkout = self.clone();
-        tokio::spawn(async move {
-            for _ in 0..NOTE_TRIES {
-                tokio::time::sleep(NOTE_PAUSE).await;
-                if checkout.try_to_note(lead, order, amount).await {
-                    return;
-                }
-            }
-            tracing::error!(%lead, ?order, amount, "a late payment is lost: refund it by hand");
-        });
-    }
-
-    async fn try_to_note(&self, lead: ProductId, order: OrderId, amount: u64) -> bool {
+    /// Records that a provider was asked and has the money for an order that ended meanwhile. What cannot
+    /// be recorded now is not lost: the order's end owes a job that asks the provider again.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub(super) async fn note_late(
+        &self,
+        lead: ProductId,
+        order: OrderId,
+        amount: u64,
+    ) -> Result<(), EngineError> {
         let late = Command::plain(Action::PayLate { order, amount });
         match self.engine.submit(lead, late).await {
-            // Held or sold by now: then the provider is asked again, or all is well.
-            Ok(_)
-            | Err(EngineError::Refused(
-                Refusal::PartOfOrder | Refusal::HoldOver(HoldEnd::Confirmed),
-            )) => true,
-            Err(error) => {
-                tracing::warn!(%lead, ?order, %error, "a late payment cannot be recorded yet");
-                false
-            }
+            Ok(_) | Err(EngineError::Refused(Refusal::HoldOver(HoldEnd::Confirmed))) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -305,6 +286,8 @@ fn verdict(error: PlaceError) -> Result<bool, EngineError> {
             Ok(false)
         }
         PlaceError::Line { error, .. } => Err(error),
-        PlaceError::InProgress | PlaceError::Declined { .. } => Err(EngineError::OutcomeUnknown),
+        PlaceError::InProgress | PlaceError::Declined { .. } | PlaceError::GivenUp { .. } => {
+            Err(EngineError::OutcomeUnknown)
+        }
     }
 }

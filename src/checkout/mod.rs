@@ -20,6 +20,7 @@
 
 mod buy;
 pub mod collect;
+mod crew;
 pub mod jobs;
 mod keys;
 mod late;
@@ -29,10 +30,12 @@ mod settle;
 pub mod signature;
 mod simulated;
 mod webhook;
+mod work;
 
 pub use buy::{Bought, OrderState};
 pub use late::{LateOrder, Noticed, Taken};
 pub use returns::CancelError;
+pub use settle::Open;
 pub use simulated::Simulated;
 pub use webhook::Webhook;
 
@@ -46,6 +49,7 @@ use keys::Keys;
 use parking_lot::Mutex;
 use payment::Provider;
 use std::collections::{BTreeMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,6 +113,9 @@ pub enum PlaceError {
     /// The provider will not take the money.
     #[error("the payment was declined: {reason}")]
     Declined { reason: String },
+    /// This key placed an order before, which was cancelled before anything was sold.
+    #[error("the order was cancelled before it was paid")]
+    GivenUp { order: OrderId },
 }
 
 /// Orders over several products. Cheap to clone.
@@ -121,17 +128,28 @@ pub struct Checkout {
     patience: Duration,
     providers: Arc<BTreeMap<&'static str, Box<dyn Provider>>>,
     /// Keys that are being worked on; never more than requests are.
-    in_progress: Arc<Mutex<HashSet<RequestKey>>>,
+    in_progress: RunningSet<RequestKey>,
+    /// Orders whose provider is being asked; never more than requests and collectors are.
+    asked: RunningSet<OrderId>,
     keys: Arc<Keys>,
 }
 
+type RunningSet<Key> = Arc<Mutex<HashSet<Key>>>;
+
 /// Work on a key. Takes it out of the running ones, however the work ends.
-pub struct Running {
-    keys: Arc<Mutex<HashSet<RequestKey>>>,
-    key: RequestKey,
+pub struct Running<Key: Eq + Hash = RequestKey> {
+    keys: RunningSet<Key>,
+    key: Key,
 }
 
-impl Drop for Running {
+impl<Key: Eq + Hash + Copy> Running<Key> {
+    /// `None` while somebody else works on it.
+    fn begin(keys: &RunningSet<Key>, key: Key) -> Option<Self> {
+        keys.lock().insert(key).then(|| Self { keys: keys.clone(), key })
+    }
+}
+
+impl<Key: Eq + Hash> Drop for Running<Key> {
     fn drop(&mut self) {
         self.keys.lock().remove(&self.key);
     }
@@ -147,8 +165,9 @@ impl Checkout {
         providers: BTreeMap<&'static str, Box<dyn Provider>>,
     ) -> Self {
         let keys = Arc::new(Keys::since(engine.durable()));
-        let (providers, in_progress) = (providers.into(), Arc::default());
-        Self { engine, pay_ms, patience, providers, in_progress, keys }
+        let (in_progress, asked) = Default::default();
+        let providers = providers.into();
+        Self { engine, pay_ms, patience, providers, in_progress, asked, keys }
     }
 
     /// What the query tables must have (one position per partition) to know whether an order was placed
@@ -175,10 +194,7 @@ impl Checkout {
     /// # Errors
     /// `InProgress` when somebody does.
     pub fn guard(&self, key: RequestKey) -> Result<Running, PlaceError> {
-        if !self.in_progress.lock().insert(key) {
-            return Err(PlaceError::InProgress);
-        }
-        Ok(Running { keys: self.in_progress.clone(), key })
+        Running::begin(&self.in_progress, key).ok_or(PlaceError::InProgress)
     }
 
     /// Holds all lines and places the order, or holds nothing. Runs to its end even if the caller

@@ -59,6 +59,32 @@ impl Refund {
     }
 }
 
+/// What is to be paid no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Void {
+    /// As of the charge.
+    pub order: OrderId,
+    pub lead: ProductId,
+    pub token: Box<str>,
+}
+
+impl Void {
+    /// The order as customers and providers know it.
+    #[must_use]
+    pub fn order_text(&self) -> String {
+        order_text(self.lead, self.order)
+    }
+}
+
+/// What a provider says of an order that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VoidState {
+    /// It has no money for it, and takes none any more.
+    Cancelled,
+    /// The money is there.
+    Paid,
+}
+
 /// What a provider says of a charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChargeState {
@@ -94,6 +120,9 @@ pub trait Provider: Send + Sync {
 
     /// Gives money back; safe to repeat.
     async fn refund(&self, refund: &Refund) -> Result<(), RefundError>;
+
+    /// Takes no money for this order any more, unless it has; safe to repeat.
+    async fn void(&self, void: &Void) -> Result<VoidState, ProviderError>;
 
     /// Whether it can take money at all; what to configure if not.
     fn ready(&self) -> Result<(), String> {
@@ -131,4 +160,19 @@ pub async fn refund_within(
     tokio::time::timeout(limit, provider.refund(refund)).await.unwrap_or_else(|_| {
         Err(RefundError::Again(ProviderError(format!("no answer within {limit:?}"))))
     })
+}
+
+/// Has a provider take no money any more, but waits no longer than this.
+///
+/// # Errors
+/// Its own, or that it took too long.
+pub async fn void_within(
+    provider: &dyn Provider,
+    void: &Void,
+    limit: Duration,
+) -> Result<VoidState, ProviderError> {
+    match tokio::time::timeout(limit, provider.void(void)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(ProviderError(format!("no answer within {limit:?}"))),
+    }
 }

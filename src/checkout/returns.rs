@@ -23,20 +23,24 @@ impl Checkout {
     /// product itself remembers what came back, so two requests at once return a line once.
     ///
     /// # Errors
-    /// See [`CancelError`]. Lines before the failing one have come back.
+    /// See [`CancelError`]. After `NotSold` nothing has come back; after a failure of the engine lines before
+    /// the failing one have.
     pub async fn take_back(
         &self,
         row: &OrderRow,
         lines: &[OrderLine],
         reason: ReturnReason,
     ) -> Result<(), CancelError> {
-        let mut waiting = Vec::with_capacity(lines.len());
-        for line in lines {
-            match line.status {
-                LineStatus::Sold => {}
-                LineStatus::Returned(_) => continue,
-                _ => return Err(CancelError::NotSold),
-            }
+        let returned = |line: &&OrderLine| matches!(line.status, LineStatus::Returned(_));
+        let wanted: Vec<_> = lines.iter().filter(|line| !returned(line)).collect();
+        // Before anything comes back: what has cannot be taken back again.
+        if let Some(line) = wanted.iter().find(|line| line.status != LineStatus::Sold) {
+            // Where it has not heard that it is sold: loaded, it asks its lead.
+            let _ = self.engine.view(line.product).await;
+            return Err(CancelError::NotSold);
+        }
+        let mut waiting = Vec::with_capacity(wanted.len());
+        for line in wanted {
             let action = Action::Return {
                 order: row.order,
                 customer: row.customer.clone(),

@@ -2,28 +2,43 @@
 
 use super::Checkout;
 use crate::domain::{
-    Action, Answer, Command, Currency, HoldEnd, Line, OrderId, Part, Payment, ProductId,
+    Action, Answer, Command, Currency, CustomerId, HoldEnd, Line, OrderId, Part, Payment,
+    ProductId, Refusal, Timestamp,
 };
 use crate::engine::EngineError;
+use std::time::Duration;
+
+/// How often a line that could not follow is told again, and after which pause. Afterwards, and after a
+/// restart, it asks its lead by itself.
+const TELLINGS: u32 = 120;
+const TELLING_PAUSE: Duration = Duration::from_secs(1);
 
 /// A placed order as its lead has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Open {
+pub struct Open {
     pub lines: Box<[Line]>,
     pub currency: Currency,
     pub payment: Box<Payment>,
+    pub customer: CustomerId,
+    pub held_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+impl Open {
+    /// What all lines cost together, in minor units.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        super::total(&self.lines)
+    }
 }
 
 impl Checkout {
-    /// The order, while it waits for its payment.
+    /// The order, while it waits for its payment. Asks its lead and nobody else: no table is needed. `None`
+    /// for a hold that is no placed order.
     ///
     /// # Errors
     /// How it ended, or why nobody can tell; see [`EngineError`].
-    pub(super) async fn open(
-        &self,
-        lead: ProductId,
-        order: OrderId,
-    ) -> Result<Option<Open>, EngineError> {
+    pub async fn open(&self, lead: ProductId, order: OrderId) -> Result<Option<Open>, EngineError> {
         let look_up = Command::plain(Action::LookUp { order });
         let outcome = self.engine.submit(lead, look_up).await?;
         let Answer::Shown(hold) = outcome.answer else { return Ok(None) };
@@ -32,6 +47,9 @@ impl Checkout {
                 lines: lines.clone(),
                 currency: outcome.currency,
                 payment: payment.clone(),
+                customer: hold.customer.clone(),
+                held_at: hold.created_at,
+                expires_at: hold.expires_at,
             }),
             _ => None,
         })
@@ -49,26 +67,73 @@ impl Checkout {
         lines: &[Line],
         end: HoldEnd,
     ) -> Result<(), EngineError> {
-        let settle = || Command::plain(Action::Settle { order, end, held_until: None });
-        let decided = self.engine.decide(lead, settle()).await?;
+        let settle = Command::plain(Action::Settle { order, end, held_until: None });
+        let decided = self.engine.decide(lead, settle).await?;
+        let followers = lines.iter().map(|line| line.product).filter(|product| *product != lead);
+        let followers: Vec<_> = followers.collect();
         if decided.early().is_err() {
-            return decided.durable().await.map(|_| ());
+            let refused = decided.durable().await.map(|_| ());
+            // Both are for good. Whoever decided it may have been killed before the others heard of it.
+            if let Err(EngineError::Refused(Refusal::HoldOver(
+                ended @ (HoldEnd::Confirmed | HoldEnd::Released),
+            ))) = refused
+            {
+                self.follow(order, followers, ended).await;
+            }
+            return refused;
         }
-        let mut following = Vec::with_capacity(lines.len());
-        for line in lines.iter().filter(|line| line.product != lead) {
-            match self.engine.decide(line.product, settle()).await {
-                Ok(line) => following.push(line),
-                // It asks its lead when its time comes.
+        let mut following = Vec::with_capacity(followers.len());
+        let mut later = Vec::new();
+        for product in followers {
+            let settle = Command::plain(Action::Settle { order, end, held_until: None });
+            match self.engine.decide(product, settle).await {
+                Ok(line) => following.push((product, line)),
+                Err(_) => later.push(product),
+            }
+        }
+        let settled = decided.durable().await;
+        for (product, line) in following {
+            // A refusal says that it has followed already.
+            if !matches!(line.durable().await, Ok(_) | Err(EngineError::Refused(_))) {
+                later.push(product);
+            }
+        }
+        if settled.is_ok() {
+            self.follow_later(order, later, end);
+        }
+        settled.map(|_| ())
+    }
+
+    /// Lines of an order that has ended go its way. Gives those that could not.
+    async fn follow(&self, order: OrderId, lines: Vec<ProductId>, end: HoldEnd) -> Vec<ProductId> {
+        let mut later = Vec::new();
+        for product in lines {
+            let settle = Command::plain(Action::Settle { order, end, held_until: None });
+            match self.engine.submit(product, settle).await {
+                Ok(_) | Err(EngineError::Refused(_)) => {}
                 Err(error) => {
-                    tracing::debug!(product = %line.product, %error, "a line follows later");
+                    tracing::debug!(%product, %error, "a line follows later");
+                    later.push(product);
                 }
             }
         }
-        decided.durable().await?;
-        for line in following {
-            // Decided by the lead: a line that cannot be written now follows when it asks.
-            drop(line.durable().await);
+        later
+    }
+
+    /// The same behind the caller's back, until all have heard of it or have to ask.
+    fn follow_later(&self, order: OrderId, mut lines: Vec<ProductId>, end: HoldEnd) {
+        if lines.is_empty() {
+            return;
         }
-        Ok(())
+        let checkout = self.clone();
+        tokio::spawn(async move {
+            for _ in 0..TELLINGS {
+                tokio::time::sleep(TELLING_PAUSE).await;
+                lines = checkout.follow(order, lines, end).await;
+                if lines.is_empty() {
+                    return;
+                }
+            }
+        });
     }
 }

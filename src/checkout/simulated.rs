@@ -10,9 +10,12 @@
 //! | `tok_hang` | the provider never answers |
 //!
 //! It remembers nothing: what it says follows from the charge and the time, so it charges once however
-//! often it is asked.
+//! often it is asked. Of an order that ended unpaid it says the same: it has the money where it would have
+//! been paid by now.
 
-use super::payment::{Charge, ChargeState, Provider, ProviderError, Refund, RefundError};
+use super::payment::{
+    Charge, ChargeState, Provider, ProviderError, Refund, RefundError, Void, VoidState,
+};
 use crate::clock::Clock;
 use crate::domain::{OrderId, Timestamp};
 use async_trait::async_trait;
@@ -32,6 +35,13 @@ pub struct Simulated {
     pub latency: Duration,
 }
 
+impl Simulated {
+    /// Whether `tok_later` is paid by now.
+    fn is_later(&self, order: OrderId) -> bool {
+        self.clock.now() >= drawn_at(order).plus_millis(LATER_MS)
+    }
+}
+
 #[async_trait]
 impl Provider for Simulated {
     async fn charge(&self, charge: &Charge) -> Result<ChargeState, ProviderError> {
@@ -41,9 +51,7 @@ impl Provider for Simulated {
         match &*charge.token {
             "tok_ok" => Ok(ChargeState::Paid),
             "tok_declined" => Ok(ChargeState::Declined { reason: "the card was declined".into() }),
-            "tok_later" if self.clock.now() >= drawn_at(charge.order).plus_millis(LATER_MS) => {
-                Ok(ChargeState::Paid)
-            }
+            "tok_later" if self.is_later(charge.order) => Ok(ChargeState::Paid),
             "tok_later" | "tok_pending" => Ok(ChargeState::Pending),
             "tok_hang" => std::future::pending().await,
             _ => Err(ProviderError("the provider failed, as its token asks".into())),
@@ -57,6 +65,15 @@ impl Provider for Simulated {
                 Err(RefundError::Again(error))
             }
             _ => Ok(()),
+        }
+    }
+
+    async fn void(&self, void: &Void) -> Result<VoidState, ProviderError> {
+        match &*void.token {
+            "tok_ok" => Ok(VoidState::Paid),
+            "tok_later" if self.is_later(void.order) => Ok(VoidState::Paid),
+            "tok_error" => Err(ProviderError("the provider failed, as its token asks".into())),
+            _ => Ok(VoidState::Cancelled),
         }
     }
 

@@ -5,11 +5,15 @@
 //! |---|---|
 //! | `POST {url}/charges {orderId, amount, token}` | `{"status": "paid" \| "declined" \| "pending", "reason"?}` |
 //! | `POST {url}/refunds {refundId, orderId, amount}` | 2xx |
+//! | `POST {url}/cancellations {orderId}` | `{"status": "cancelled" \| "paid"}` |
 //!
-//! Both are to be safe to repeat, by `orderId` and by `refundId`; they are signed as notices are, with the
-//! first secret. Without an address an order waits for its notice, and a refund for a person.
+//! All are to be safe to repeat, by `orderId` and by `refundId`; they are signed as notices are, with the
+//! first secret. Without an address an order waits for its notice, and a refund for a person; money that
+//! was taken for an order that is over is told by its notice alone.
 
-use super::payment::{Charge, ChargeState, Provider, ProviderError, Refund, RefundError};
+use super::payment::{
+    Charge, ChargeState, Provider, ProviderError, Refund, RefundError, Void, VoidState,
+};
 use super::signature::Signatures;
 use crate::clock::{self, Clock};
 use crate::domain::Money;
@@ -36,8 +40,9 @@ pub struct Webhook {
     clock: Clock,
 }
 
+/// The answer to a charge, and to a cancellation.
 #[derive(Deserialize)]
-struct Charged {
+struct Said {
     status: String,
     reason: Option<String>,
 }
@@ -104,6 +109,7 @@ fn client(timeout: Duration) -> Result<reqwest::Client, String> {
         .with_no_client_auth();
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
+        .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(timeout)
         .build()
@@ -130,7 +136,7 @@ impl Provider for Webhook {
         });
         let answer = self.post(api, "charges", &question).await?;
         let unclear = || ProviderError("the provider's answer to a charge makes no sense".into());
-        let answer: Charged = serde_json::from_slice(&answer).map_err(|_| unclear())?;
+        let answer: Said = serde_json::from_slice(&answer).map_err(|_| unclear())?;
         match answer.status.as_str() {
             "paid" => Ok(ChargeState::Paid),
             "pending" => Ok(ChargeState::Pending),
@@ -160,6 +166,20 @@ impl Provider for Webhook {
             "amount": money(refund.amount),
         });
         self.post(api, "refunds", &question).await.map(|_| ()).map_err(RefundError::Again)
+    }
+
+    async fn void(&self, void: &Void) -> Result<VoidState, ProviderError> {
+        let Some(api) = &self.api else { return Ok(VoidState::Cancelled) };
+        let question = json!({ "orderId": void.order_text() });
+        let answer = self.post(api, "cancellations", &question).await?;
+        let answer = serde_json::from_slice::<Said>(&answer).map(|said| said.status);
+        match answer.as_deref() {
+            Ok("cancelled") => Ok(VoidState::Cancelled),
+            Ok("paid") => Ok(VoidState::Paid),
+            _ => {
+                Err(ProviderError("the provider's answer to a cancellation makes no sense".into()))
+            }
+        }
     }
 
     fn ready(&self) -> Result<(), String> {

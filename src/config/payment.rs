@@ -1,9 +1,11 @@
 //! Settings of payment: how long providers may take, how refunds are tried, and the provider `webhook`.
 
 use super::{ConfigError, Secret, within};
+use axum::http::Uri;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// What a secret of the Standard Webhooks specification begins with.
@@ -60,22 +62,38 @@ impl PaymentConfig {
         self.check_url()
     }
 
-    /// What is behind a `?` or in front of an `@` could be a secret, which would be printed.
+    /// What is behind a `?` or in front of an `@` could be a secret, which would be printed. Without TLS
+    /// customers' means of payment would be on the network for everybody to read.
     fn check_url(&self) -> Result<(), ConfigError> {
         let url = &self.provider_url;
-        let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-        let host = host.map(|rest| rest.split('/').next().unwrap_or_default());
-        let fits = host.is_some_and(|host| !host.is_empty())
-            && !url.contains(['@', '?', '#'])
-            && url.parse::<axum::http::Uri>().is_ok();
-        if url.is_empty() || fits {
+        if url.is_empty() {
             return Ok(());
         }
+        let parsed = url.parse::<Uri>().ok().filter(|_| !url.contains(['@', '?', '#']));
+        let scheme = parsed.as_ref().and_then(Uri::scheme_str).unwrap_or_default();
+        let host = parsed.as_ref().and_then(Uri::host).unwrap_or_default();
+        match scheme {
+            _ if host.is_empty() => {}
+            "https" => return Ok(()),
+            "http" if is_this_machine(host) => return Ok(()),
+            "http" => {
+                return Err(ConfigError::new(
+                    "payment.provider_url must be https:// unless the provider is on this machine: \
+                     customers' means of payment are sent to it",
+                ));
+            }
+            _ => {}
+        }
         Err(ConfigError::new(
-            "payment.provider_url must be empty, or http:// or https:// with a host, a port and a path \
-             and nothing else",
+            "payment.provider_url must be empty, or https:// (http:// on this machine) with a host, a \
+             port and a path and nothing else",
         ))
     }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn key(secret: &str) -> Option<Vec<u8>> {
@@ -130,7 +148,13 @@ mod tests {
 
     #[test]
     fn the_providers_address_has_no_place_for_a_secret() {
-        for good in ["", "http://127.0.0.1:9", "https://pay.example.com/v2/"] {
+        for good in [
+            "",
+            "http://127.0.0.1:9",
+            "http://[::1]:9/pay",
+            "http://localhost",
+            "https://pay.example.com/v2/",
+        ] {
             with(&format!("provider_url = \"{good}\"")).expect(good);
         }
         for bad in [
@@ -139,6 +163,10 @@ mod tests {
             "https://ann:secret@a",
             "https://a?key=secret",
             "http://",
+            "https://",
+            "http://pay.example.com",
+            "http://10.0.0.1:80",
+            "http://localhost.example.com",
         ] {
             let complaint = with(&format!("provider_url = \"{bad}\"")).expect_err(bad);
             assert!(complaint.contains("payment.provider_url"), "{complaint}");

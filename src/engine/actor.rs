@@ -219,6 +219,14 @@ impl ProductActor {
         actix::spawn(followers::ask(registry, self.desk.product, questions));
     }
 
+    /// Lines that were held before this start: whoever was to tell them may have been killed.
+    fn ask_all_leads(&mut self) {
+        let questions: Vec<_> = self.state.holds().asking(Timestamp::MAX).collect();
+        if let Some(registry) = self.registry.upgrade().filter(|_| !questions.is_empty()) {
+            actix::spawn(followers::ask(registry, self.desk.product, questions));
+        }
+    }
+
     /// One tick of expiry: a bounded number of holds, decided and journaled like any command. It takes
     /// the commands along that wait: they are rung for when nothing of this product is at the writer,
     /// and while a great many holds run out something always is.
@@ -383,6 +391,7 @@ impl Actor for ProductActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         let _guard = EndOnPanic(THREAD);
         self.count_state();
+        self.ask_all_leads();
         self.set_alarm(ctx);
         self.set_drain(ctx);
         ctx.run_interval(self.idle_after / 2, Self::look_idle);

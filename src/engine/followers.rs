@@ -1,5 +1,6 @@
 //! Followers: lines of an order whose time has come ask their lead what became of the order, and go
-//! its way. Nobody else tells them after a crash; without one they hear of it before they ask.
+//! its way. Nobody else tells them after a crash, so all of them ask once when their product is loaded;
+//! without a crash they hear of it before they ask.
 //!
 //! What must never happen: a line that runs out by itself while its order was paid.
 
@@ -8,7 +9,7 @@ use super::{Engine, EngineError};
 use crate::domain::{Action, Command, HoldEnd, OrderId, ProductId, Refusal, Timestamp};
 use std::sync::Arc;
 
-/// Most lines of one product that ask at once.
+/// Most lines of one product that ask at once because their time has come.
 pub(super) const QUESTIONS_MAX: usize = 1_000;
 
 /// Pause before a line whose order is still open, or whose lead cannot answer, asks again.

@@ -5,19 +5,25 @@ use super::body::{Json, NoBody};
 use super::checks::Checks;
 use super::fields::{self, Object, Whole};
 use super::idempotency::{self, Meaning, Scope};
-use super::openapi::{CheckoutFailures, EngineFailures, InputFailures, NotFound, QueryFailures};
+use super::openapi::{
+    CheckoutFailures, EngineFailures, InputFailures, NotFound, OperatorsOnly, QueryFailures,
+};
 use super::orders::{self, OrderDocument};
 use super::params::OrderPath;
 use super::problem::{Code, Document, Problem};
 use super::respond;
 use super::session::Session;
 use super::waiting;
+use crate::checkout::jobs::was_sold;
 use crate::checkout::{
     Bought, CancelError, Checkout, LINES_MAX, NewOrder, OrderState, PlaceError, PlacedOrder,
 };
 use crate::clock;
-use crate::domain::{CustomerId, Fingerprint, Money, Payment, ProductId, Quantity, ReturnReason};
-use crate::projection::{LineStatus, OrderLine, OrderRow, OrderStatus};
+use crate::domain::{
+    CustomerId, Fingerprint, Money, Payment, ProductId, Quantity, Refusal, ReturnReason,
+};
+use crate::engine::EngineError;
+use crate::projection::{LineStatus, OrderLine, OrderRow, OrderStatus, OrderedCart, Payments};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -255,6 +261,9 @@ async fn check_out(
     let guard = api.checkout.guard(idempotency::cart_guard(session.id.as_str()));
     let _guard = guard.map_err(|error| problem_of(api, error))?;
     if let Some(known) = known(api, headers, &customer).await? {
+        if known.status == OrderStatus::Cancelled && !was_sold(&known) {
+            return Err(problem_of(api, PlaceError::GivenUp { order: known.order }));
+        }
         leave_cart(api, session, &known).await;
         let document = OrderDocument::of_row(&known);
         return Ok(marked(session, respond::outcome(StatusCode::CREATED, &document, true)));
@@ -298,8 +307,26 @@ async fn known(
 }
 
 /// Takes what was ordered out of the cart. A cart that cannot be reached keeps it, and shows it again:
-/// the order stands all the same.
+/// the order stands all the same. While the order is not paid it is noted first whose cart it was, for
+/// what was in it comes back if nobody pays; where that cannot be noted, the cart keeps it.
 async fn leave_cart(api: &Api, session: &Session, row: &OrderRow) {
+    match row.status {
+        OrderStatus::Confirmed => {}
+        OrderStatus::PendingPayment => {
+            let cart = OrderedCart {
+                order: row.order,
+                lead: row.product,
+                currency: row.total.currency,
+                session: session.id.as_str(),
+                at: api.clock.now(),
+            };
+            if let Err(error) = Payments::new(api.queries.clone()).keep_cart(&cart).await {
+                tracing::warn!(%error, "what was ordered is still in its cart");
+                return;
+            }
+        }
+        OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Refunded => return,
+    }
     let lines = row.lines.iter();
     let bought: Vec<_> =
         lines.filter_map(|line| Some((line.product, Quantity::new(line.quantity).ok()?))).collect();
@@ -357,6 +384,10 @@ fn problem_of(api: &Api, error: PlaceError) -> Problem {
         PlaceError::Declined { reason } => {
             Problem::new(Code::PaymentDeclined, format!("the payment was declined: {reason}"))
         }
+        PlaceError::GivenUp { .. } => Problem::new(
+            Code::PaymentDeclined,
+            "the order of this key was cancelled before it was paid: order again with another key",
+        ),
     }
 }
 
@@ -378,19 +409,27 @@ pub async fn pay(
     OrderPath(reference): OrderPath,
     NoBody { .. }: NoBody,
 ) -> Result<Response, Problem> {
-    let row = orders::find(&api, reference).await?;
+    let paid = api.checkout.pay(reference.product, reference.order).await;
+    let paid = match paid {
+        // There may have been one so long ago that only the tables remember.
+        Err(PlaceError::Line {
+            error: EngineError::Refused(Refusal::UnknownReservation | Refusal::UnknownProduct),
+            ..
+        }) => None,
+        other => other.map_err(|error| problem_of(&api, error))?,
+    };
+    let row = match (orders::find_fresh(&api, reference).await, &paid) {
+        (Ok(row), _) => row,
+        // What was decided is decided, whether or not the tables can tell.
+        (Err(_), Some(bought)) => row_of(bought),
+        (Err(problem), None) => return Err(problem),
+    };
     match row.status {
-        OrderStatus::Confirmed => {}
-        OrderStatus::PendingPayment => {
-            let paid = api.checkout.pay(reference.product, reference.order).await;
-            paid.map_err(|error| problem_of(&api, error))?;
+        OrderStatus::Confirmed | OrderStatus::PendingPayment => {
+            Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row)))
         }
-        OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Refunded => {
-            return Err(over(&row));
-        }
+        OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Refunded => Err(over(&row)),
     }
-    let row = orders::find_fresh(&api, reference).await?;
-    Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row)))
 }
 
 fn over(row: &OrderRow) -> Problem {
@@ -438,7 +477,7 @@ pub async fn cancel(
             body = OrderDocument),
         (status = 409, description = "`order-returned`, `order-over`, `order-not-paid`",
             body = Document, content_type = "application/problem+json"),
-        NotFound, InputFailures, QueryFailures, EngineFailures,
+        NotFound, InputFailures, OperatorsOnly, QueryFailures, EngineFailures,
     )
 )]
 pub async fn refund(
@@ -455,42 +494,55 @@ async fn take_back(
     request: LinesRequest,
     reason: ReturnReason,
 ) -> Result<Response, Problem> {
-    let row = orders::find_fresh(api, reference).await?;
-    let wanted = chosen(&row, request.product_ids.as_deref())?;
-    match (row.status, reason) {
-        (OrderStatus::PendingPayment, ReturnReason::Refunded) => {
-            return Err(Problem::new(
-                Code::OrderNotPaid,
-                "the order is not paid, so there is nothing to refund: cancel it",
-            ));
+    let products = request.product_ids.as_deref();
+    let mut row = orders::find_fresh(api, reference).await?;
+    let mut wanted = chosen(&row, products)?;
+    if row.status == OrderStatus::PendingPayment {
+        let given_up = give_up(api, &row, &wanted, reason).await?;
+        row = orders::find_fresh(api, reference).await?;
+        if given_up {
+            return Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row)));
         }
-        (OrderStatus::PendingPayment, ReturnReason::Cancelled) => {
-            if wanted.len() < row.lines.len() {
-                let detail = "an order that is not paid can be cancelled as a whole only";
-                return Err(Problem::new(Code::OrderNotPaid, detail));
-            }
-            let given_up = api.checkout.give_up(reference.product, reference.order).await;
-            given_up.map_err(|error| Problem::of_engine(error, api.clock.now()))?;
-        }
-        (OrderStatus::Confirmed, _) => {
-            let returned = api.checkout.take_back(&row, &wanted, reason).await;
-            returned.map_err(|error| match error {
-                CancelError::ReturnedAlready => {
-                    Problem::new(Code::OrderReturned, "this was cancelled or refunded before")
-                }
-                CancelError::NotSold => Problem::new(
-                    Code::OrderNotPaid,
-                    "a line of this order is not sold yet: ask again in a moment",
-                ),
-                CancelError::Engine(error) => Problem::of_engine(error, api.clock.now()),
-            })?;
-        }
-        (OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Refunded, _) => {
-            return Err(over(&row));
-        }
+        wanted = chosen(&row, products)?;
     }
+    if row.status != OrderStatus::Confirmed {
+        return Err(over(&row));
+    }
+    let returned = api.checkout.take_back(&row, &wanted, reason).await;
+    returned.map_err(|error| match error {
+        CancelError::ReturnedAlready => {
+            Problem::new(Code::OrderReturned, "this was cancelled or refunded before")
+        }
+        CancelError::NotSold => Problem::new(
+            Code::OrderNotPaid,
+            "a line of this order is not sold yet: ask again in a moment",
+        ),
+        CancelError::Engine(error) => Problem::of_engine(error, api.clock.now()),
+    })?;
     let row = orders::find_fresh(api, reference).await?;
     Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row)))
+}
+
+/// Gives an order up that is not paid; `false` when it was decided at this moment.
+async fn give_up(
+    api: &Api,
+    row: &OrderRow,
+    wanted: &[OrderLine],
+    reason: ReturnReason,
+) -> Result<bool, Problem> {
+    if reason == ReturnReason::Refunded {
+        let detail = "the order is not paid, so there is nothing to refund: cancel it";
+        return Err(Problem::new(Code::OrderNotPaid, detail));
+    }
+    if wanted.len() < row.lines.len() {
+        let detail = "an order that is not paid can be cancelled as a whole only";
+        return Err(Problem::new(Code::OrderNotPaid, detail));
+    }
+    match api.checkout.give_up(row.product, row.order).await {
+        Ok(()) => Ok(true),
+        Err(EngineError::Refused(Refusal::HoldOver(_))) => Ok(false),
+        Err(error) => Err(Problem::of_engine(error, api.clock.now())),
+    }
 }
 
 /// The lines of these products; all of them when none is named.

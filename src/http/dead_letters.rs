@@ -1,4 +1,4 @@
-//! Dead letters: refunds and late payments that were given up, for operators.
+//! Dead letters: jobs that payments and orders have left and that were given up, for operators.
 
 use super::Api;
 use super::body::NoBody;
@@ -9,27 +9,30 @@ use super::problem::{Code, Document, Problem};
 use super::respond::{self, MoneyDocument, Page};
 use super::time::Rfc3339;
 use crate::domain::{OrderId, ProductId, Timestamp};
-use crate::projection::{Job, JobCursor, JobId, JobKind, Payments};
+use crate::projection::{Job, JobCursor, JobId, JobKind, Payments, QueryError};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 use std::str::FromStr;
 
-/// A refund or a late payment.
+/// What a payment or an order has left to be done.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Job)]
 pub struct JobDocument {
     id: String,
-    /// `refund` or `late_payment`.
+    /// `refund`, `late_payment`, `void` (the provider must take no money any more) or `cart` (what was in it
+    /// comes back).
     kind: &'static str,
     #[schema(value_type = String)]
     order_id: OrderRef,
     /// The line it is about; left out for the whole order.
     #[serde(skip_serializing_if = "Option::is_none")]
     product_id: Option<u64>,
-    amount: MoneyDocument,
+    /// Of a refund or a late payment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<MoneyDocument>,
     /// `waiting`, `done` or `dead`.
     state: &'static str,
     attempts: u32,
@@ -48,7 +51,7 @@ impl From<Job> for JobDocument {
             kind: job.id.kind.as_str(),
             order_id: OrderRef { product: job.lead, order: job.id.order },
             product_id: job.id.product.map(ProductId::get),
-            amount: job.amount.into(),
+            amount: job.id.kind.has_amount().then(|| job.amount.into()),
             state: job.state.as_str(),
             attempts: job.attempts,
             last_error: job.last_error,
@@ -101,18 +104,60 @@ pub async fn retry(
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     NoBody { .. }: NoBody,
 ) -> Result<Response, Problem> {
-    let unknown = || Problem::new(Code::DeadLetterNotFound, "there is no such dead letter");
-    let id = path.ok().and_then(|Path(text)| read_id(&text)).ok_or_else(unknown)?;
-    let payments = payments(&api);
+    let (id, payments) = (named(path)?, payments(&api));
     let retried = payments.retry(id, api.clock.now()).await;
-    let retried = retried.map_err(|error| Problem::of_query(&error))?;
+    changed(&payments, id, retried, StatusCode::ACCEPTED).await
+}
+
+/// Notes that a person has done what was given up.
+#[utoipa::path(
+    post, path = "/api/v1/admin/dead-letters/{id}/done", tag = "payments",
+    operation_id = "closeDeadLetter",
+    params(("id" = String, Path, description = "The dead letter")),
+    responses(
+        (status = 200, description = "It is done", body = JobDocument),
+        (status = 404, description = "`dead-letter-not-found`", body = Document,
+            content_type = "application/problem+json"),
+        (status = 409, description = "`not-dead`: it waits, or is done", body = Document,
+            content_type = "application/problem+json"),
+        InputFailures, OperatorsOnly, QueryFailures,
+    )
+)]
+pub async fn done(
+    State(api): State<Api>,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    NoBody { .. }: NoBody,
+) -> Result<Response, Problem> {
+    let (id, payments) = (named(path)?, payments(&api));
+    let closed = payments.close(id).await;
+    changed(&payments, id, closed, StatusCode::OK).await
+}
+
+fn unknown() -> Problem {
+    Problem::new(Code::DeadLetterNotFound, "there is no such dead letter")
+}
+
+fn named(
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<JobId, Problem> {
+    path.ok().and_then(|Path(text)| read_id(&text)).ok_or_else(unknown)
+}
+
+/// The job after what was asked for, or why that could not be.
+async fn changed(
+    payments: &Payments,
+    id: JobId,
+    changed: Result<bool, QueryError>,
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    let changed = changed.map_err(|error| Problem::of_query(&error))?;
     let job = payments.find(id).await.map_err(|error| Problem::of_query(&error))?;
     let job = job.ok_or_else(unknown)?;
-    if !retried {
-        let detail = format!("it is {}, so there is nothing to retry", job.state.as_str());
+    if !changed {
+        let detail = format!("it is {}, and was not given up", job.state.as_str());
         return Err(Problem::new(Code::NotDead, detail));
     }
-    Ok(respond::json(StatusCode::ACCEPTED, &JobDocument::from(job)))
+    Ok(respond::json(status, &JobDocument::from(job)))
 }
 
 fn payments(api: &Api) -> Payments {
@@ -154,7 +199,7 @@ mod tests {
 
     #[test]
     fn ids_and_cursors_read_back() {
-        for kind in [JobKind::Refund, JobKind::LatePayment] {
+        for kind in JobKind::ALL {
             for product in [None, ProductId::new(7).ok()] {
                 let id = JobId { kind, order: OrderId([9; 16]), product };
                 assert_eq!(read_id(&write_id(id)), Some(id));

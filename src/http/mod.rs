@@ -24,6 +24,7 @@ mod fields;
 mod health;
 mod idempotency;
 mod measured;
+mod notices;
 mod numbers;
 mod openapi;
 pub mod order_ref;
@@ -61,6 +62,7 @@ use crate::engine::Engine;
 use crate::projection::{ProjectionProgress, Queries};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Results;
+use notices::NoticesSeen;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -116,6 +118,7 @@ pub struct Shared {
     purchase_results: Results,
     reservation_results: Results,
     notice_results: Results,
+    notices_seen: NoticesSeen,
 }
 
 impl Api {
@@ -127,7 +130,13 @@ impl Api {
         let purchase_results = parts.metrics.purchases(&bought);
         let reservation_results = parts.metrics.reservations(&purchases::results("held"));
         let notice_results = parts.metrics.payment_notices(&payments::RESULTS);
-        Self(Arc::new(Shared { parts, purchase_results, reservation_results, notice_results }))
+        Self(Arc::new(Shared {
+            parts,
+            purchase_results,
+            reservation_results,
+            notice_results,
+            notices_seen: NoticesSeen::default(),
+        }))
     }
 }
 

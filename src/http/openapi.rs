@@ -49,6 +49,7 @@ const PROBLEM: &str = "application/problem+json";
         payments::notice,
         dead_letters::list,
         dead_letters::retry,
+        dead_letters::done,
         products::create,
         catalogue::list,
         products::get,
@@ -238,7 +239,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 21, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 22, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {

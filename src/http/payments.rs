@@ -1,5 +1,8 @@
 //! Payments: signed notices of a provider. A notice is answered 200 when what it says is durable, so a
 //! provider that repeats what was not answered loses nothing, and repeating does no harm.
+//!
+//! An order that waits for its payment is known to its lead, which is asked first: so notices settle orders
+//! while the query tables are away or behind. Only of what is over, or was never there, the tables tell.
 
 use super::Api;
 use super::body::Raw;
@@ -11,6 +14,8 @@ use super::respond;
 use crate::checkout::Noticed;
 use crate::checkout::jobs::{lines_of, was_sold};
 use crate::checkout::signature::{SignatureError, Signed};
+use crate::domain::{Money, Payment, Refusal};
+use crate::engine::EngineError;
 use crate::projection::{OrderRow, OrderStatus, Payments};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -21,8 +26,9 @@ use serde_json::Value;
 /// The payment method whose provider sends notices.
 const METHOD: &str = "webhook";
 
-/// What notices are counted as; the last one is whatever was not answered 200.
-pub(super) const RESULTS: [&str; 5] = ["confirmed", "cancelled", "late", "ignored", "refused"];
+/// What notices are counted as; the last two are whatever was not answered 200.
+pub(super) const RESULTS: [&str; 6] =
+    ["confirmed", "cancelled", "late", "ignored", "mismatch", "refused"];
 
 /// An amount in minor units.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -84,26 +90,38 @@ pub struct ResultDocument {
             content_type = "application/problem+json"),
         (status = 404, description = "`order-not-found`", body = Document,
             content_type = "application/problem+json"),
-        (status = 409, description = "`other-payment-method`", body = Document,
+        (status = 409, description = "`other-payment-method`, `notice-id-reused`", body = Document,
             content_type = "application/problem+json"),
         InputFailures, EngineFailures,
     )
 )]
 pub async fn notice(State(api): State<Api>, raw: Raw) -> Result<Response, Problem> {
-    let taken = take(&api, &raw).await;
+    let taken = take_once(&api, &raw).await;
     let index = match &taken {
         Ok(Noticed::Confirmed) => 0,
         Ok(Noticed::Cancelled) => 1,
         Ok(Noticed::Late) => 2,
         Ok(Noticed::Ignored) => 3,
-        Err(_) => 4,
+        Err(problem) if problem.code() == Code::PaymentMismatch => 4,
+        Err(_) => 5,
     };
     api.notice_results.count(index);
     taken.map(|_| respond::json(StatusCode::OK, &ResultDocument { result: RESULTS[index] }))
 }
 
+/// An id is of one notice: whoever says something else under it is not understood.
+async fn take_once(api: &Api, raw: &Raw) -> Result<Noticed, Problem> {
+    let id = check_signature(api, raw)?;
+    if !api.notices_seen.fits(id, &raw.bytes, api.clock.now()) {
+        let detail = "a notice with this webhook-id has said something else: give each its own id";
+        return Err(Problem::new(Code::NoticeIdReused, detail));
+    }
+    let taken = take(api, raw).await?;
+    api.notices_seen.note(id, &raw.bytes, api.clock.now());
+    Ok(taken)
+}
+
 async fn take(api: &Api, raw: &Raw) -> Result<Noticed, Problem> {
-    check_signature(api, raw)?;
     let notice: Notice = raw.json()?;
     let paid = match notice.kind.as_str() {
         "payment.paid" => true,
@@ -118,22 +136,33 @@ async fn take(api: &Api, raw: &Raw) -> Result<Noticed, Problem> {
         Problem::new(Code::InvalidRequest, format!("data of the notice cannot be read: {error}"))
     })?;
     let reference = OrderRef::parse(&data.order_id).ok_or_else(Problem::unknown_order)?;
-    let row = orders::find_fresh(api, reference).await?;
-    check_payment(api, &row, &data.amount).await?;
-    if was_sold(&row) {
-        let repeated = paid && row.status == OrderStatus::Confirmed;
-        return Ok(if repeated { Noticed::Confirmed } else { Noticed::Ignored });
-    }
-    let (lead, order, lines) = (row.product, row.order, lines_of(&row));
-    let outcome = match (paid, row.paid_late) {
-        // Recorded before; what becomes of it is decided already, or will be.
-        (true, true) => return Ok(Noticed::Late),
-        (false, true) => return Ok(Noticed::Ignored),
-        (true, false) => api.checkout.paid(lead, order, lines).await,
-        (false, false) => {
-            tracing::debug!(order = data.order_id, reason = data.reason, "a payment was declined");
-            api.checkout.declined(lead, order, lines).await
+    let lines = match api.checkout.open(reference.product, reference.order).await {
+        Ok(Some(open)) => {
+            let total = Money { amount: open.total(), currency: open.currency };
+            check_payment(reference, Some(&open.payment), total, &data.amount)?;
+            open.lines.into()
         }
+        Ok(None)
+        | Err(EngineError::Refused(
+            Refusal::HoldOver(_) | Refusal::UnknownReservation | Refusal::UnknownProduct,
+        )) => {
+            let row = orders::find_fresh(api, reference).await?;
+            let payment = Payments::new(api.queries.clone()).of(row.order).await;
+            let payment = payment.map_err(|error| Problem::of_query(&error))?;
+            check_payment(reference, payment.as_ref(), row.total, &data.amount)?;
+            if let Some(known) = known(&row, paid) {
+                return Ok(known);
+            }
+            lines_of(&row)
+        }
+        Err(error) => return Err(Problem::of_engine(error, api.clock.now())),
+    };
+    let OrderRef { product: lead, order } = reference;
+    let outcome = if paid {
+        api.checkout.paid(lead, order, lines).await
+    } else {
+        tracing::debug!(order = data.order_id, reason = data.reason, "a payment was declined");
+        api.checkout.declined(lead, order, lines).await
     };
     outcome.map_err(|error| {
         tracing::warn!(order = data.order_id, %error, "a notice could not be recorded");
@@ -141,7 +170,18 @@ async fn take(api: &Api, raw: &Raw) -> Result<Noticed, Problem> {
     })
 }
 
-fn check_signature(api: &Api, raw: &Raw) -> Result<(), Problem> {
+/// What a notice means that changes nothing any more; `None` where it may.
+fn known(row: &OrderRow, paid: bool) -> Option<Noticed> {
+    if was_sold(row) {
+        let repeated = paid && row.status == OrderStatus::Confirmed;
+        return Some(if repeated { Noticed::Confirmed } else { Noticed::Ignored });
+    }
+    // Recorded before; what becomes of it is decided already, or will be.
+    row.paid_late.then_some(if paid { Noticed::Late } else { Noticed::Ignored })
+}
+
+/// Gives the notice's id.
+fn check_signature<'a>(api: &Api, raw: &'a Raw) -> Result<&'a str, Problem> {
     if api.signatures.is_empty() {
         return Err(Problem::new(
             Code::WebhookNotConfigured,
@@ -159,7 +199,8 @@ fn check_signature(api: &Api, raw: &Raw) -> Result<(), Problem> {
         timestamp: once("webhook-timestamp")?,
         signatures: once("webhook-signature")?,
     };
-    api.signatures.check(signed, &raw.bytes, api.clock.now()).map_err(|error| match error {
+    let checked = api.signatures.check(signed, &raw.bytes, api.clock.now());
+    checked.map(|()| signed.id).map_err(|error| match error {
         SignatureError::Invalid => unsigned(),
         SignatureError::OutOfTime => Problem::new(
             Code::NoticeTooOld,
@@ -175,20 +216,22 @@ fn once<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// The order must be one that this provider is paid for, and exactly what it costs must be paid.
-async fn check_payment(api: &Api, row: &OrderRow, amount: &Amount) -> Result<(), Problem> {
-    let payment = Payments::new(api.queries.clone()).of(row.order).await;
-    let payment = payment.map_err(|error| Problem::of_query(&error))?;
+fn check_payment(
+    order: OrderRef,
+    payment: Option<&Payment>,
+    total: Money,
+    noticed: &Amount,
+) -> Result<(), Problem> {
     if payment.is_none_or(|payment| &*payment.method != METHOD) {
         let detail = "the order is not paid by the method \"webhook\"";
         return Err(Problem::new(Code::OtherPaymentMethod, detail));
     }
-    if amount.amount == row.total.amount && amount.currency == row.total.currency.as_str() {
+    if noticed.amount == total.amount && noticed.currency == total.currency.as_str() {
         return Ok(());
     }
-    let order = OrderRef { product: row.product, order: row.order };
-    tracing::warn!(%order, noticed = ?amount, total = ?row.total, "a notice of another amount");
+    tracing::warn!(%order, ?noticed, ?total, "a notice of another amount");
     Err(Problem::new(
         Code::PaymentMismatch,
-        format!("the order costs {} {}", row.total.amount, row.total.currency.as_str()),
+        format!("the order costs {} {}", total.amount, total.currency.as_str()),
     ))
 }

@@ -134,8 +134,10 @@ pub(super) struct Changes {
     pub confirmed: Vec<Sale>,
     /// Orders that wait for their payment.
     pub placed: Vec<PlacedOrder>,
-    /// What became of orders that were placed.
-    pub decided: Vec<(OrderId, OrderStatus)>,
+    /// What became of orders that were placed, and when.
+    pub decided: Vec<(OrderId, OrderStatus, Timestamp)>,
+    /// Those of them whose provider may still take money for nothing; see [`super::owed`].
+    pub voids: Vec<(OrderId, Timestamp)>,
     /// Sold lines that came back.
     pub returned: Vec<ReturnedLine>,
     /// Queued purchases to which nothing was sold.
@@ -232,7 +234,7 @@ struct Folding {
     /// In order of the facts; one customer may come often.
     totals: Vec<TotalDelta>,
     /// The last of each order: one whose payment came late is decided more than once.
-    decided: HashMap<OrderId, OrderStatus>,
+    decided: HashMap<OrderId, (OrderStatus, Timestamp)>,
     changes: Changes,
 }
 
@@ -397,7 +399,7 @@ impl Folding {
             hold.status = ReservationStatus::Ended(HoldEnd::Released);
             self.changed.insert((order, money.product));
         }
-        self.decided.insert(order, OrderStatus::Refunded);
+        self.decided.insert(order, (OrderStatus::Refunded, money.at));
         self.changes.refunds_owed.push(money);
     }
 
@@ -426,7 +428,7 @@ impl Folding {
         let (customer, quantity, price) = (hold.customer.clone(), hold.quantity, hold.unit_price);
         let units = i64::from(quantity);
         if hold.lead == Some(fact.product) {
-            self.decided.insert(order, decided(end));
+            self.decided.insert(order, (decided(end), fact.at));
         }
         if end == HoldEnd::Confirmed {
             self.total(customer.clone(), fact, units, -units);
@@ -476,8 +478,8 @@ impl Folding {
             .filter_map(|product| products.get(&product).map(|row| (product, row)))
             .map(|(product, row)| (product, row.stock, row.revision))
             .collect();
-        changes.decided = decided.into_iter().collect();
-        changes.decided.sort_unstable_by_key(|(order, _)| *order);
+        changes.decided = decided.into_iter().map(|(order, (to, at))| (order, to, at)).collect();
+        changes.decided.sort_unstable_by_key(|(order, ..)| *order);
         changes.placed = last_of_each(changes.placed);
         changes.stock.sort_unstable_by_key(|(product, ..)| *product);
         changes.purchases.sort_unstable_by_key(|sale| sale.order);

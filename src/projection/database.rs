@@ -27,6 +27,8 @@ use std::time::Duration;
 const FILE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a new connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pages of its log after which SQLite moves them into the file.
+const STRIDE: &str = "8192";
 /// How long a statement of the projector may take on the Postgres server.
 const WRITE_TIMEOUT: &str = "120s";
 
@@ -301,7 +303,7 @@ impl Database {
         let options = options
             .clone()
             .pragma("cache_size", "-131072")
-            .pragma("wal_autocheckpoint", "8192")
+            .pragma("wal_autocheckpoint", STRIDE)
             .pragma("temp_store", "MEMORY");
         options.connect().await.map_err(|error| DatabaseError::Unwritable {
             path: self.name(),
@@ -343,12 +345,13 @@ impl Database {
     }
 }
 
-/// The connection over which the states of jobs are written; made when it is first needed.
+/// The connection over which the states of jobs are written; made when it is first needed. It moves the
+/// log no sooner than the projector does: whoever commits behind a long log pays for it.
 fn jobs_pool(options: &SqliteConnectOptions) -> SqlitePool {
     PoolOptions::new()
         .max_connections(1)
         .acquire_timeout(FILE_ACQUIRE_TIMEOUT)
-        .connect_lazy_with(options.clone())
+        .connect_lazy_with(options.clone().pragma("wal_autocheckpoint", STRIDE))
 }
 
 /// Whether Postgres, or what was asked of it, says no: trying again will not help.

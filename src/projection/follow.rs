@@ -19,12 +19,12 @@
 use super::changes::{self, Damage};
 use super::database::{Database, DatabaseError};
 use super::lag::Lag;
-use super::origin;
 use super::pace::Pace;
 use super::progress::{self, ProjectionProgress, Reporter};
 use super::round::Round;
 use super::rows::Cursor;
 use super::write::{WriteError, Writer};
+use super::{origin, owed};
 use crate::clock::{self, Clock};
 use crate::domain::Timestamp;
 use crate::journal::store::{JournalReader, StoreError};
@@ -289,7 +289,7 @@ impl Follower {
         }
         let (after, recorded_at) = (round.after.clone(), round.recorded_at.clone());
         let facts: usize = round.sections.iter().map(|section| section.events.len()).sum();
-        in_time(apply(writer, round)).await?;
+        in_time(apply(writer, round, self.clock.now())).await?;
         for cursor in after {
             self.cursors[usize::from(cursor.partition.0)] = cursor;
         }
@@ -385,14 +385,15 @@ impl Follower {
 }
 
 /// One round in one transaction.
-async fn apply(writer: &mut dyn Writer, round: Round) -> Result<(), Trouble> {
+async fn apply(writer: &mut dyn Writer, round: Round, now: Timestamp) -> Result<(), Trouble> {
     let partitions: Vec<_> = round.before.iter().map(|cursor| cursor.partition).collect();
     if writer.begin(&partitions).await? != round.before {
         writer.rollback().await?;
         return Err(Trouble::Overtaken);
     }
     let prior = writer.prior(&changes::needs(&round.sections)).await?;
-    let changes = changes::fold(round.sections, prior)?;
+    let mut changes = changes::fold(round.sections, prior)?;
+    changes.voids = owed::voids(&changes.decided, now);
     writer.write(&changes).await?;
     writer.commit(&round.after).await?;
     Ok(())

@@ -39,6 +39,12 @@ pub(super) const FILES: &[File] = &[
         sqlite: include_str!("../../migrations/sqlite/20261121210000_payments.sql"),
         postgres: include_str!("../../migrations/postgres/20261121210000_payments.sql"),
     },
+    File {
+        version: 20_261_121_220_000,
+        description: "void_jobs",
+        sqlite: include_str!("../../migrations/sqlite/20261121220000_void_jobs.sql"),
+        postgres: include_str!("../../migrations/postgres/20261121220000_void_jobs.sql"),
+    },
 ];
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod lag;
 mod migrations;
 mod moved;
 mod origin;
+mod owed;
 mod pace;
 mod payment_tables;
 mod payments;
@@ -43,7 +44,9 @@ pub use catalogue::{CategoryRow, ProductCursor, ProductFilter, ProductKey, Produ
 pub use database::{Database, DatabaseConfig, DatabaseError};
 pub use follow::{ProjectionConfig, Projector, ProjectorTask};
 pub use origin::check_origin;
-pub use payments::{Job, JobCounts, JobCursor, JobId, JobKind, JobState, Payments, Refund};
+pub use payments::{
+    Job, JobCounts, JobCursor, JobId, JobKind, JobState, OrderedCart, Payments, Refund,
+};
 pub use progress::{ProjectionProgress, ProjectionState};
 pub use queries::{Queries, QueryError};
 pub use refused::RefusedPurchase;

@@ -3,7 +3,7 @@
 
 use super::columns::{self, BadColumn, OrderIdColumn, time_to_column, to_column};
 use super::database::Kind;
-use super::payments::{Job, JobCounts, JobCursor, JobId, JobKind, JobState, Refund};
+use super::payments::{Job, JobCounts, JobCursor, JobId, JobKind, JobState, OrderedCart, Refund};
 use crate::domain::{OrderId, Payment, ProductId, Timestamp};
 use async_trait::async_trait;
 use sqlx::postgres::PgPool;
@@ -16,7 +16,12 @@ use uuid::Uuid;
 pub(super) trait PaymentTables: Send + Sync {
     async fn payment(&self, order: OrderId) -> Result<Option<Payment>, sqlx::Error>;
     async fn refunds(&self, order: OrderId) -> Result<Vec<Refund>, sqlx::Error>;
-    async fn due(&self, now: Timestamp, limit: i64) -> Result<Vec<Job>, sqlx::Error>;
+    async fn due(&self, kind: JobKind, now: Timestamp, limit: i64)
+    -> Result<Vec<Job>, sqlx::Error>;
+    async fn keep_cart(&self, cart: &OrderedCart<'_>) -> Result<(), sqlx::Error>;
+    async fn session(&self, order: OrderId) -> Result<Option<String>, sqlx::Error>;
+    async fn deferred(&self, job: &Job, next_at: Timestamp) -> Result<(), sqlx::Error>;
+    async fn close(&self, id: JobId) -> Result<bool, sqlx::Error>;
     async fn find(&self, id: JobId) -> Result<Option<Job>, sqlx::Error>;
     async fn dead(&self, before: Option<JobCursor>, limit: i64) -> Result<Vec<Job>, sqlx::Error>;
     async fn counts(&self) -> Result<JobCounts, sqlx::Error>;
@@ -57,7 +62,7 @@ const REFUNDS: &str = "SELECT amount, currency, state FROM jobs \
 
 const DUE: &str = "SELECT order_id, kind, product_id, lead_product_id, amount, currency, state, \
      attempts, next_at, last_error, created_at, died_at FROM jobs \
-     WHERE state = 'waiting' AND next_at <= $1 ORDER BY next_at LIMIT $2";
+     WHERE state = 'waiting' AND kind = $1 AND next_at <= $2 ORDER BY next_at LIMIT $3";
 
 const FIND: &str = "SELECT order_id, kind, product_id, lead_product_id, amount, currency, state, \
      attempts, next_at, last_error, created_at, died_at FROM jobs \
@@ -72,8 +77,21 @@ const COUNTS: &str = "SELECT (SELECT count(*) FROM jobs WHERE state = 'waiting')
      (SELECT count(*) FROM jobs WHERE state = 'dead')";
 
 /// What another program has closed meanwhile stays closed: only jobs that wait are changed.
-const DONE: &str = "UPDATE jobs SET state = 'done', attempts = attempts + 1, last_error = NULL \
-     WHERE order_id = $1 AND kind = $2 AND product_id = $3 AND state = 'waiting'";
+const DONE: &str = "UPDATE jobs SET state = 'done', attempts = attempts + 1, last_error = NULL, \
+     session = NULL WHERE order_id = $1 AND kind = $2 AND product_id = $3 AND state = 'waiting'";
+
+const DEFERRED: &str = "UPDATE jobs SET next_at = $5 \
+     WHERE order_id = $1 AND kind = $2 AND product_id = $3 AND state = 'waiting' AND next_at = $4";
+
+const CLOSE: &str = "UPDATE jobs SET state = 'done', died_at = NULL, session = NULL \
+     WHERE order_id = $1 AND kind = $2 AND product_id = $3 AND state = 'dead'";
+
+const KEEP_CART: &str = "INSERT INTO jobs (order_id, kind, product_id, lead_product_id, amount, \
+     currency, state, next_at, created_at, session) \
+     VALUES ($1, 'cart', 0, $2, 0, $3, 'waiting', $4, $4, $5) ON CONFLICT DO NOTHING";
+
+const SESSION: &str = "SELECT session FROM jobs \
+     WHERE order_id = $1 AND kind = 'cart' AND product_id = 0 AND session IS NOT NULL";
 
 const FAILED: &str = "UPDATE jobs SET attempts = $4, next_at = $5, last_error = $6 \
      WHERE order_id = $1 AND kind = $2 AND product_id = $3 AND state = 'waiting'";
@@ -142,13 +160,57 @@ macro_rules! payment_tables {
                 Ok(rows.into_iter().map(refund).collect::<Result<_, _>>()?)
             }
 
-            async fn due(&self, now: Timestamp, limit: i64) -> Result<Vec<Job>, sqlx::Error> {
+            async fn due(
+                &self,
+                kind: JobKind,
+                now: Timestamp,
+                limit: i64,
+            ) -> Result<Vec<Job>, sqlx::Error> {
                 let rows: Vec<JobColumns<$id>> = sqlx::query_as(DUE)
+                    .bind(kind.as_str())
                     .bind(time_to_column(now))
                     .bind(limit)
                     .fetch_all(&self.readers)
                     .await?;
                 jobs(rows)
+            }
+
+            async fn keep_cart(&self, cart: &OrderedCart<'_>) -> Result<(), sqlx::Error> {
+                sqlx::query(KEEP_CART)
+                    .bind($key(cart.order))
+                    .bind(cart.lead.to_column())
+                    .bind(cart.currency.as_str())
+                    .bind(time_to_column(cart.at))
+                    .bind(cart.session)
+                    .execute(&self.writers)
+                    .await?;
+                Ok(())
+            }
+
+            async fn session(&self, order: OrderId) -> Result<Option<String>, sqlx::Error> {
+                sqlx::query_scalar(SESSION).bind($key(order)).fetch_optional(&self.readers).await
+            }
+
+            async fn deferred(&self, job: &Job, next_at: Timestamp) -> Result<(), sqlx::Error> {
+                sqlx::query(DEFERRED)
+                    .bind($key(job.id.order))
+                    .bind(job.id.kind.as_str())
+                    .bind(line(job.id))
+                    .bind(time_to_column(job.next_at))
+                    .bind(time_to_column(next_at))
+                    .execute(&self.writers)
+                    .await?;
+                Ok(())
+            }
+
+            async fn close(&self, id: JobId) -> Result<bool, sqlx::Error> {
+                let changed = sqlx::query(CLOSE)
+                    .bind($key(id.order))
+                    .bind(id.kind.as_str())
+                    .bind(line(id))
+                    .execute(&self.writers)
+                    .await?;
+                Ok(changed.rows_affected() > 0)
             }
 
             async fn find(&self, id: JobId) -> Result<Option<Job>, sqlx::Error> {

@@ -10,11 +10,12 @@
 //! The projection writes a job in the transaction that writes the rows of its fact, so none is lost and
 //! none is owed by what did not happen; how far it is stands in the tables alone. Tables that are built
 //! again owe everything again: whoever does a job must be able to do it twice. Owner: the projection makes
-//! jobs, and closes late payments that are decided; `checkout::jobs` does the rest. What must never
-//! happen: a job that is done and waits again by itself.
+//! jobs, and closes late payments that are decided; `checkout::jobs` does the rest. Only carts are noted by
+//! whoever ordered them, for no fact names them: tables that are built again have forgotten them. What must
+//! never happen: a job that is done and waits again by itself.
 
 use super::queries::{Queries, QueryError};
-use crate::domain::{Money, OrderId, Payment, ProductId, Timestamp};
+use crate::domain::{Currency, Money, OrderId, Payment, ProductId, Timestamp};
 
 /// Longest complaint that is kept of a failed attempt.
 const ERROR_CHARS_MAX: usize = 300;
@@ -31,22 +32,37 @@ pub enum JobKind {
     Refund,
     /// Take the units of an order again that was paid when it was over, or owe its money.
     LatePayment,
+    /// Have the provider take no money for an order that ended unpaid, or hear that it has.
+    Void,
+    /// Give back what was in a cart, unless its order is paid.
+    Cart,
 }
 
 impl JobKind {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Refund, Self::LatePayment, Self::Void, Self::Cart];
+
     /// As the database and the API spell it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Refund => "refund",
             Self::LatePayment => "late_payment",
+            Self::Void => "void",
+            Self::Cart => "cart",
         }
     }
 
     /// The kind that is spelt so.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Refund, Self::LatePayment].into_iter().find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// Whether its amount says what it is about.
+    #[must_use]
+    pub const fn has_amount(self) -> bool {
+        matches!(self, Self::Refund | Self::LatePayment)
     }
 }
 
@@ -101,6 +117,18 @@ pub struct Job {
     pub died_at: Option<Timestamp>,
 }
 
+/// What was in a cart became an order that is not paid yet.
+#[derive(Clone, Copy)]
+pub struct OrderedCart<'a> {
+    pub order: OrderId,
+    /// The order's lead.
+    pub lead: ProductId,
+    pub currency: Currency,
+    /// Whoever knows it has the cart: never shown.
+    pub session: &'a str,
+    pub at: Timestamp,
+}
+
 /// Where a list of dead jobs goes on: the last one that was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobCursor {
@@ -150,12 +178,42 @@ impl Payments {
         Ok(self.queries.payment_tables()?.payment(order).await?)
     }
 
-    /// Jobs whose time has come, those that wait longest first.
+    /// Jobs of a kind whose time has come, those that wait longest first.
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Job>, QueryError> {
-        Ok(self.queries.payment_tables()?.due(now, i64::from(limit)).await?)
+    pub async fn due(
+        &self,
+        kind: JobKind,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Job>, QueryError> {
+        Ok(self.queries.payment_tables()?.due(kind, now, i64::from(limit)).await?)
+    }
+
+    /// Notes whose cart came to a placed order, before the cart is emptied; once for each order.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn keep_cart(&self, cart: &OrderedCart<'_>) -> Result<(), QueryError> {
+        Ok(self.queries.payment_tables()?.keep_cart(cart).await?)
+    }
+
+    /// Whose cart came to an order, until that job is done.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn session(&self, order: OrderId) -> Result<Option<String>, QueryError> {
+        Ok(self.queries.payment_tables()?.session(order).await?)
+    }
+
+    /// A job's time has not come: it is looked at again at `next_at`, unless somebody has set another
+    /// time since it was read.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn deferred(&self, job: &Job, next_at: Timestamp) -> Result<(), QueryError> {
+        Ok(self.queries.payment_tables()?.deferred(job, next_at).await?)
     }
 
     /// A job is done.
@@ -208,6 +266,14 @@ impl Payments {
     /// See [`QueryError`].
     pub async fn retry(&self, id: JobId, now: Timestamp) -> Result<bool, QueryError> {
         Ok(self.queries.payment_tables()?.retry(id, now).await?)
+    }
+
+    /// A person has done what a dead job was about; `false` when it is not dead.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn close(&self, id: JobId) -> Result<bool, QueryError> {
+        Ok(self.queries.payment_tables()?.close(id).await?)
     }
 
     /// Dead jobs, newest first, from the first one older than `before`.

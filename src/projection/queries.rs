@@ -14,7 +14,7 @@ use super::rows::{
     Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, Totals,
 };
 use super::sqlite::SqliteTables;
-use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey};
+use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey, Timestamp};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -53,7 +53,8 @@ pub(super) trait Tables: Send + Sync {
     async fn categories(&self, after: &str, limit: i64) -> Result<Vec<CategoryRow>, sqlx::Error>;
     async fn product_of_sku(&self, sku: &str) -> Result<Option<ProductId>, sqlx::Error>;
     async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, sqlx::Error>;
-    async fn pending(&self, limit: i64) -> Result<Vec<PendingOrder>, sqlx::Error>;
+    async fn pending(&self, after: Timestamp, limit: i64)
+    -> Result<Vec<PendingOrder>, sqlx::Error>;
     async fn order_by_key(&self, key: RequestKey) -> Result<Option<OrderRow>, sqlx::Error>;
     async fn orders_of(
         &self,
@@ -212,12 +213,17 @@ impl Queries {
         Ok(found)
     }
 
-    /// Orders that wait for their payment, those that run out first before the others.
+    /// Orders that wait for their payment and can be paid longer than `after`, those that run out first
+    /// before the others.
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn pending_orders(&self, limit: u32) -> Result<Vec<PendingOrder>, QueryError> {
-        Ok(self.tables()?.pending(i64::from(limit)).await?)
+    pub async fn pending_orders(
+        &self,
+        after: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PendingOrder>, QueryError> {
+        Ok(self.tables()?.pending(after, i64::from(limit)).await?)
     }
 
     /// The order that was placed with an idempotency key.

@@ -112,19 +112,22 @@ pub(super) const PROJECTION_FAILURES: Name = counter(
     "lastunit_projection_failures_total",
     "Transactions of the projection that failed and will be tried again.",
 );
-pub(super) const JOBS_WAITING: Name =
-    gauge("lastunit_jobs_waiting", "Refunds and late payments that are not done yet.");
+pub(super) const JOBS_WAITING: Name = gauge(
+    "lastunit_jobs_waiting",
+    "Jobs that payments and orders have left and that are not done yet.",
+);
 pub(super) const JOBS_DEAD: Name = gauge(
     "lastunit_jobs_dead",
-    "Refunds and late payments that were given up and wait for an operator.",
+    "Jobs that payments and orders have left, were given up, and wait for an operator.",
 );
 pub(super) const JOB_ATTEMPTS: Name = counter(
     "lastunit_job_attempts_total",
-    "Attempts at refunds and late payments, by result: done, failed (tried again), dead (given up).",
+    "Attempts at jobs that payments and orders have left, by result: done, failed (tried again), dead (given up).",
 );
 pub(super) const PAYMENT_NOTICES: Name = counter(
     "lastunit_payment_notices_total",
-    "Notices of a payment provider, by result: confirmed, cancelled, late, ignored or refused.",
+    "Notices of a payment provider, by result: confirmed, cancelled, late, ignored, mismatch (another \
+     amount or currency than the order's) or refused.",
 );
 
 /// Every metric there is.

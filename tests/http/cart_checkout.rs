@@ -1,9 +1,11 @@
 //! Checking a cart out: what was ordered leaves it, and nothing is ordered twice.
 
 use crate::expect;
+use crate::support::provider::{SECRET, notice, until};
 use crate::support::{Answer, Server, Stand, client};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 const SESSION: &str = "a-session-of-ann";
 
@@ -18,8 +20,21 @@ async fn lines(server: &Server) -> usize {
     Answer::of(request).await.body["lines"].as_array().map_or(0, Vec::len)
 }
 
+/// Products and quantities, in the order in which they were added.
+async fn quantities(server: &Server) -> Vec<(u64, u64)> {
+    let request = client().get(server.url("/api/v1/cart")).header("x-session-id", SESSION);
+    let cart = Answer::of(request).await.body;
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let line = |line: &Value| (number(&line["productId"]), number(&line["quantity"]));
+    cart["lines"].as_array().expect("lines").iter().map(line).collect()
+}
+
 async fn check_out(server: &Server, token: &str, key: Option<&str>) -> Answer {
-    let payment = json!({ "method": "simulated", "token": token });
+    check_out_by(server, "simulated", token, key).await
+}
+
+async fn check_out_by(server: &Server, method: &str, token: &str, key: Option<&str>) -> Answer {
+    let payment = json!({ "method": method, "token": token });
     let body = json!({ "customerId": "ann", "payment": payment });
     let request =
         client().post(server.url("/api/v1/cart/checkout")).header("x-session-id", SESSION);
@@ -71,6 +86,101 @@ async fn what_fails_keeps_the_cart() {
     assert_eq!(lines(&server).await, 2);
     for product in [one, two] {
         assert_eq!(server.stock(product).await, (5, 0, 0, 5));
+    }
+}
+
+/// The repetition of what was declined is declined, and leaves the cart alone.
+#[tokio::test]
+async fn what_was_declined_is_declined_again_under_its_key() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let (one, two) = filled(&server).await;
+    let order = json!({
+        "customerId": "ann", "items": [{ "productId": one, "quantity": 1 }],
+        "payment": { "method": "simulated", "token": "tok_declined" },
+    });
+    for _ in 0..3 {
+        let declined = check_out(&server, "tok_declined", Some("k")).await;
+        expect::problem(&declined, 402, "payment-declined");
+        let declined = server.post_with_key("/api/v1/orders", order.clone(), "of an order").await;
+        expect::problem(&declined, 402, "payment-declined");
+        assert_eq!(lines(&server).await, 2);
+    }
+    for product in [one, two] {
+        assert_eq!(server.stock(product).await, (5, 0, 0, 5));
+    }
+    expect::success(&check_out(&server, "tok_ok", Some("another")).await, 201);
+    assert_eq!(lines(&server).await, 0);
+}
+
+/// What was in the cart is out of it while its order waits, and comes back when nobody pays: also when the
+/// server was killed meanwhile.
+#[tokio::test]
+async fn what_is_not_paid_in_the_end_comes_back_into_the_cart() {
+    let stand = Stand::embedded().setting("PAYMENT__WEBHOOK_SECRETS", SECRET);
+    let server = stand.start();
+    let (one, two) = filled(&server).await;
+    for (kind, killed) in
+        [("payment.declined", false), ("cancel", false), ("payment.declined", true)]
+    {
+        let waiting =
+            check_out_by(&server, "webhook", "t", Some(&format!("{kind} {killed}"))).await;
+        expect::success(&waiting, 201);
+        assert_eq!(waiting.body["status"], "pending_payment", "{}", waiting.text);
+        assert_eq!(lines(&server).await, 0);
+        let again = check_out_by(&server, "webhook", "t", None).await;
+        expect::problem(&again, 409, "cart-empty");
+        let order = waiting.body["orderId"].as_str().expect("an id");
+        // Put in by the customer meanwhile.
+        put(&server, one, 4).await;
+        if killed {
+            break;
+        }
+        if kind == "cancel" {
+            let path = format!("/api/v1/orders/{order}/cancel");
+            expect::success(&server.post(&path, json!({})).await, 200);
+        } else {
+            assert_eq!(notice(&server, kind, order, 3 * 999).await, "cancelled");
+        }
+        until_back(&server, &[(one, 4), (two, 2)]).await;
+        put(&server, one, 1).await;
+    }
+    let order = server.get("/api/v1/orders?customerId=ann").await.body["data"][0].clone();
+    assert_eq!(order["status"], "pending_payment", "{order}");
+    let order = order["orderId"].as_str().expect("an id");
+    server.kill();
+    let server = stand.start();
+    assert_eq!(notice(&server, "payment.declined", order, 3 * 999).await, "cancelled");
+    until_back(&server, &[(one, 4), (two, 2)]).await;
+
+    // What is paid stays out of it.
+    put(&server, one, 1).await;
+    let waiting = check_out_by(&server, "webhook", "t", None).await;
+    let order = waiting.body["orderId"].as_str().expect("an id");
+    assert_eq!(notice(&server, "payment.paid", order, 3 * 999).await, "confirmed");
+    until(&server, order, |order| order["status"] == "confirmed").await;
+    let started = Instant::now();
+    while !server.get("/metrics").await.text.contains("lastunit_jobs_waiting 0") {
+        assert!(started.elapsed() < Duration::from_mins(1), "a job is never done");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(lines(&server).await, 0);
+    assert_eq!(server.stock(one).await, (4, 0, 1, 5));
+    assert_eq!(server.stock(two).await, (3, 0, 2, 5));
+    server.stop();
+    stand.assert_audit();
+}
+
+async fn until_back(server: &Server, expected: &[(u64, u64)]) {
+    let started = Instant::now();
+    loop {
+        let mut there = quantities(server).await;
+        there.sort_unstable();
+        if there == expected {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_mins(1), "{there:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

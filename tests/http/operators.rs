@@ -43,7 +43,14 @@ async fn what_operators_do_needs_their_token() {
         }
     }
     assert_eq!(server.stock(1).await, (5, 0, 0, 5), "nothing has changed");
-    assert_eq!(server.buy(1, 1, "ann").await.status, 201, "buying needs no token");
+    let bought = server.buy(1, 1, "ann").await;
+    assert_eq!(bought.status, 201, "buying needs no token");
+    let order = bought.body["orderId"].as_str().expect("an id");
+    let refund = format!("/api/v1/orders/{order}/refund");
+    expect::problem(&send("POST", &refund, json!({}), None).await, 401, "unauthorized");
+    assert_eq!(server.stock(1).await, (4, 0, 1, 5), "nothing has come back");
+    let refunded = send("POST", &refund, json!({}), Some(TOKEN)).await;
+    assert_eq!((refunded.status, &refunded.body["status"]), (200, &json!("refunded")));
     for (method, path, body) in &operations {
         let answer = send(method, path, body.clone(), Some(TOKEN)).await;
         assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.text);

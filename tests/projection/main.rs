@@ -70,6 +70,9 @@ on_both_databases! {
     scenarios::lists_go_on_where_they_ended,
     payments::late_payments_are_jobs_until_they_are_decided,
     payments::what_comes_back_is_owed_once,
+    payments::what_comes_back_is_owed_whatever_is_told_first,
+    payments::orders_that_end_unpaid_are_asked_about,
+    payments::carts_wait_for_their_orders,
     catalogue::products_are_found_by_what_is_said_of_them,
     random::random_histories_look_like_the_rules_say,
 }

@@ -173,6 +173,10 @@ impl World {
                 self.judge_state(number, order, OrderState::Cancelled);
                 End::Success
             }
+            Err(PlaceError::GivenUp { order }) => {
+                self.judge_state(number, *order, OrderState::Cancelled);
+                End::Success
+            }
             Err(PlaceError::InProgress) => {
                 self.shop.never_placed.insert(order);
                 End::NotNow
@@ -326,7 +330,9 @@ pub async fn pay(world: &Shared, node: &Node, known: &Known) {
     let Ok(reply) = reply else { return world.no_answer(&asked) };
     world.note(format_args!("#{} {reply:?}", asked.number));
     match reply {
-        Ok(state) => world.judge_state(asked.number, known.order, state),
+        Ok(Some(bought)) => world.judge_state(asked.number, known.order, bought.state),
+        // It is over, or is being taken again.
+        Ok(None) => {}
         Err(PlaceError::Declined { .. }) => {
             world.judge_state(asked.number, known.order, OrderState::Cancelled);
         }

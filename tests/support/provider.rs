@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -39,6 +40,10 @@ struct Asked {
     /// How often each refund was asked for, and for how much.
     refunds: BTreeMap<String, (u64, Value)>,
     charges: BTreeMap<String, u64>,
+    /// How often it was told to take no money for an order.
+    cancellations: BTreeMap<String, u64>,
+    /// Orders whose money it has, whatever it says of charges.
+    paid: BTreeSet<String>,
     signed_wrong: u64,
 }
 
@@ -69,7 +74,24 @@ impl FakeProvider {
         asked.refunds.iter().map(|(id, (_, amount))| (id.clone(), amount.clone())).collect()
     }
 
-    /// How often anything was asked.
+    /// From now on it has the money of this order.
+    pub fn take_money_of(&self, order: &str) {
+        self.asked.lock().expect("the lock").paid.insert(order.to_owned());
+    }
+
+    /// How often it was told to take no money for this order.
+    pub fn cancellations(&self, order: &str) -> u64 {
+        let asked = self.asked.lock().expect("the lock");
+        asked.cancellations.get(order).copied().unwrap_or_default()
+    }
+
+    /// How often it was asked to charge this order.
+    pub fn charges(&self, order: &str) -> u64 {
+        let asked = self.asked.lock().expect("the lock");
+        asked.charges.get(order).copied().unwrap_or_default()
+    }
+
+    /// How often a charge or a refund was asked for.
     pub fn questions(&self) -> u64 {
         let asked = self.asked.lock().expect("the lock");
         asked.refunds.values().map(|(count, _)| count).sum::<u64>()
@@ -101,10 +123,18 @@ async fn answer(
             let entry = asked.refunds.entry(text("refundId")).or_insert((0, amount.clone()));
             assert_eq!(entry.1, amount, "one refund has one amount");
             entry.0 += 1;
+        } else if what == "cancellations" {
+            *asked.cancellations.entry(text("orderId")).or_default() += 1;
         } else {
             *asked.charges.entry(text("orderId")).or_default() += 1;
         }
-        asked.mood.unwrap_or(Mood::Fails)
+        match asked.mood.unwrap_or(Mood::Fails) {
+            Mood::Says(_) if what == "cancellations" => {
+                let paid = asked.paid.contains(&text("orderId"));
+                Mood::Says(if paid { "paid" } else { "cancelled" })
+            }
+            mood => mood,
+        }
     };
     match mood {
         Mood::Says(status) => axum_json(&json!({ "status": status, "reason": "no funds" })),
@@ -143,9 +173,15 @@ impl Notice {
         Self::at(body.to_string(), now())
     }
 
-    /// Signed at another time, in seconds.
+    /// Signed at another time, in seconds. Each has an id of its own.
     pub fn at(body: String, seconds: u64) -> Self {
-        let (id, timestamp) = ("msg_1".to_owned(), seconds.to_string());
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self::named(format!("msg_{number}"), body, seconds)
+    }
+
+    pub fn named(id: String, body: String, seconds: u64) -> Self {
+        let timestamp = seconds.to_string();
         let signature = sign(KEY, &id, &timestamp, body.as_bytes());
         Self { id, timestamp, body, signature }
     }

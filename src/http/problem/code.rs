@@ -83,6 +83,7 @@ codes! {
     OrderOver CONFLICT "order-over" "The order is over" false
     PaymentDeclined PAYMENT_REQUIRED "payment-declined" "The payment was declined" false
     OtherPaymentMethod CONFLICT "other-payment-method" "The order is paid by another method" false
+    NoticeIdReused CONFLICT "notice-id-reused" "The notice's id belongs to another notice" false
     NotDead CONFLICT "not-dead" "The job was not given up" false
     OrderReturned CONFLICT "order-returned" "The order was cancelled or refunded" false
     ExtensionLimitReached CONFLICT "extension-limit-reached" "The reservation cannot be extended again" false

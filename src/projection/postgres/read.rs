@@ -1,6 +1,6 @@
 //! Queries over Postgres.
 
-use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey};
+use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey, Timestamp};
 use crate::projection::catalogue::{self, CategoryRow, Dialect, ProductColumns, ProductFilter};
 use crate::projection::columns::{
     self, CursorColumns, OrderColumns, PendingColumns, ReservationColumns, TotalsColumns,
@@ -51,7 +51,7 @@ const ORDERS_OF: &str = "SELECT o.order_id, o.product_id, customer_id, status, t
      ORDER BY created_at DESC, o.order_id DESC, l.product_id";
 
 const PENDING: &str = "SELECT order_id, product_id, created_at, expires_at FROM orders \
-     WHERE status = 'pending_payment' ORDER BY expires_at LIMIT $1";
+     WHERE status = 'pending_payment' AND expires_at > $1 ORDER BY expires_at LIMIT $2";
 
 const RESERVATIONS: &str = "SELECT order_id, product_id, customer_id, quantity::bigint, unit_price, \
      currency, status, created_at, expires_at, ended_at, lead_product_id FROM reservations \
@@ -135,9 +135,14 @@ impl Tables for PostgresTables {
         Ok(columns::orders(rows)?.into_iter().next())
     }
 
-    async fn pending(&self, limit: i64) -> Result<Vec<PendingOrder>, sqlx::Error> {
+    async fn pending(
+        &self,
+        after: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<PendingOrder>, sqlx::Error> {
+        let after = time_to_column(after);
         let rows: Vec<PendingColumns<Uuid>> =
-            sqlx::query_as(PENDING).bind(limit).fetch_all(&self.pool).await?;
+            sqlx::query_as(PENDING).bind(after).bind(limit).fetch_all(&self.pool).await?;
         Ok(rows.iter().map(columns::pending).collect::<Result<_, _>>()?)
     }
 

@@ -1,6 +1,6 @@
 //! Writing the query tables in Postgres.
 
-use crate::domain::{OrderId, ProductId};
+use crate::domain::{OrderId, ProductId, Timestamp};
 use crate::journal::{Digest, PartitionId, Partitions};
 use crate::projection::catalogue::{self, ProductColumns};
 use crate::projection::changes::{
@@ -10,6 +10,7 @@ use crate::projection::changes::{
 use crate::projection::columns::{
     self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
 };
+use crate::projection::owed;
 use crate::projection::payments::{CLOSE_LATE, JobKind};
 use crate::projection::refused::{RefusedPurchase, reason_columns};
 use crate::projection::rows::{Cursor, OrderStatus, returned};
@@ -97,15 +98,32 @@ const INSERT_REFUSED: &str = "INSERT INTO refused_purchases (order_id, product_i
      SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::integer[], $5::bigint[], \
      $6::bigint[], $7::text[], $8::bigint[], $9::bigint[])";
 
-/// What came back of an order that was paid for goes back to its customer.
+/// What came back of an order that was paid for goes back to its customer. Asked for orders of which
+/// something came back, and for those that were placed: how one is paid may be told after that.
 const OWE_RETURNED: &str = "INSERT INTO jobs (order_id, kind, product_id, lead_product_id, amount, \
      currency, state, next_at, created_at) \
      SELECT line.order_id, 'refund', line.product_id, o.product_id, \
-     line.unit_price * line.quantity, o.currency, 'waiting', back.at, back.at \
-     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS back (order_id, product_id, at) \
-     JOIN order_lines AS line USING (order_id, product_id) \
-     JOIN orders AS o ON o.order_id = line.order_id \
-     WHERE o.payment_method IS NOT NULL ON CONFLICT DO NOTHING";
+     line.unit_price * line.quantity, o.currency, 'waiting', line.returned_at, line.returned_at \
+     FROM orders AS o JOIN order_lines AS line ON line.order_id = o.order_id \
+     WHERE o.order_id = ANY($1) AND o.payment_method IS NOT NULL AND line.returned IS NOT NULL \
+     ON CONFLICT DO NOTHING";
+
+/// Orders that ended unpaid.
+const OWE_VOIDS: &str = "INSERT INTO jobs (order_id, kind, product_id, lead_product_id, amount, \
+     currency, state, next_at, created_at) \
+     SELECT o.order_id, 'void', 0, o.product_id, 0, o.currency, 'waiting', ended.at, ended.at \
+     FROM unnest($1::uuid[], $2::bigint[]) AS ended (order_id, at) \
+     JOIN orders AS o ON o.order_id = ended.order_id \
+     WHERE o.payment_method IS NOT NULL AND o.status IN ('cancelled', 'expired') \
+     AND NOT o.paid_late ON CONFLICT DO NOTHING";
+
+/// What was paid late needs no provider to be asked whether it was.
+const CLOSE_VOIDS: &str = "UPDATE jobs SET state = 'done', last_error = NULL, died_at = NULL \
+     WHERE order_id = ANY($1) AND kind = 'void' AND product_id = 0 AND state <> 'done'";
+
+/// Their orders are decided now.
+const HURRY_CARTS: &str = "UPDATE jobs SET next_at = 0 \
+     WHERE order_id = ANY($1) AND kind = 'cart' AND product_id = 0 AND state = 'waiting'";
 
 const OWE_LATE: &str = "INSERT INTO jobs (order_id, lead_product_id, amount, currency, next_at, \
      created_at, kind, product_id, state) \
@@ -305,13 +323,16 @@ impl PostgresWriter {
         Ok(())
     }
 
-    async fn decide_orders(&mut self, rows: &[(OrderId, OrderStatus)]) -> Result<(), WriteError> {
+    async fn decide_orders(
+        &mut self,
+        rows: &[(OrderId, OrderStatus, Timestamp)],
+    ) -> Result<(), WriteError> {
         if rows.is_empty() {
             return Ok(());
         }
         sqlx::query(DECIDE_ORDERS)
-            .bind(column(rows, |(order, _)| uuid(*order)))
-            .bind(column(rows, |(_, status)| status.as_str()))
+            .bind(column(rows, |(order, ..)| uuid(*order)))
+            .bind(column(rows, |(_, status, _)| status.as_str()))
             .execute(&mut self.connection)
             .await?;
         Ok(())
@@ -333,19 +354,22 @@ impl PostgresWriter {
 
     /// What these facts owe the world, and late payments that are decided by them.
     async fn write_jobs(&mut self, changes: &Changes) -> Result<(), WriteError> {
-        let rows = &changes.returned;
-        if !rows.is_empty() {
-            sqlx::query(OWE_RETURNED)
-                .bind(column(rows, |row| uuid(row.order)))
-                .bind(column(rows, |row| row.product.to_column()))
-                .bind(column(rows, |row| time_to_column(row.at)))
-                .execute(&mut self.connection)
-                .await?;
-        }
         let rows = &changes.paid_late;
-        if !rows.is_empty() {
-            sqlx::query(MARK_PAID_LATE)
-                .bind(column(rows, |row| uuid(row.order)))
+        let late = column(rows, |row| uuid(row.order));
+        for (sql, orders) in [
+            (OWE_RETURNED, column(&owed::owing(changes), |order| uuid(*order))),
+            (MARK_PAID_LATE, late.clone()),
+            (CLOSE_VOIDS, late),
+            (HURRY_CARTS, column(&changes.decided, |(order, ..)| uuid(*order))),
+        ] {
+            if !orders.is_empty() {
+                sqlx::query(sql).bind(orders).execute(&mut self.connection).await?;
+            }
+        }
+        if !changes.voids.is_empty() {
+            sqlx::query(OWE_VOIDS)
+                .bind(column(&changes.voids, |(order, _)| uuid(*order)))
+                .bind(column(&changes.voids, |(_, at)| time_to_column(*at)))
                 .execute(&mut self.connection)
                 .await?;
         }

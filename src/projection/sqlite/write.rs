@@ -11,6 +11,7 @@ use crate::projection::changes::{
 use crate::projection::columns::{
     self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
 };
+use crate::projection::owed;
 use crate::projection::payments::{CLOSE_LATE, JobKind, JobState};
 use crate::projection::refused::{RefusedPurchase, reason_columns};
 use crate::projection::rows::{Cursor, OrderStatus, ReservationRow, returned};
@@ -114,17 +115,46 @@ const INSERT_REFUSED: Statement = Statement {
     tail: "",
 };
 
-/// What came back of an order that was paid for goes back to its customer.
+/// What came back of an order that was paid for goes back to its customer. Asked for orders of which
+/// something came back, and for those that were placed: how one is paid may be told after that.
 const OWE_RETURNED: Statement = Statement {
     head: "INSERT INTO jobs (order_id, kind, product_id, lead_product_id, amount, currency, state, \
            next_at, created_at) \
            SELECT line.order_id, 'refund', line.product_id, o.product_id, \
-           line.unit_price * line.quantity, o.currency, 'waiting', back.column3, back.column3 FROM (",
-    columns: 3,
-    tail: ") AS back CROSS JOIN order_lines AS line \
-           ON line.order_id = back.column1 AND line.product_id = back.column2 \
-           CROSS JOIN orders AS o ON o.order_id = line.order_id \
-           WHERE o.payment_method IS NOT NULL ON CONFLICT DO NOTHING",
+           line.unit_price * line.quantity, o.currency, 'waiting', line.returned_at, \
+           line.returned_at FROM (",
+    columns: 1,
+    tail: ") AS owing CROSS JOIN orders AS o ON o.order_id = owing.column1 \
+           CROSS JOIN order_lines AS line ON line.order_id = o.order_id \
+           WHERE o.payment_method IS NOT NULL AND line.returned IS NOT NULL ON CONFLICT DO NOTHING",
+};
+
+/// Orders that ended unpaid.
+const OWE_VOIDS: Statement = Statement {
+    head: "INSERT INTO jobs (order_id, kind, product_id, lead_product_id, amount, currency, state, \
+           next_at, created_at) \
+           SELECT o.order_id, 'void', 0, o.product_id, 0, o.currency, 'waiting', ended.column2, \
+           ended.column2 FROM (",
+    columns: 2,
+    tail: ") AS ended CROSS JOIN orders AS o ON o.order_id = ended.column1 \
+           WHERE o.payment_method IS NOT NULL AND o.status IN ('cancelled', 'expired') \
+           AND NOT o.paid_late ON CONFLICT DO NOTHING",
+};
+
+/// What was paid late needs no provider to be asked whether it was.
+const CLOSE_VOIDS: Statement = Statement {
+    head: "UPDATE jobs SET state = 'done', last_error = NULL, died_at = NULL FROM (",
+    columns: 1,
+    tail: ") AS late WHERE order_id = late.column1 AND kind = 'void' AND product_id = 0 \
+           AND state <> 'done'",
+};
+
+/// Their orders are decided now.
+const HURRY_CARTS: Statement = Statement {
+    head: "UPDATE jobs SET next_at = 0 FROM (",
+    columns: 1,
+    tail: ") AS decided WHERE order_id = decided.column1 AND kind = 'cart' AND product_id = 0 \
+           AND state = 'waiting'",
 };
 
 const OWE_LATE: Statement = Statement {
@@ -213,13 +243,18 @@ impl SqliteWriter {
 
     /// What these facts owe the world, and late payments that are decided by them.
     async fn write_jobs(&mut self, changes: &Changes) -> Result<(), WriteError> {
-        self.run(&OWE_RETURNED, &changes.returned, |values, row| {
-            values.push(&row.order.0[..])?;
-            values.push(row.product.to_column())?;
-            values.push(time_to_column(row.at))
+        let owing = owed::owing(changes);
+        self.run(&OWE_RETURNED, &owing, |values, order| values.push(&order.0[..])).await?;
+        for statement in [&MARK_PAID_LATE, &CLOSE_VOIDS] {
+            self.run(statement, &changes.paid_late, |values, row| values.push(&row.order.0[..]))
+                .await?;
+        }
+        self.run(&OWE_VOIDS, &changes.voids, |values, (order, at)| {
+            values.push(&order.0[..])?;
+            values.push(time_to_column(*at))
         })
         .await?;
-        self.run(&MARK_PAID_LATE, &changes.paid_late, |values, row| values.push(&row.order.0[..]))
+        self.run(&HURRY_CARTS, &changes.decided, |values, (order, ..)| values.push(&order.0[..]))
             .await?;
         for (kind, rows) in
             [(JobKind::LatePayment, &changes.paid_late), (JobKind::Refund, &changes.refunds_owed)]
@@ -316,7 +351,7 @@ impl Writer for SqliteWriter {
         self.run(&ADD_TO_ORDERS, &merged_orders(&changes.confirmed), bind_order).await?;
         self.run(&INSERT_LINES, &changes.confirmed, bind_line).await?;
         self.run(&PLACE_ORDERS, &changes.placed, bind_placed).await?;
-        self.run(&DECIDE_ORDERS, &changes.decided, |values, (order, status)| {
+        self.run(&DECIDE_ORDERS, &changes.decided, |values, (order, status, _)| {
             values.push(&order.0[..])?;
             values.push(status.as_str())
         })
