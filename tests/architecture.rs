@@ -22,9 +22,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cart", &["clock", "domain", "migrations"]),
     ("catalog", &["domain", "engine", "journal", "projection"]),
     ("config", &["cart", "domain", "journal", "telemetry"]),
+    ("admission", &["clock", "config", "domain", "telemetry"]),
     (
         "http",
         &[
+            "admission",
             "cart",
             "catalog",
             "checkout",

@@ -143,9 +143,18 @@ mod tests {
     fn the_cheapest_to_lose_goes_first_and_purchases_never() {
         use Budget::{Changing, Listing, Reading, SigningIn};
         let all = [Listing, Reading, SigningIn, Changing];
-        for (in_flight, shed_then) in
-            [(0, 0), (49, 0), (50, 1), (64, 1), (65, 2), (79, 2), (80, 3), (89, 3), (90, 4), (500, 4)]
-        {
+        for (in_flight, shed_then) in [
+            (0, 0),
+            (49, 0),
+            (50, 1),
+            (64, 1),
+            (65, 2),
+            (79, 2),
+            (80, 3),
+            (89, 3),
+            (90, 4),
+            (500, 4),
+        ] {
             let load = Load { in_flight, ..IDLE };
             assert_eq!(shed(&load), all[..shed_then], "{in_flight} in flight");
         }

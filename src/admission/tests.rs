@@ -101,7 +101,8 @@ fn the_server_counts_only_what_addresses_let_through() {
         ("server_buying_per_second", 1),
         ("server_buying_burst", 6),
     ]);
-    let ask = |address| passed(100, || admission.request(Some(ip(address)), Budget::Buying).is_ok());
+    let ask =
+        |address| passed(100, || admission.request(Some(ip(address)), Budget::Buying).is_ok());
     assert_eq!([ask(1), ask(2), ask(3)], [2, 2, 2]);
     let Err(Turned::Limited(standing)) = admission.request(Some(ip(4)), Budget::Buying) else {
         panic!("not limited")
@@ -132,7 +133,8 @@ fn the_server_lets_through_what_it_may_whoever_asks() {
 
 #[test]
 fn a_rate_of_0_is_no_limit_and_off_is_off() {
-    let (admission, _) = admission(&[("address_buying_per_second", 0), ("address_buying_burst", 1)]);
+    let (admission, _) =
+        admission(&[("address_buying_per_second", 0), ("address_buying_burst", 1)]);
     assert_eq!(passed(100, || admission.request(Some(ip(1)), Budget::Buying).is_ok()), 100);
     let off = LimitsConfig { enabled: false, ..settings(&[("customer_buying_burst", 1)]) };
     let off = Admission::new(&off, &Ticker::system(), AdmissionMetrics::default());
@@ -200,7 +202,7 @@ fn ten_million_addresses_fit_into_the_table_and_reset_nobody() {
     assert_eq!(refused, 0, "callers that come once pass");
     // A hundred seconds at ten a second and the burst, and not one more.
     assert!((1_000..=1_101).contains(&greedily), "{greedily}");
-    assert!(!ask(greedy), "its debt was not pushed out");
+    assert!(passed(1_000, || ask(greedy)) <= 1, "its debt was not pushed out");
 }
 
 #[test]

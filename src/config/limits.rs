@@ -2,6 +2,7 @@
 
 use super::{ConfigError, within};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Most that any rate or burst may be.
 const RATE_MAX: u32 = 10_000_000;
@@ -71,6 +72,12 @@ rates! {
 }
 
 impl LimitsConfig {
+    /// The lag that counts as full load; zero: it does not count.
+    #[must_use]
+    pub const fn overload_lag(&self) -> Duration {
+        Duration::from_millis(self.overload_lag_ms)
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         for (name, rate) in self.rates() {
             within(&format!("limits.{name}_per_second"), rate.per_second, 0..=RATE_MAX)?;

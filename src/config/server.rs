@@ -120,7 +120,8 @@ mod tests {
         for text in ["*", "https://shop.example.com", "http://localhost:3000", "http://[::1]:80"] {
             assert!(is_origin(text), "{text}");
         }
-        for text in ["", "shop.example.com", "https://", "https://a/", "ftp://a", "https://A", "null"]
+        for text in
+            ["", "shop.example.com", "https://", "https://a/", "ftp://a", "https://A", "null"]
         {
             assert!(!is_origin(text), "{text}");
         }

@@ -35,9 +35,8 @@ impl AdmissionMetrics {
             };
             budgets.iter().map(counter).collect()
         };
-        let shed = |budget: &&'static str| {
-            registry.counter(names::SHED, vec![label("budget", budget)])
-        };
+        let shed =
+            |budget: &&'static str| registry.counter(names::SHED, vec![label("budget", budget)]);
         Self {
             limited: limits.iter().map(limited).collect(),
             shed: budgets.iter().map(shed).collect(),

@@ -117,11 +117,7 @@ impl Metrics {
 
     /// Numbers of admission, with these labels.
     #[must_use]
-    pub fn admission(
-        &self,
-        limits: &[&'static str],
-        budgets: &[&'static str],
-    ) -> AdmissionMetrics {
+    pub fn admission(&self, limits: &[&'static str], budgets: &[&'static str]) -> AdmissionMetrics {
         AdmissionMetrics::register(&self.registry, limits, budgets)
     }
 

@@ -58,6 +58,17 @@ impl RequestId {
         CURRENT.sync_scope(self, run)
     }
 
+    /// The same work for a task of its own, which does not know by itself whose it is.
+    pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
+        let id = Self::current();
+        async move {
+            match id {
+                Some(id) => CURRENT.scope(id, work).await,
+                None => work.await,
+            }
+        }
+    }
+
     /// The id of the request that this task is serving.
     #[must_use]
     pub fn current() -> Option<Self> {
