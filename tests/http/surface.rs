@@ -178,7 +178,6 @@ async fn the_log_names_requests_and_nobody() {
     let stand = Stand::embedded()
         .setting("AUTH__OPERATOR_TOKEN", token)
         .setting("TELEMETRY__LEVEL", "trace")
-        .setting("TELEMETRY__LOG", "json")
         // Nobody listens there: every query is a line in the log.
         .argument("--database-url=postgres://shop:hunter2-password@127.0.0.1:9/shop");
     let server = stand.start();
@@ -214,7 +213,6 @@ async fn the_log_names_requests_and_nobody() {
     }
     let metrics = server.get("/metrics").await.text;
     assert!(secrets.iter().all(|secret| !metrics.contains(secret)), "{metrics}");
-    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON lines"));
-    let named: Vec<_> = lines.filter(|line| line["request_id"] == "eve-asks-1").collect();
-    assert!(!named.is_empty(), "the failed query is a line about its request:\n{log}");
+    let named = log.lines().filter(|line| line.ends_with(" request_id=eve-asks-1")).count();
+    assert!(named > 0, "the failed query is a line about its request:\n{log}");
 }
