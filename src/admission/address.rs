@@ -59,10 +59,9 @@ impl TrustedProxies {
             ForwardingHeader::XForwardedFor => (X_FORWARDED_FOR, node),
             ForwardingHeader::Forwarded => (header::FORWARDED, element),
         };
-        let mut lines: Vec<_> = headers.get_all(name).iter().collect();
-        lines.reverse();
+        let lines = headers.get_all(name).iter().rev();
         // A comma inside of quotes would split, too; then neither half can be read, and the walk ends.
-        let hops = lines.into_iter().flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
+        let hops = lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
         hops.map(read)
     }
 }
