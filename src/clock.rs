@@ -115,6 +115,13 @@ pub fn draw_fraction() -> f64 {
     f64::from(u32::from_be_bytes([one, two, three, four])) / f64::from(u32::MAX)
 }
 
+/// Draws a number, its upper 62 bits by chance: nothing that must be hard to guess.
+#[must_use]
+pub fn draw_number() -> u64 {
+    let [_, _, _, _, _, _, _, _, rest @ ..] = draw_uuid().into_bytes();
+    u64::from_be_bytes(rest) << 2
+}
+
 /// Draws an order id: a UUID of version 7 (RFC 9562), so ids sort by the time they were drawn.
 #[must_use]
 pub fn draw_order_id() -> OrderId {

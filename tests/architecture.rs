@@ -22,9 +22,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("checkout", &["cart", "clock", "domain", "engine", "projection", "telemetry"]),
     ("catalog", &["domain", "engine", "journal", "projection"]),
     ("config", &["cart", "domain", "journal", "telemetry"]),
+    ("admission", &["clock", "config", "domain", "telemetry"]),
     (
         "http",
         &[
+            "admission",
             "cart",
             "catalog",
             "checkout",

@@ -2,9 +2,10 @@
 //!
 //! `serve` builds the stages once, in the order data flows, and takes them down again; `signals`
 //! counts what is to end it; `offline` has the commands that need no server; `demo` fills an empty
-//! store; `numbers` feeds the gauges.
+//! store; `numbers` feeds the gauges; `load` watches how busy the server is.
 
 mod demo;
+mod load;
 mod numbers;
 mod offline;
 mod serve;

@@ -15,8 +15,9 @@
 use super::signals::Signals;
 use super::{
     CLOSE_IN_A_HURRY, CLOSE_MAX, SNAPSHOTS_AT_SHUTDOWN, StartError, connecting, demo,
-    journal_error, journal_location, numbers, open_carts, open_database, prepare_folder,
+    journal_error, journal_location, load, numbers, open_carts, open_database, prepare_folder,
 };
+use crate::admission::{Admission, Budget, Limit, Ticker};
 use crate::cart::Carts;
 use crate::catalog::Catalog;
 use crate::checkout::jobs::{Tries, Worker};
@@ -150,7 +151,9 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     for kind in JobKind::ALL {
         spawn_task("jobs", worker.clone().run(kind));
     }
+    let admission = start_admission(config, &metrics, &engine, &server);
     let api = Api::new(ApiParts {
+        admission,
         operator_token: http::OperatorToken::new(config.auth.operator_token.expose()),
         engine: engine.clone(),
         catalog: Catalog::new(engine.clone(), queries.clone(), progress.clone()),
@@ -165,6 +168,33 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
         body_limits: BodyLimits::from(&config.server),
     });
     Ok(Started { server, engine, projector, carts, upkeep, api })
+}
+
+/// The limits, and the watch over the load.
+fn start_admission(
+    config: &Config,
+    metrics: &Metrics,
+    engine: &Engine,
+    server: &Server,
+) -> Admission {
+    let labelled = metrics.admission(&Limit::NAMES, &Budget::NAMES);
+    let admission = Admission::new(&config.limits, &Ticker::system(), labelled);
+    if admission.is_on() {
+        let watch = load::Watch {
+            admission: admission.clone(),
+            engine: engine.clone(),
+            connections: server.open_connections(),
+            in_flight_max: config.engine.inflight_max,
+            connections_max: config.server.connections_max,
+            lag_max: config.limits.overload_lag(),
+        };
+        tokio::spawn(watch.run());
+    } else {
+        tracing::warn!(
+            "limits.enabled is false: requests are neither limited nor turned away early"
+        );
+    }
+    admission
 }
 
 /// Orders of several products, with everybody who takes money.

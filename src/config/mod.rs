@@ -6,6 +6,7 @@
 
 mod address;
 mod cart;
+mod limits;
 mod load;
 mod parts;
 mod payment;
@@ -14,6 +15,7 @@ mod server;
 
 pub use address::{StoreAddress, StoreUrl};
 pub use cart::{CartConfig, RedisConfig};
+pub use limits::{LimitsConfig, Rate};
 pub use load::{ConfigError, Flags, PREFIX, load};
 pub use parts::{
     AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig,
@@ -21,7 +23,7 @@ pub use parts::{
 };
 pub use payment::PaymentConfig;
 pub use secret::Secret;
-pub use server::ServerConfig;
+pub use server::{ANY_ORIGIN, ForwardingHeader, ServerConfig};
 
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
@@ -48,6 +50,7 @@ pub struct Config {
     pub cart: CartConfig,
     pub redis: RedisConfig,
     pub auth: AuthConfig,
+    pub limits: LimitsConfig,
     pub telemetry: TelemetryConfig,
 }
 
@@ -95,6 +98,7 @@ impl Config {
         self.cart.check()?;
         self.redis.check()?;
         self.auth.check(self.server.listen)?;
+        self.limits.check()?;
         self.telemetry.check()?;
         if self.journal_address() == self.database_address()
             && matches!(self.journal_address(), StoreAddress::Sqlite(_))

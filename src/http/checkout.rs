@@ -24,6 +24,7 @@ use crate::domain::{
 };
 use crate::engine::EngineError;
 use crate::projection::{LineStatus, OrderLine, OrderRow, OrderStatus, OrderedCart, Payments};
+use crate::telemetry::request_id::RequestId;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -186,6 +187,7 @@ pub(super) async fn buy(
     what: &'static str,
     wanted: Wanted,
 ) -> Result<Bought, Problem> {
+    api.admission.buyer(&wanted.customer, wanted.items.iter().map(|(product, _)| *product))?;
     let retry =
         idempotency::retry(headers, Scope::Customer(&wanted.customer), || wanted.meaning(what))?;
     let Wanted { customer, items, payment } = wanted;
@@ -244,7 +246,10 @@ pub async fn cart(
     let (Some(customer), Some(payment)) = (customer, payment) else { return Err(checks.problem()) };
     // To its end, whoever goes away: what was ordered must also leave the cart.
     let checking_out =
-        tokio::spawn(async move { check_out(&api, &headers, &session, customer, payment).await });
+        RequestId::carried(
+            async move { check_out(&api, &headers, &session, customer, payment).await },
+        );
+    let checking_out = tokio::spawn(checking_out);
     checking_out.await.unwrap_or_else(|_| {
         Err(Problem::new(Code::OutcomeUnknown, "the server failed while it ordered the cart"))
     })

@@ -1,6 +1,7 @@
 //! Docs: a page to try the API at, `/docs`. Its files are part of the program, so it works offline.
 
 use super::problem::{Code, Problem};
+use super::surface::{DOCS_POLICY, OPENER_POLICY};
 use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -45,6 +46,10 @@ fn found(SwaggerFile { bytes, content_type, gzpipped, .. }: SwaggerFile<'static>
         std::borrow::Cow::Owned(bytes) => Body::from(bytes),
     });
     let headers = response.headers_mut();
+    let (opener, policy) = OPENER_POLICY;
+    headers.insert(opener, policy);
+    headers.insert(header::CONTENT_SECURITY_POLICY, DOCS_POLICY);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Ok(content_type) = HeaderValue::from_str(&content_type) {
         headers.insert(header::CONTENT_TYPE, content_type);
     }

@@ -15,7 +15,7 @@ use serde::Serialize;
 /// How the server is.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Health, example = json!({
-    "status": "ok", "version": "0.1.0", "checks": {
+    "status": "ok", "version": "0.1.0", "limits": "on", "checks": {
         "engine": {"status": "ok"},
         "projection": {"status": "ok", "lagSeconds": 0.0},
         "carts": {"status": "ok"}
@@ -25,6 +25,8 @@ pub struct HealthDocument {
     /// `ok`, `degraded` (sales go on, queries or carts may fail or be old) or `unavailable`.
     status: &'static str,
     version: &'static str,
+    /// `on`, or `off` with `limits.enabled = false`: then requests are neither limited nor shed.
+    limits: &'static str,
     checks: Checks,
 }
 
@@ -108,7 +110,8 @@ pub async fn overall(State(api): State<Api>) -> Response {
         _ => ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
     };
     let version = env!("CARGO_PKG_VERSION");
-    respond::json(code, &HealthDocument { status, version, checks })
+    let limits = if api.admission.is_on() { "on" } else { "off" };
+    respond::json(code, &HealthDocument { status, version, limits, checks })
 }
 
 /// Answers as long as the process does.

@@ -1,4 +1,6 @@
-//! Measured: a handler with its numbers and its safety net.
+//! Measured: a handler with its limits, its numbers and its safety net.
+//!
+//! Limits come first, then who may use the route: whoever guesses tokens is limited, too.
 //!
 //! Wraps a handler directly instead of through middleware, so that a request costs two looks at the
 //! clock and one atomic addition, and no further allocation. A panic in the handler is answered 500
@@ -6,11 +8,15 @@
 
 use super::Api;
 use super::access::Access;
+use super::client;
 use super::problem::{Code, Problem};
+use super::rate_limit;
+use crate::admission::{Budget, Standing};
 use crate::clock;
 use crate::telemetry::metrics::RouteMetrics;
 use axum::extract::Request;
 use axum::handler::Handler;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -23,12 +29,27 @@ use std::time::Instant;
 pub struct Measured<H> {
     handler: H,
     access: Access,
+    budget: Budget,
     route: Arc<RouteMetrics>,
 }
 
-/// Measures what `handler` answers as `route` to those who may use it.
-pub const fn measured<H>(route: Arc<RouteMetrics>, access: Access, handler: H) -> Measured<H> {
-    Measured { handler, access, route }
+/// Measures what `handler` answers as `route` to those who may use it, within the limits of `budget`.
+pub const fn measured<H>(
+    route: Arc<RouteMetrics>,
+    access: Access,
+    budget: Budget,
+    handler: H,
+) -> Measured<H> {
+    Measured { handler, access, budget, route }
+}
+
+impl<H> Measured<H> {
+    /// Whether the handler may be asked; `Some`: what to tell about the limit that is near.
+    fn admit(&self, request: &Request, api: &Api) -> Result<Option<Standing>, Problem> {
+        let standing = api.admission.request(client::address(), self.budget)?;
+        self.access.check(api, request.headers())?;
+        Ok(standing)
+    }
 }
 
 impl<T, H> Handler<T, Api> for Measured<H>
@@ -41,11 +62,11 @@ where
 
     fn call(self, request: Request, api: Api) -> Self::Future {
         let started = clock::instant();
-        let answer = match self.access.check(&api, request.headers()) {
-            Ok(()) => Answer::Asked(self.handler.call(request, api)),
-            Err(problem) => Answer::Refused(Some(problem.into_response())),
+        let (answer, standing) = match self.admit(&request, &api) {
+            Ok(standing) => (Answer::Asked(self.handler.call(request, api)), standing),
+            Err(problem) => (Answer::Refused(Some(problem.into_response())), None),
         };
-        MeasuredFuture { started, answer, route: self.route }
+        MeasuredFuture { started, answer, standing, route: self.route }
     }
 }
 
@@ -63,6 +84,7 @@ enum Answer<F> {
 pub struct MeasuredFuture<F> {
     started: Instant,
     answer: Answer<F>,
+    standing: Option<Standing>,
     route: Arc<RouteMetrics>,
 }
 
@@ -76,7 +98,7 @@ impl<F: Future<Output = Response> + Unpin> Future for MeasuredFuture<F> {
                 catch_unwind(AssertUnwindSafe(|| Pin::new(answer).poll(context)))
             }
         };
-        let response = match polled {
+        let mut response = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(response)) => response,
             // The panic hook has logged what happened and where.
@@ -87,6 +109,12 @@ impl<F: Future<Output = Response> + Unpin> Future for MeasuredFuture<F> {
                 Problem::new(Code::Internal, detail).into_response()
             }
         };
+        // A handler that has refused because of a limit has told of that one.
+        if let Some(standing) = &self.standing
+            && response.status() != StatusCode::TOO_MANY_REQUESTS
+        {
+            rate_limit::tell(response.headers_mut(), standing);
+        }
         self.route.answered(response.status().as_u16(), clock::since(self.started));
         Poll::Ready(response)
     }
@@ -103,6 +131,7 @@ mod tests {
         let future = MeasuredFuture {
             started: clock::instant(),
             answer: Answer::Asked(Box::pin(async { panic!("a bug") })),
+            standing: None,
             route: metrics.route("GET /"),
         };
         assert_eq!(future.await.status().as_u16(), 500);

@@ -18,6 +18,7 @@ mod catalogue;
 mod changes;
 mod checkout;
 mod checks;
+mod client;
 mod dead_letters;
 mod docs;
 mod fields;
@@ -37,6 +38,7 @@ mod products;
 mod purchases;
 mod queue;
 mod queued;
+mod rate_limit;
 mod reservations;
 mod respond;
 mod restock;
@@ -44,6 +46,7 @@ mod routes;
 pub mod server;
 mod session;
 mod stock;
+mod surface;
 mod time;
 mod waiting;
 
@@ -52,6 +55,7 @@ pub use body::BodyLimits;
 pub use openapi::openapi;
 pub use routes::router;
 
+use crate::admission::Admission;
 use crate::cart::Carts;
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
@@ -93,6 +97,7 @@ impl From<&ServerConfig> for BodyLimits {
 /// What the handlers need, as the start of the server hands it over.
 #[derive(Clone)]
 pub struct ApiParts {
+    pub admission: Admission,
     pub engine: Engine,
     pub catalog: Catalog,
     pub checkout: Checkout,

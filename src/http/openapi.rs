@@ -11,7 +11,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
-use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Content, PathItem, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, OpenApi};
 
 const PROBLEM: &str = "application/problem+json";
@@ -81,7 +81,32 @@ struct Description;
 /// The whole description.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    Description::openapi()
+    let mut description = Description::openapi();
+    for (path, item) in &mut description.paths.paths {
+        if !UNLIMITED.iter().any(|unlimited| path.starts_with(unlimited)) {
+            let PathItem { get, put, post, delete, patch, .. } = item;
+            for operation in [get, put, post, delete, patch].into_iter().flatten() {
+                operation.responses.responses.extend(TooManyRequests::responses());
+            }
+        }
+    }
+    description
+}
+
+/// Routes whose budget is `Unlimited`.
+const UNLIMITED: [&str; 3] = ["/health", "/metrics", "/api/v1/payments/webhook"];
+
+/// What is answered to whoever asks too often, on every route but those.
+struct TooManyRequests;
+
+impl IntoResponses for TooManyRequests {
+    fn responses() -> Answers {
+        problems([(
+            429,
+            "`rate-limited`, with `limitedBy` and `budget`: ask again after `Retry-After` seconds; \
+             `RateLimit` and `RateLimit-Policy` say more",
+        )])
+    }
 }
 
 static JSON: LazyLock<Bytes> =
@@ -213,8 +238,7 @@ pub struct QueryFailures;
 
 impl IntoResponses for QueryFailures {
     fn responses() -> Answers {
-        let unavailable =
-            "`database-unavailable`, `projection-behind`: ask again after `Retry-After` seconds";
+        let unavailable = "`database-unavailable`, `projection-behind`, `overloaded`: ask again after `Retry-After` seconds";
         problems([INTERNAL, (503, unavailable)])
     }
 }
@@ -222,6 +246,22 @@ impl IntoResponses for QueryFailures {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_are_described_wherever_there_are_any() {
+        let document = serde_json::to_value(openapi()).expect("JSON");
+        for (path, methods) in document["paths"].as_object().expect("paths") {
+            let unlimited = UNLIMITED.iter().any(|unlimited| path.starts_with(unlimited));
+            for (method, operation) in methods.as_object().expect("methods") {
+                let described = operation["responses"].get("429").is_some();
+                assert_ne!(described, unlimited, "{method} {path}");
+            }
+        }
+        let routes = include_str!("routes.rs").lines();
+        for line in routes.filter(|line| line.contains(", Unlimited, ")) {
+            assert!(UNLIMITED.iter().any(|path| line.contains(path)), "{line}");
+        }
+    }
 
     /// What reads a body or a key answers the same bad input everywhere.
     #[test]

@@ -15,8 +15,11 @@ mod failures;
 
 pub use code::Code;
 
+use super::rate_limit;
 use super::time::Rfc3339;
+use crate::admission::Standing;
 use crate::domain::{ProductId, Timestamp};
+use crate::telemetry::request_id::RequestId;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -48,6 +51,7 @@ pub enum Members {
     OpensAt(Timestamp),
     ClosedAt(Timestamp),
     ExtensionsMax(u8),
+    RateLimited(Standing),
 }
 
 /// A failure on its way to the caller.
@@ -85,6 +89,16 @@ impl Problem {
             several => format!("{} values are out of range, see errors", several.len()),
         };
         Self::new(Code::ValidationFailed, detail).with(Members::Errors(errors))
+    }
+
+    /// Somebody asked too often.
+    #[must_use]
+    pub(super) fn rate_limited(standing: Standing) -> Self {
+        let (whom, seconds) = (standing.policy.limit.as_str(), standing.seconds);
+        let detail = format!("too many requests for this {whom}; try again after {seconds} s");
+        Self::new(Code::RateLimited, detail)
+            .with(Members::RateLimited(standing))
+            .retry_after(seconds.into())
     }
 
     #[must_use]
@@ -164,6 +178,9 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Members::RateLimited(standing) = &self.members {
+            rate_limit::tell(headers, standing);
+        }
         response
     }
 }
@@ -221,6 +238,15 @@ pub struct Document<'a> {
     /// Which of several products it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     product_id: Option<u64>,
+    /// Whose limit is reached: `address`, `server`, `customer` or `product` (`rate-limited`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limited_by: Option<&'a str>,
+    /// What it counts: `reading`, `signing-in` or `buying` (`rate-limited`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<&'a str>,
+    /// `X-Request-Id` of this request, under which the log says more (`internal-error`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 impl<'a> Document<'a> {
@@ -240,7 +266,13 @@ impl<'a> Document<'a> {
             closed_at: None,
             extensions_max: None,
             product_id: problem.product.map(ProductId::get),
+            limited_by: None,
+            budget: None,
+            request_id: None,
         };
+        if problem.status() == StatusCode::INTERNAL_SERVER_ERROR {
+            document.request_id = RequestId::current().map(|id| id.as_str().to_owned());
+        }
         match &problem.members {
             Members::None => {}
             Members::Errors(errors) => document.errors = Some(errors),
@@ -252,6 +284,10 @@ impl<'a> Document<'a> {
             Members::OpensAt(time) => document.opens_at = Some(Rfc3339(*time)),
             Members::ClosedAt(time) => document.closed_at = Some(Rfc3339(*time)),
             Members::ExtensionsMax(extensions) => document.extensions_max = Some(*extensions),
+            Members::RateLimited(Standing { policy, .. }) => {
+                document.limited_by = Some(policy.limit.as_str());
+                document.budget = Some(policy.share);
+            }
         }
         document
     }

@@ -204,6 +204,7 @@ async fn purchase(
              of auth.operator_token",
         ));
     }
+    api.admission.buyer(&purchase.customer, [purchase.product])?;
     let scope = Scope::Customer(&purchase.customer);
     let retry = idempotency::retry(headers, scope, || purchase.meaning())?;
     let action = purchase.action();

@@ -194,6 +194,7 @@ async fn reserve(
     request: ReservationRequest,
 ) -> Result<Response, Problem> {
     let wanted = request.check(api)?;
+    api.admission.buyer(&wanted.customer, [wanted.product])?;
     let scope = Scope::Customer(&wanted.customer);
     let retry = idempotency::retry(headers, scope, || wanted.meaning())?;
     let action = Action::Hold {

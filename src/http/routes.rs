@@ -1,4 +1,4 @@
-//! Routes: everything that can be asked, and by whom, on one screen.
+//! Routes: everything that can be asked, by whom, and out of which budget, on one screen.
 
 use super::access::Access::{self, Admin, Anyone, Customer, Staff};
 use super::measured::{Measured, measured};
@@ -7,6 +7,7 @@ use super::{
     Api, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers, openapi, orders,
     payments, products, purchases, queue, queued, reservations, restock, stock,
 };
+use crate::admission::Budget::{self, Buying, Changing, Listing, Reading, Unlimited};
 use axum::Router;
 use axum::http::Uri;
 use axum::routing::{delete, get, patch, post, put};
@@ -16,59 +17,65 @@ use axum::routing::{delete, get, patch, post, put};
 pub fn router(api: Api) -> Router {
     let at = Measurer(api.clone());
     Router::new()
-        .route("/api/v1/purchases", post(at.route("POST /api/v1/purchases", Customer, purchases::buy)))
-        .route("/api/v1/purchases/{id}", get(at.route("GET /api/v1/purchases/{id}", Customer, queued::get)))
-        .route("/api/v1/queue", get(at.route("GET /api/v1/queue", Anyone, queue::overview)))
-        .route("/api/v1/products/{id}/queue", get(at.route("GET /api/v1/products/{id}/queue", Anyone, queue::get)))
-        .route("/api/v1/products/{id}/queue", put(at.route("PUT /api/v1/products/{id}/queue", Admin, queue::pace)))
-        .route("/api/v1/reservations", post(at.route("POST /api/v1/reservations", Customer, reservations::create)))
-        .route("/api/v1/reservations/{id}", get(at.route("GET /api/v1/reservations/{id}", Customer, reservations::get)))
-        .route("/api/v1/reservations/{id}", delete(at.route("DELETE /api/v1/reservations/{id}", Customer, reservations::release)))
-        .route("/api/v1/reservations/{id}/confirm", post(at.route("POST /api/v1/reservations/{id}/confirm", Customer, reservations::confirm)))
-        .route("/api/v1/reservations/{id}/extend", post(at.route("POST /api/v1/reservations/{id}/extend", Customer, reservations::extend)))
-        .route("/api/v1/cart", get(at.route("GET /api/v1/cart", Anyone, carts::get)))
-        .route("/api/v1/cart", delete(at.route("DELETE /api/v1/cart", Anyone, carts::clear)))
-        .route("/api/v1/cart/checkout", post(at.route("POST /api/v1/cart/checkout", Customer, checkout::cart)))
-        .route("/api/v1/cart/items/{productId}", put(at.route("PUT /api/v1/cart/items/{productId}", Anyone, carts::put)))
-        .route("/api/v1/cart/items/{productId}", delete(at.route("DELETE /api/v1/cart/items/{productId}", Anyone, carts::remove)))
-        .route("/api/v1/orders", get(at.route("GET /api/v1/orders", Customer, orders::list)))
-        .route("/api/v1/orders", post(at.route("POST /api/v1/orders", Customer, checkout::order)))
-        .route("/api/v1/orders/{id}/cancel", post(at.route("POST /api/v1/orders/{id}/cancel", Customer, checkout::cancel)))
-        .route("/api/v1/orders/{id}/refund", post(at.route("POST /api/v1/orders/{id}/refund", Staff, checkout::refund)))
-        .route("/api/v1/orders/{id}/payment", post(at.route("POST /api/v1/orders/{id}/payment", Customer, checkout::pay)))
-        .route("/api/v1/orders/{id}", get(at.route("GET /api/v1/orders/{id}", Customer, orders::get)))
-        .route("/api/v1/payments/webhook", post(at.route("POST /api/v1/payments/webhook", Anyone, payments::notice)))
-        .route("/api/v1/admin/dead-letters", get(at.route("GET /api/v1/admin/dead-letters", Staff, dead_letters::list)))
-        .route("/api/v1/admin/dead-letters/{id}/retry", post(at.route("POST /api/v1/admin/dead-letters/{id}/retry", Staff, dead_letters::retry)))
-        .route("/api/v1/admin/dead-letters/{id}/done", post(at.route("POST /api/v1/admin/dead-letters/{id}/done", Staff, dead_letters::done)))
-        .route("/api/v1/products", get(at.route("GET /api/v1/products", Anyone, catalogue::list)))
-        .route("/api/v1/products", post(at.route("POST /api/v1/products", Admin, products::create)))
-        .route("/api/v1/products/{id}", get(at.route("GET /api/v1/products/{id}", Anyone, products::get)))
-        .route("/api/v1/products/{id}", patch(at.route("PATCH /api/v1/products/{id}", Admin, changes::change)))
-        .route("/api/v1/products/{id}", delete(at.route("DELETE /api/v1/products/{id}", Admin, changes::deactivate)))
-        .route("/api/v1/categories", get(at.route("GET /api/v1/categories", Anyone, catalogue::categories)))
-        .route("/api/v1/stock/adjustments", post(at.route("POST /api/v1/stock/adjustments", Staff, restock::adjust)))
-        .route("/api/v1/products/{id}/stock", get(at.route("GET /api/v1/products/{id}/stock", Anyone, stock::get)))
-        .route("/api/v1/products/{id}/stock/adjustments", post(at.route("POST /api/v1/products/{id}/stock/adjustments", Staff, stock::adjust)))
-        .route("/health", get(at.route("GET /health", Anyone, health::overall)))
-        .route("/health/live", get(at.route("GET /health/live", Anyone, health::live)))
-        .route("/health/ready", get(at.route("GET /health/ready", Anyone, health::ready)))
-        .route("/metrics", get(at.route("GET /metrics", Anyone, numbers::metrics)))
-        .route("/openapi.json", get(at.route("GET /openapi.json", Anyone, openapi::document)))
-        .route("/docs", get(at.route("GET /docs", Anyone, docs::redirect)))
-        .route("/docs/", get(at.route("GET /docs", Anyone, docs::index)))
-        .route("/docs/{*file}", get(at.route("GET /docs", Anyone, docs::asset)))
-        .fallback(at.route("unknown route", Anyone, unknown_route))
-        .method_not_allowed_fallback(at.route("unknown method", Anyone, unknown_method))
+        .route("/api/v1/purchases", post(at.route("POST /api/v1/purchases", Customer, Buying, purchases::buy)))
+        .route("/api/v1/purchases/{id}", get(at.route("GET /api/v1/purchases/{id}", Customer, Reading, queued::get)))
+        .route("/api/v1/queue", get(at.route("GET /api/v1/queue", Anyone, Reading, queue::overview)))
+        .route("/api/v1/products/{id}/queue", get(at.route("GET /api/v1/products/{id}/queue", Anyone, Reading, queue::get)))
+        .route("/api/v1/products/{id}/queue", put(at.route("PUT /api/v1/products/{id}/queue", Admin, Changing, queue::pace)))
+        .route("/api/v1/reservations", post(at.route("POST /api/v1/reservations", Customer, Buying, reservations::create)))
+        .route("/api/v1/reservations/{id}", get(at.route("GET /api/v1/reservations/{id}", Customer, Reading, reservations::get)))
+        .route("/api/v1/reservations/{id}", delete(at.route("DELETE /api/v1/reservations/{id}", Customer, Buying, reservations::release)))
+        .route("/api/v1/reservations/{id}/confirm", post(at.route("POST /api/v1/reservations/{id}/confirm", Customer, Buying, reservations::confirm)))
+        .route("/api/v1/reservations/{id}/extend", post(at.route("POST /api/v1/reservations/{id}/extend", Customer, Buying, reservations::extend)))
+        .route("/api/v1/cart", get(at.route("GET /api/v1/cart", Anyone, Reading, carts::get)))
+        .route("/api/v1/cart", delete(at.route("DELETE /api/v1/cart", Anyone, Changing, carts::clear)))
+        .route("/api/v1/cart/checkout", post(at.route("POST /api/v1/cart/checkout", Customer, Buying, checkout::cart)))
+        .route("/api/v1/cart/items/{productId}", put(at.route("PUT /api/v1/cart/items/{productId}", Anyone, Changing, carts::put)))
+        .route("/api/v1/cart/items/{productId}", delete(at.route("DELETE /api/v1/cart/items/{productId}", Anyone, Changing, carts::remove)))
+        .route("/api/v1/orders", get(at.route("GET /api/v1/orders", Customer, Listing, orders::list)))
+        .route("/api/v1/orders", post(at.route("POST /api/v1/orders", Customer, Buying, checkout::order)))
+        .route("/api/v1/orders/{id}/cancel", post(at.route("POST /api/v1/orders/{id}/cancel", Customer, Buying, checkout::cancel)))
+        .route("/api/v1/orders/{id}/refund", post(at.route("POST /api/v1/orders/{id}/refund", Staff, Changing, checkout::refund)))
+        .route("/api/v1/orders/{id}/payment", post(at.route("POST /api/v1/orders/{id}/payment", Customer, Buying, checkout::pay)))
+        .route("/api/v1/orders/{id}", get(at.route("GET /api/v1/orders/{id}", Customer, Reading, orders::get)))
+        .route("/api/v1/payments/webhook", post(at.route("POST /api/v1/payments/webhook", Anyone, Unlimited, payments::notice)))
+        .route("/api/v1/admin/dead-letters", get(at.route("GET /api/v1/admin/dead-letters", Staff, Listing, dead_letters::list)))
+        .route("/api/v1/admin/dead-letters/{id}/retry", post(at.route("POST /api/v1/admin/dead-letters/{id}/retry", Staff, Changing, dead_letters::retry)))
+        .route("/api/v1/admin/dead-letters/{id}/done", post(at.route("POST /api/v1/admin/dead-letters/{id}/done", Staff, Changing, dead_letters::done)))
+        .route("/api/v1/products", get(at.route("GET /api/v1/products", Anyone, Listing, catalogue::list)))
+        .route("/api/v1/products", post(at.route("POST /api/v1/products", Admin, Changing, products::create)))
+        .route("/api/v1/products/{id}", get(at.route("GET /api/v1/products/{id}", Anyone, Reading, products::get)))
+        .route("/api/v1/products/{id}", patch(at.route("PATCH /api/v1/products/{id}", Admin, Changing, changes::change)))
+        .route("/api/v1/products/{id}", delete(at.route("DELETE /api/v1/products/{id}", Admin, Changing, changes::deactivate)))
+        .route("/api/v1/categories", get(at.route("GET /api/v1/categories", Anyone, Listing, catalogue::categories)))
+        .route("/api/v1/stock/adjustments", post(at.route("POST /api/v1/stock/adjustments", Staff, Changing, restock::adjust)))
+        .route("/api/v1/products/{id}/stock", get(at.route("GET /api/v1/products/{id}/stock", Anyone, Reading, stock::get)))
+        .route("/api/v1/products/{id}/stock/adjustments", post(at.route("POST /api/v1/products/{id}/stock/adjustments", Staff, Changing, stock::adjust)))
+        .route("/health", get(at.route("GET /health", Anyone, Unlimited, health::overall)))
+        .route("/health/live", get(at.route("GET /health/live", Anyone, Unlimited, health::live)))
+        .route("/health/ready", get(at.route("GET /health/ready", Anyone, Unlimited, health::ready)))
+        .route("/metrics", get(at.route("GET /metrics", Anyone, Unlimited, numbers::metrics)))
+        .route("/openapi.json", get(at.route("GET /openapi.json", Anyone, Reading, openapi::document)))
+        .route("/docs", get(at.route("GET /docs", Anyone, Reading, docs::redirect)))
+        .route("/docs/", get(at.route("GET /docs", Anyone, Reading, docs::index)))
+        .route("/docs/{*file}", get(at.route("GET /docs", Anyone, Reading, docs::asset)))
+        .fallback(at.route("unknown route", Anyone, Reading, unknown_route))
+        .method_not_allowed_fallback(at.route("unknown method", Anyone, Reading, unknown_method))
         .with_state(api)
 }
 
-/// Gives each handler its name in the metrics, and who may use it.
+/// Gives each handler its name in the metrics, who may use it, and what it counts as.
 struct Measurer(Api);
 
 impl Measurer {
-    fn route<H>(&self, name: &'static str, access: Access, handler: H) -> Measured<H> {
-        measured(self.0.metrics.route(name), access, handler)
+    fn route<H>(
+        &self,
+        name: &'static str,
+        access: Access,
+        budget: Budget,
+        handler: H,
+    ) -> Measured<H> {
+        measured(self.0.metrics.route(name), access, budget, handler)
     }
 }
 

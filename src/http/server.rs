@@ -22,7 +22,7 @@ use crate::telemetry::metrics::HttpMetrics;
 use axum::Router;
 use connection::{Connection, Timing};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -60,6 +60,7 @@ pub struct Server {
     address: SocketAddr,
     settings: ServerConfig,
     metrics: HttpMetrics,
+    open: OpenConnections,
 }
 
 impl Server {
@@ -80,13 +81,19 @@ impl Server {
         socket.bind(wanted).map_err(failed)?;
         let listener = socket.listen(BACKLOG).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, settings, metrics })
+        Ok(Self { listener, address, settings, metrics, open: OpenConnections::default() })
     }
 
     /// Where it really listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections are open, to look at while it serves.
+    #[must_use]
+    pub fn open_connections(&self) -> OpenConnections {
+        self.open.clone()
     }
 
     /// Serves until `stage` says otherwise. Returns when the last connection is closed, or at
@@ -98,14 +105,14 @@ impl Server {
             &self.settings,
             stage.clone(),
         ));
-        let open = Arc::new(Open::default());
+        let open = self.open.0.clone();
         let ended = |stage: &Stage| *stage >= Stage::Draining;
         loop {
             tokio::select! {
                 biased;
                 _ = stage.wait_for(ended) => break,
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => self.admit(stream, &shared, &open),
+                    Ok((stream, peer)) => self.admit(stream, peer.ip(), &shared, &open),
                     Err(error) => self.rest(&error).await,
                 },
             }
@@ -127,7 +134,13 @@ impl Server {
     }
 
     /// Gives the connection its task, or the answer that there is no room.
-    fn admit(&self, stream: TcpStream, shared: &Arc<connection::Shared>, open: &Arc<Open>) {
+    fn admit(
+        &self,
+        stream: TcpStream,
+        peer: IpAddr,
+        shared: &Arc<connection::Shared>,
+        open: &Arc<Open>,
+    ) {
         // Answers are small and whole: waiting for more to send would only add latency.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection broke before it was served");
@@ -139,7 +152,8 @@ impl Server {
             return;
         }
         let guard = open.clone().enter(&self.metrics);
-        let connection = Connection::new(stream, shared.clone(), self.metrics.timed_out.clone());
+        let connection =
+            Connection::new(stream, peer, shared.clone(), self.metrics.timed_out.clone());
         tokio::spawn(async move {
             let _guard = guard;
             connection.await;
@@ -200,6 +214,17 @@ fn is_the_clients(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::ConnectionReset
     )
+}
+
+/// The number of open connections.
+#[derive(Debug, Clone, Default)]
+pub struct OpenConnections(Arc<Open>);
+
+impl OpenConnections {
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.count()
+    }
 }
 
 /// Counts open connections.

@@ -1,8 +1,9 @@
 //! Logs: tracing to standard error, for people or as JSON lines. A panic is a log line like any
 //! other, so that whoever reads the log sees it.
 
+use super::request_id::RequestId;
 use serde::{Deserialize, Serialize};
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
@@ -24,7 +25,8 @@ pub fn check_level(level: &str) -> Result<(), String> {
 /// Starts logging for the whole process. A second call changes nothing.
 pub fn start(format: LogFormat, level: &str) {
     let filter = EnvFilter::builder().parse_lossy(level);
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let writer = move || Lines { format, inner: std::io::stderr() };
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let started = match format {
         LogFormat::Human => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
@@ -48,10 +50,56 @@ pub fn start(format: LogFormat, level: &str) {
     }));
 }
 
+/// Adds to each line the id of the request that it is about. A span for each request would do that, too,
+/// and cost every request what now only those pay that are logged.
+struct Lines<W> {
+    format: LogFormat,
+    inner: W,
+}
+
+impl<W: Write> Write for Lines<W> {
+    /// Gets one whole line each time.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let Some(id) = RequestId::current() else { return self.inner.write(line) };
+        let id = id.as_str();
+        let named = match (self.format, line) {
+            (LogFormat::Json, [b'{', rest @ ..]) => {
+                [b"{\"request_id\":\"", id.as_bytes(), b"\",", rest].concat()
+            }
+            (LogFormat::Human, [text @ .., b'\n']) => {
+                [text, b" request_id=", id.as_bytes(), b"\n"].concat()
+            }
+            _ => return self.inner.write(line),
+        };
+        self.inner.write_all(&named).map(|()| line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::process::Command;
+
+    #[test]
+    fn lines_name_the_request_they_are_about() {
+        let written = |format, line: &str| {
+            let mut lines = Lines { format, inner: Vec::new() };
+            lines.write_all(line.as_bytes()).expect("memory");
+            String::from_utf8(lines.inner).expect("text")
+        };
+        let id = RequestId::sent(b"abc-1").expect("it fits");
+        for (format, line, named) in [
+            (LogFormat::Human, "WARN slow\n", "WARN slow request_id=abc-1\n"),
+            (LogFormat::Json, "{\"a\":1}\n", "{\"request_id\":\"abc-1\",\"a\":1}\n"),
+        ] {
+            assert_eq!(written(format, line), line, "outside of a request");
+            assert_eq!(id.scope(|| written(format, line)), named);
+        }
+    }
 
     /// Logging is the whole process's, so the test runs itself once more as another one.
     #[test]

@@ -4,6 +4,7 @@
 //! recorder belongs to [`Metrics`], not to the process, so that two servers in one process (tests)
 //! do not add up.
 
+use super::admission::AdmissionMetrics;
 use super::names::{self, Kind, Name};
 use crate::domain::ProductId;
 use metrics::{
@@ -114,6 +115,12 @@ impl Metrics {
         Results::register(&self.registry, names::PAYMENT_NOTICES, results)
     }
 
+    /// Numbers of admission, with these labels.
+    #[must_use]
+    pub fn admission(&self, limits: &[&'static str], budgets: &[&'static str]) -> AdmissionMetrics {
+        AdmissionMetrics::register(&self.registry, limits, budgets)
+    }
+
     /// `lastunit_reservations_total` with these results.
     #[must_use]
     pub fn reservations(&self, results: &[&'static str]) -> Results {
@@ -137,16 +144,16 @@ fn describe(recorder: &PrometheusRecorder, name: Name) {
 }
 
 #[derive(Clone)]
-struct Registry(Arc<PrometheusRecorder>);
+pub(super) struct Registry(Arc<PrometheusRecorder>);
 
 impl Registry {
     const METADATA: Metadata<'static> = Metadata::new("lastunit", Level::INFO, None);
 
-    fn counter(&self, name: Name, labels: Vec<Label>) -> Counter {
+    pub(super) fn counter(&self, name: Name, labels: Vec<Label>) -> Counter {
         self.0.register_counter(&Key::from_parts(name.text, labels), &Self::METADATA)
     }
 
-    fn gauge(&self, name: Name, labels: Vec<Label>) -> Gauge {
+    pub(super) fn gauge(&self, name: Name, labels: Vec<Label>) -> Gauge {
         self.0.register_gauge(&Key::from_parts(name.text, labels), &Self::METADATA)
     }
 
@@ -162,7 +169,7 @@ impl fmt::Debug for Registry {
 }
 
 /// Every status that a route answers; anything else would be shown as `other`.
-const STATUSES: [(u16, &str); 20] = [
+const STATUSES: [(u16, &str); 21] = [
     (200, "200"),
     (201, "201"),
     (202, "202"),
@@ -181,6 +188,7 @@ const STATUSES: [(u16, &str); 20] = [
     (413, "413"),
     (415, "415"),
     (422, "422"),
+    (429, "429"),
     (500, "500"),
     (503, "503"),
 ];

@@ -2,11 +2,13 @@
 //!
 //! All names, help texts and buckets are in `names`; `metrics` makes typed handles of them, one
 //! structure for each part of the server, registered once at start. Using a handle is an atomic
-//! operation: nobody looks a name or a label up while a request is served. Neither part can fail
-//! once the server runs.
+//! operation: nobody looks a name or a label up while a request is served. `request_id` names the request
+//! that a line is about. No part can fail once the server runs.
 
+pub mod admission;
 pub mod logs;
 pub mod metrics;
 mod names;
+pub mod request_id;
 
 pub use metrics::Metrics;

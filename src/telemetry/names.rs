@@ -129,6 +129,18 @@ pub(super) const PAYMENT_NOTICES: Name = counter(
     "Notices of a payment provider, by result: confirmed, cancelled, late, ignored, mismatch (another \
      amount or currency than the order's) or refused.",
 );
+pub(super) const RATE_LIMITED: Name = counter(
+    "lastunit_rate_limited_total",
+    "Requests answered 429, by limit (address, server, customer, product) and budget.",
+);
+pub(super) const SHED: Name = counter(
+    "lastunit_shed_total",
+    "Requests turned away with 503 before anybody looked at them, because of the load, by budget.",
+);
+pub(super) const SHEDDING_LEVEL: Name = gauge(
+    "lastunit_shedding_level",
+    "What is turned away because of the load: 0 nothing, 1 lists, 2 other reading, 3 signing in, 4 changes.",
+);
 
 /// Every metric there is.
 pub(super) const ALL: &[Name] = &[
@@ -159,4 +171,7 @@ pub(super) const ALL: &[Name] = &[
     JOBS_DEAD,
     JOB_ATTEMPTS,
     PAYMENT_NOTICES,
+    RATE_LIMITED,
+    SHED,
+    SHEDDING_LEVEL,
 ];

@@ -11,10 +11,10 @@ use std::time::Duration;
 use throwaway::Postgres;
 
 /// The processes in Postgres that serve the journal, stopped until this is dropped.
-struct Stopped(Vec<Pid>);
+pub struct Stopped(Vec<Pid>);
 
 impl Stopped {
-    async fn journal(operator: &PgPool) -> Self {
+    pub async fn journal(operator: &PgPool) -> Self {
         let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'lastunit journal'";
         let pids: Vec<i32> =
             sqlx::query_scalar(sql).fetch_all(operator).await.expect("Postgres answers");

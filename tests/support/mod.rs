@@ -23,10 +23,11 @@ pub struct Stand {
 }
 
 impl Stand {
-    /// Journal and database in SQLite.
+    /// Journal and database in SQLite; without limits, because a test asks more often than people do.
     pub fn embedded() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { folder, arguments: Vec::new(), environment: Vec::new() }
+        let stand = Self { folder, arguments: Vec::new(), environment: Vec::new() };
+        stand.setting("LIMITS__ENABLED", false)
     }
 
     /// Adds a command line argument, such as `--journal-url=…`.

@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use crate::contestant::Contestant;
 
@@ -37,12 +38,64 @@ pub struct Options {
     /// The lastunit binary [default: the one beside this binary, built first when run by cargo]
     #[arg(long, value_name = "FILE")]
     pub lastunit: Option<PathBuf>,
+    /// Request limits of lastunit
+    #[arg(long, value_enum, default_value_t = Limits::Off)]
+    pub limits: Limits,
     /// Write every single measurement to this file as well
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Connections of the row lock's pool [default: the best of a short calibration]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=190))]
     pub pool_size: Option<u32>,
+}
+
+/// What lastunit does about request limits while it is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Limits {
+    /// Nothing is counted
+    Off,
+    /// Everything is counted, and nobody reaches a limit
+    On,
+    /// Nothing is said about limits, for a binary that knows none
+    Unset,
+}
+
+impl Limits {
+    /// The settings of lastunit, without their prefix.
+    pub fn settings(self) -> Vec<(String, String)> {
+        let said = |name: &str, value: &str| (format!("LASTUNIT_LIMITS__{name}"), value.to_owned());
+        match self {
+            Self::Unset => Vec::new(),
+            Self::Off => vec![said("ENABLED", "false")],
+            Self::On => {
+                let counted = [
+                    "ADDRESS_READING",
+                    "ADDRESS_BUYING",
+                    "CUSTOMER_BUYING",
+                    "PRODUCT_BUYING",
+                    "SERVER_READING",
+                    "SERVER_BUYING",
+                ];
+                let counted = counted.into_iter().flat_map(|name| {
+                    [format!("{name}_PER_SECOND"), format!("{name}_BURST")]
+                        .map(|name| said(&name, "10000000"))
+                });
+                // One late turn must not turn a whole measurement into refusals.
+                let mut settings = vec![said("ENABLED", "true"), said("OVERLOAD_LAG_MS", "0")];
+                settings.extend(counted);
+                settings
+            }
+        }
+    }
+
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Off => "Request limits of lastunit are off",
+            Self::On => "Request limits of lastunit are on, and so high that nobody reaches one",
+            Self::Unset => "Request limits of lastunit are as its binary has them",
+        }
+    }
 }
 
 impl Options {

@@ -32,7 +32,7 @@ fn machine(results: &Results) -> String {
          Stores on {}, where overwriting 4 KiB and syncing takes {:.0} µs, {:.0} µs \
          while a core is busy as under load (medians). {}.\n\n\
          {} rounds, interleaved, of {} s after {} s of warm-up; {} connections; fresh data for every \
-         measurement. Pool of the row lock: {}.\n",
+         measurement. Pool of the row lock: {}. {}.\n",
         machine.processor,
         machine.cores,
         machine.memory_gibibytes,
@@ -47,6 +47,7 @@ fn machine(results: &Results) -> String {
         results.warm_up_seconds,
         connections.join(", "),
         results.pool.choice,
+        results.limits.sentence(),
     )
 }
 

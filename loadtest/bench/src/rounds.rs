@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> Result<Results> {
     let needs_lastunit = contestants.iter().any(|contestant| contestant.is_lastunit());
     let bench = env::current_exe().context("cannot find out where this binary is")?;
     let lastunit = needs_lastunit.then(|| lastunit::binary(options)).transpose()?;
-    let binaries = Binaries { bench, lastunit };
+    let binaries = Binaries { bench, lastunit, limits: options.limits };
     let wrk = Wrk::prepare()?;
     let machine = Machine::describe(&contestants)?;
     for contestant in &contestants {
@@ -49,6 +49,7 @@ pub fn run(options: &Options) -> Result<Results> {
         connections: options.connections.clone(),
         compared_connections: options.compared_connections(),
         contestants,
+        limits: options.limits,
         pool: driver.pool.clone(),
         measurements: Vec::new(),
         engine: Vec::new(),

@@ -15,6 +15,7 @@ use throwaway::{Appendfsync, AtParentDeath, Postgres, Redis, Tied, free_port, wa
 use crate::{
     contestant::{Contestant, Question},
     interrupt,
+    options::Limits,
     shop::Shop,
 };
 
@@ -29,6 +30,7 @@ const BASELINE_PRODUCT: i64 = 1;
 pub struct Binaries {
     pub bench: PathBuf,
     pub lastunit: Option<PathBuf>,
+    pub limits: Limits,
 }
 
 /// A running contestant with a product to buy. Fields are dropped in order: the server first, then
@@ -143,11 +145,12 @@ fn baseline(binaries: &Binaries, store: &Store, pool_size: u32) -> Command {
     command
 }
 
-/// The server as users start it.
+/// The server as users start it, but for its limits.
 fn lastunit(binaries: &Binaries, store: &Store, directory: &Path) -> Result<Command> {
     let binary = binaries.lastunit.as_ref().context("the lastunit binary was not looked for")?;
     let mut command = Command::new(binary);
     command.arg("serve").arg("--data-dir").arg(directory.join("data"));
+    command.envs(binaries.limits.settings());
     if let Store::Postgres(postgres) = store {
         let url = postgres.url(DATABASE);
         command.args(["--journal-url", &url, "--database-url", &url]);

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::{contestant::Contestant, engine::EngineRun, machine::Machine, pool::Pool, wrk::Load};
+use crate::{
+    contestant::Contestant, engine::EngineRun, machine::Machine, options::Limits, pool::Pool,
+    wrk::Load,
+};
 
 /// One contestant at one number of connections in one round.
 #[derive(Debug, Serialize)]
@@ -26,6 +29,7 @@ pub struct Results {
     pub connections: Vec<u32>,
     pub compared_connections: u32,
     pub contestants: Vec<Contestant>,
+    pub limits: Limits,
     /// Of the row lock.
     pub pool: Pool,
     pub measurements: Vec<Measurement>,

@@ -88,6 +88,7 @@ codes! {
     OrderReturned CONFLICT "order-returned" "The order was cancelled or refunded" false
     ExtensionLimitReached CONFLICT "extension-limit-reached" "The reservation cannot be extended again" false
     CartFull CONFLICT "cart-full" "The cart has no room for another product" false
+    RateLimited TOO_MANY_REQUESTS "rate-limited" "Too many requests" true
     Internal INTERNAL_SERVER_ERROR "internal-error" "The server failed" false
     Overloaded SERVICE_UNAVAILABLE "overloaded" "The server has more work than it takes" true
     JournalUnavailable SERVICE_UNAVAILABLE "journal-unavailable" "The journal cannot be written" true

@@ -15,19 +15,25 @@
 //! timeout. A client is cut off when it owes a head and has moved nothing that counts: answers sent
 //! and bytes written count, bytes received do not, so a head that drips in byte by byte is late too.
 
+use crate::admission::address::TrustedProxies;
 use crate::clock;
 use crate::config::ServerConfig;
+use crate::http::client;
+use crate::http::surface::{REQUEST_ID, Surface};
+use crate::telemetry::request_id::RequestId;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{Request, Response, header};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
 use axum::routing::future::RouteFuture;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use metrics::Counter;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -72,6 +78,8 @@ pub(super) struct Shared {
     http: http1::Builder,
     timing: Timing,
     stage: watch::Receiver<Stage>,
+    surface: Surface,
+    proxies: TrustedProxies,
 }
 
 impl Shared {
@@ -90,7 +98,14 @@ impl Shared {
         if settings.headers_max != HEADERS_ON_STACK {
             http.max_headers(settings.headers_max);
         }
-        Self { router, http, timing, stage }
+        Self {
+            router,
+            http,
+            timing,
+            stage,
+            surface: Surface::new(settings),
+            proxies: TrustedProxies::new(settings.proxies(), settings.forwarding_header),
+        }
     }
 }
 
@@ -109,10 +124,22 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, shared: Arc<Shared>, timed_out: Counter) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        peer: IpAddr,
+        shared: Arc<Shared>,
+        timed_out: Counter,
+    ) -> Self {
         let progress = Arc::new(Progress::default());
         let io = TokioIo::new(Watched::new(stream, progress.clone()));
-        let dispatch = Dispatch { router: shared.router.clone(), progress: progress.clone() };
+        let dispatch = Dispatch {
+            router: shared.router.clone(),
+            progress: progress.clone(),
+            shared: shared.clone(),
+            peer,
+            number: clock::draw_number(),
+            requests: AtomicU64::new(0),
+        };
         Self {
             http: shared.http.serve_connection(io, dispatch).with_upgrades(),
             progress,
@@ -230,6 +257,19 @@ impl Seen {
 struct Dispatch {
     router: Router,
     progress: Arc<Progress>,
+    shared: Arc<Shared>,
+    peer: IpAddr,
+    /// The connection's number, and how many requests it has sent: the ids of those without one.
+    number: u64,
+    requests: AtomicU64,
+}
+
+impl Dispatch {
+    fn id(&self, headers: &HeaderMap) -> RequestId {
+        let place = self.requests.fetch_add(1, Ordering::Relaxed);
+        let sent = headers.get(REQUEST_ID).and_then(|id| RequestId::sent(id.as_bytes()));
+        sent.unwrap_or_else(|| RequestId::made(self.number, place))
+    }
 }
 
 impl hyper::service::Service<Request<Incoming>> for Dispatch {
@@ -239,8 +279,18 @@ impl hyper::service::Service<Request<Incoming>> for Dispatch {
 
     fn call(&self, request: Request<Incoming>) -> Answer {
         self.progress.begin();
-        let request = ask_for_body(request);
-        Answer { route: self.router.clone().call(request), progress: self.progress.clone() }
+        let headers = request.headers();
+        let source = Source {
+            id: self.id(headers),
+            address: self.shared.proxies.client(self.peer, headers),
+            origin: self.shared.surface.origin(headers),
+        };
+        let route = match self.shared.surface.preflight(&request) {
+            Some(response) => Route::Ready(Some(response)),
+            None => Route::Asked(self.router.clone().call(ask_for_body(request))),
+        };
+        let (progress, shared) = (self.progress.clone(), self.shared.clone());
+        Answer { route, source, progress, shared }
     }
 }
 
@@ -291,20 +341,47 @@ impl hyper::body::Body for Begun {
     }
 }
 
+/// Whom a request comes from.
+struct Source {
+    id: RequestId,
+    address: IpAddr,
+    /// The origin of the page that sent it, if it is an allowed one.
+    origin: Option<HeaderValue>,
+}
+
+/// Who answers.
+enum Route {
+    Asked(RouteFuture<Infallible>),
+    /// Nobody was asked.
+    Ready(Option<Response<Body>>),
+}
+
 /// An answer on its way.
 struct Answer {
-    route: RouteFuture<Infallible>,
+    route: Route,
+    source: Source,
     progress: Arc<Progress>,
+    shared: Arc<Shared>,
 }
 
 impl Future for Answer {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = Pin::new(&mut self.route).poll(context);
-        if polled.is_ready() {
+        let (id, address) = (self.source.id, self.source.address);
+        let polled = match &mut self.route {
+            Route::Ready(response) => {
+                response.take().map_or(Poll::Pending, |it| Poll::Ready(Ok(it)))
+            }
+            Route::Asked(route) => {
+                id.scope(|| client::scope(address, || Pin::new(route).poll(context)))
+            }
+        };
+        polled.map_ok(|mut response| {
+            let origin = self.source.origin.take();
+            self.shared.surface.complete(response.headers_mut(), &id, origin);
             self.progress.finish();
-        }
-        polled
+            response
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! Refusal: what a connection above the limit gets, 503 and a close, with next to no work.
 
 use crate::http::problem::{Code, Problem};
+use crate::http::surface;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::LazyLock;
@@ -27,10 +28,16 @@ pub(super) fn closing_answer(problem: &Problem, more: &str) -> Vec<u8> {
     let (status, body) = (problem.status(), problem.body());
     let mut answer = format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
-         {more}connection: close\r\n\r\n",
+         {more}connection: close\r\n",
         body.len()
     )
     .into_bytes();
+    for (name, value) in surface::ALWAYS {
+        answer.extend_from_slice(
+            &[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat(),
+        );
+    }
+    answer.extend_from_slice(b"\r\n");
     answer.extend_from_slice(&body);
     answer
 }
