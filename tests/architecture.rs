@@ -17,14 +17,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("telemetry", &["domain"]),
     ("journal", &["clock", "domain", "telemetry", "threads"]),
     ("engine", &["clock", "domain", "journal", "telemetry", "threads"]),
-    ("projection", &["clock", "domain", "journal", "migrations", "telemetry"]),
+    ("projection", &["clock", "domain", "journal", "migrations", "telemetry", "threads"]),
     ("checkout", &["clock", "domain", "engine", "projection", "telemetry"]),
     ("cart", &["clock", "domain", "migrations"]),
     ("catalog", &["domain", "engine", "journal", "projection"]),
-    ("config", &["cart", "domain", "journal", "telemetry"]),
+    ("account", &["clock", "domain", "migrations", "telemetry", "threads"]),
+    ("config", &["account", "cart", "domain", "journal", "telemetry"]),
     (
         "http",
         &[
+            "account",
             "cart",
             "catalog",
             "checkout",

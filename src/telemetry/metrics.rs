@@ -4,6 +4,10 @@
 //! recorder belongs to [`Metrics`], not to the process, so that two servers in one process (tests)
 //! do not add up.
 
+mod account;
+
+pub use account::{AccountMetrics, SignIn};
+
 use super::names::{self, Kind, Name};
 use crate::domain::ProductId;
 use metrics::{
@@ -36,6 +40,7 @@ pub struct Metrics {
     pub journal: JournalMetrics,
     pub projection: ProjectionMetrics,
     pub jobs: JobMetrics,
+    pub accounts: AccountMetrics,
 }
 
 impl Metrics {
@@ -64,6 +69,7 @@ impl Metrics {
             journal: JournalMetrics::register(&registry),
             projection: ProjectionMetrics::register(&registry),
             jobs: JobMetrics::register(&registry),
+            accounts: AccountMetrics::register(&registry),
             registry,
             rendering,
             stock,

@@ -126,6 +126,15 @@ pub(super) const PAYMENT_NOTICES: Name = counter(
     "lastunit_payment_notices_total",
     "Notices of a payment provider, by result: confirmed, cancelled, late, ignored or refused.",
 );
+pub(super) const SIGN_INS: Name = counter(
+    "lastunit_sign_ins_total",
+    "Requests to register, to sign in and to refresh, by result: registered, signed-in, refreshed, \
+     refused (wrong address or password), throttled, reused (a refresh token came twice), busy.",
+);
+pub(super) const TOKEN_CHECKS: Name = counter(
+    "lastunit_token_checks_total",
+    "Tokens and API keys that were not in the cache, by result: verified or refused.",
+);
 
 /// Every metric there is.
 pub(super) const ALL: &[Name] = &[
@@ -156,4 +165,6 @@ pub(super) const ALL: &[Name] = &[
     JOBS_DEAD,
     JOB_ATTEMPTS,
     PAYMENT_NOTICES,
+    SIGN_INS,
+    TOKEN_CHECKS,
 ];
