@@ -168,6 +168,11 @@ impl Accounts {
         }
     }
 
+    /// Why the store cannot be asked at the moment; `None` while it can.
+    pub async fn away(&self) -> Option<String> {
+        self.0.store.away().await
+    }
+
     /// Ends the connections.
     pub async fn close(&self) {
         self.0.store.close().await;

@@ -177,6 +177,13 @@ impl Store {
         Ok(store)
     }
 
+    /// Why it cannot be asked at the moment; `None` while it can.
+    pub(super) async fn away(&self) -> Option<String> {
+        let asked: Result<Option<AccountRow>, StoreError> =
+            async { ask!(self, pool => sqlx::query_as(BY_ID).bind("").fetch_optional(pool)) }.await;
+        asked.err().map(|StoreError(reason)| reason)
+    }
+
     async fn ready(&self) -> Result<(), StoreError> {
         let prepared = tokio::time::timeout(PREPARE_TIMEOUT, self.prepare()).await;
         match prepared {

@@ -10,7 +10,7 @@ mod offline;
 mod serve;
 mod signals;
 
-pub use offline::{audit, journal_cat, migrate, openapi, print};
+pub use offline::{audit, journal_cat, migrate, openapi, print, token};
 pub use serve::serve;
 
 use crate::cart::Carts;
@@ -62,6 +62,7 @@ macro_rules! from_error {
 }
 
 from_error!(
+    crate::account::OpenError,
     crate::cart::OpenError,
     CatError,
     ConfigError,

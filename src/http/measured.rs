@@ -5,7 +5,7 @@
 //! and ends nothing but this request: a handler owns no state that it could leave half changed.
 
 use super::Api;
-use super::access::Access;
+use super::access::{Admission, Requirement};
 use super::problem::{Code, Problem};
 use crate::clock;
 use crate::telemetry::metrics::RouteMetrics;
@@ -22,13 +22,17 @@ use std::time::Instant;
 #[derive(Debug, Clone)]
 pub struct Measured<H> {
     handler: H,
-    access: Access,
+    requirement: Requirement,
     route: Arc<RouteMetrics>,
 }
 
 /// Measures what `handler` answers as `route` to those who may use it.
-pub const fn measured<H>(route: Arc<RouteMetrics>, access: Access, handler: H) -> Measured<H> {
-    Measured { handler, access, route }
+pub const fn measured<H>(
+    route: Arc<RouteMetrics>,
+    requirement: Requirement,
+    handler: H,
+) -> Measured<H> {
+    Measured { handler, requirement, route }
 }
 
 impl<T, H> Handler<T, Api> for Measured<H>
@@ -39,27 +43,42 @@ where
 {
     type Future = MeasuredFuture<H::Future>;
 
-    fn call(self, request: Request, api: Api) -> Self::Future {
+    fn call(self, mut request: Request, api: Api) -> Self::Future {
         let started = clock::instant();
-        let answer = match self.access.check(&api, request.headers()) {
-            Ok(()) => Answer::Asked(self.handler.call(request, api)),
-            Err(problem) => Answer::Refused(Some(problem.into_response())),
+        let Self { handler, requirement, route } = self;
+        let answer = match requirement.check(&api, request.headers()) {
+            Admission::Anybody => Answer::Asked(handler.call(request, api)),
+            Admission::Known(known) => {
+                request.extensions_mut().insert(known);
+                Answer::Asked(handler.call(request, api))
+            }
+            Admission::Refused(problem) => Answer::Refused(Some(problem.into_response())),
+            // Seldom: an API key of which nobody has asked the store for some seconds.
+            Admission::Unasked(accounts, key) => Answer::LookedUp(Box::pin(async move {
+                match requirement.look_up(&accounts, key, api.clock.now()).await {
+                    Ok(known) => {
+                        request.extensions_mut().insert(known);
+                        handler.call(request, api).await
+                    }
+                    Err(problem) => problem.into_response(),
+                }
+            })),
         };
-        MeasuredFuture { started, answer, route: self.route }
+        MeasuredFuture { started, answer, route }
     }
 }
 
 /// What is waited for.
-#[derive(Debug)]
 enum Answer<F> {
     /// The handler's answer.
     Asked(F),
+    /// Who asks, and then the handler's answer.
+    LookedUp(Pin<Box<dyn Future<Output = Response> + Send>>),
     /// The handler was not asked.
     Refused(Option<Response>),
 }
 
 /// The answer of a measured handler.
-#[derive(Debug)]
 pub struct MeasuredFuture<F> {
     started: Instant,
     answer: Answer<F>,
@@ -74,6 +93,9 @@ impl<F: Future<Output = Response> + Unpin> Future for MeasuredFuture<F> {
             Answer::Refused(response) => Ok(response.take().map_or(Poll::Pending, Poll::Ready)),
             Answer::Asked(answer) => {
                 catch_unwind(AssertUnwindSafe(|| Pin::new(answer).poll(context)))
+            }
+            Answer::LookedUp(answer) => {
+                catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)))
             }
         };
         let response = match polled {

@@ -3,6 +3,7 @@
 
 use super::Api;
 use super::body::Raw;
+use super::caller::Caller;
 use super::openapi::{EngineFailures, InputFailures};
 use super::order_ref::OrderRef;
 use super::orders;
@@ -118,7 +119,7 @@ async fn take(api: &Api, raw: &Raw) -> Result<Noticed, Problem> {
         Problem::new(Code::InvalidRequest, format!("data of the notice cannot be read: {error}"))
     })?;
     let reference = OrderRef::parse(&data.order_id).ok_or_else(Problem::unknown_order)?;
-    let row = orders::find_fresh(api, reference).await?;
+    let row = orders::find_fresh(api, &Caller::SIGNED, reference).await?;
     check_payment(api, &row, &data.amount).await?;
     if was_sold(&row) {
         let repeated = paid && row.status == OrderStatus::Confirmed;

@@ -1,11 +1,12 @@
 //! Routes: everything that can be asked, and by whom, on one screen.
 
-use super::access::Access::{self, Admin, Anyone, Customer, Staff};
+use super::access::Access::{self, Admin, Anyone, Customer, Monitor, Staff};
+use super::access::Requirement;
 use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
-    Api, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers, openapi, orders,
-    payments, products, purchases, queue, queued, reservations, restock, stock,
+    Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers,
+    openapi, orders, payments, products, purchases, queue, queued, reservations, restock, stock,
 };
 use axum::Router;
 use axum::http::Uri;
@@ -49,10 +50,19 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/stock/adjustments", post(at.route("POST /api/v1/stock/adjustments", Staff, restock::adjust)))
         .route("/api/v1/products/{id}/stock", get(at.route("GET /api/v1/products/{id}/stock", Anyone, stock::get)))
         .route("/api/v1/products/{id}/stock/adjustments", post(at.route("POST /api/v1/products/{id}/stock/adjustments", Staff, stock::adjust)))
+        .route("/api/v1/auth/register", post(at.route("POST /api/v1/auth/register", Anyone, auth::register)))
+        .route("/api/v1/auth/login", post(at.route("POST /api/v1/auth/login", Anyone, auth::log_in)))
+        .route("/api/v1/auth/refresh", post(at.route("POST /api/v1/auth/refresh", Anyone, auth::refresh)))
+        .route("/api/v1/auth/logout", post(at.route("POST /api/v1/auth/logout", Anyone, auth::log_out)))
+        .route("/api/v1/auth/me", get(at.route("GET /api/v1/auth/me", Customer, auth::me)))
+        .route("/api/v1/api-keys", get(at.route("GET /api/v1/api-keys", Admin, api_keys::list)))
+        .route("/api/v1/api-keys", post(at.route("POST /api/v1/api-keys", Admin, api_keys::create)))
+        .route("/api/v1/api-keys/{id}", delete(at.route("DELETE /api/v1/api-keys/{id}", Admin, api_keys::revoke)))
+        .route("/.well-known/jwks.json", get(at.route("GET /.well-known/jwks.json", Anyone, auth::public_keys)))
         .route("/health", get(at.route("GET /health", Anyone, health::overall)))
         .route("/health/live", get(at.route("GET /health/live", Anyone, health::live)))
         .route("/health/ready", get(at.route("GET /health/ready", Anyone, health::ready)))
-        .route("/metrics", get(at.route("GET /metrics", Anyone, numbers::metrics)))
+        .route("/metrics", get(at.route("GET /metrics", Monitor, numbers::metrics)))
         .route("/openapi.json", get(at.route("GET /openapi.json", Anyone, openapi::document)))
         .route("/docs", get(at.route("GET /docs", Anyone, docs::redirect)))
         .route("/docs/", get(at.route("GET /docs", Anyone, docs::index)))
@@ -67,7 +77,7 @@ struct Measurer(Api);
 
 impl Measurer {
     fn route<H>(&self, name: &'static str, access: Access, handler: H) -> Measured<H> {
-        measured(self.0.metrics.route(name), access, handler)
+        measured(self.0.metrics.route(name), Requirement::of(access, name), handler)
     }
 }
 

@@ -168,10 +168,11 @@ impl fmt::Debug for Registry {
 }
 
 /// Every status that a route answers; anything else would be shown as `other`.
-const STATUSES: [(u16, &str); 20] = [
+const STATUSES: [(u16, &str); 22] = [
     (200, "200"),
     (201, "201"),
     (202, "202"),
+    (204, "204"),
     (303, "303"),
     (304, "304"),
     (400, "400"),
@@ -187,6 +188,7 @@ const STATUSES: [(u16, &str); 20] = [
     (413, "413"),
     (415, "415"),
     (422, "422"),
+    (429, "429"),
     (500, "500"),
     (503, "503"),
 ];
