@@ -109,7 +109,7 @@ impl Accounts {
         clock: Clock,
         metrics: AccountMetrics,
     ) -> Result<Self, OpenError> {
-        let keys = settings.keys.load().map_err(|error| OpenError(error.to_string()))?;
+        let keys = settings.keys.make_and_load().map_err(|error| OpenError(error.to_string()))?;
         let passwords = Passwords::start(settings.password_threads).map_err(|error| {
             OpenError(format!("no thread can be started for passwords: {error}"))
         })?;
@@ -193,7 +193,7 @@ pub fn sign_offline(
     (subject, role): (&CustomerId, Role),
     (now, seconds): (Timestamp, u64),
 ) -> Result<String, OpenError> {
-    let keys = files.load().map_err(|error| OpenError(error.to_string()))?;
+    let keys = files.make_and_load().map_err(|error| OpenError(error.to_string()))?;
     if keys.signing.is_none() {
         return Err(OpenError(
             "there is no key to sign with: give auth.signing_key_file, or ask whoever issues the \

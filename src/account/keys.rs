@@ -111,7 +111,19 @@ impl std::fmt::Debug for Keys {
 }
 
 impl KeyFiles {
-    /// Reads and checks all keys; makes the own one where that is wanted and there is none.
+    /// Makes the own key where one is wanted and there is none, then loads all.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn make_and_load(&self) -> Result<Keys, KeyError> {
+        if self.uses_own_key() {
+            self.make_own_key()?;
+        }
+        self.load()
+    }
+
+    /// Reads and checks all keys. One that has gone missing is an error: another one in its place would
+    /// make every token void.
     ///
     /// # Errors
     /// [`KeyError`].
@@ -154,7 +166,7 @@ impl KeyFiles {
             (false, ..) => Ok(None),
             // A secret signs what it verifies.
             (true, Some(path), TokenAlgorithm::Hs256) => Ok(Some(path.clone())),
-            (true, None, TokenAlgorithm::EdDsa) => self.own_file().map(Some),
+            (true, None, TokenAlgorithm::EdDsa) => Ok(Some(self.own_file())),
             (true, _, other) => Err(KeyError(format!(
                 "there is no key that signs {} tokens: give auth.signing_key_file, or set \
                  auth.issuer_enabled = false",
@@ -163,11 +175,19 @@ impl KeyFiles {
         }
     }
 
-    /// The file of the own key, which is made when there is none.
-    fn own_file(&self) -> Result<PathBuf, KeyError> {
-        let path = self.data_dir.join(OWN_FILE);
+    fn uses_own_key(&self) -> bool {
+        let named = self.signing.is_some() || self.verifying.is_some();
+        self.issues && !named && self.algorithm == TokenAlgorithm::EdDsa
+    }
+
+    fn own_file(&self) -> PathBuf {
+        self.data_dir.join(OWN_FILE)
+    }
+
+    fn make_own_key(&self) -> Result<(), KeyError> {
+        let path = self.own_file();
         if path.exists() {
-            return Ok(path);
+            return Ok(());
         }
         let made = new_key_pem().and_then(|pem| {
             fs::create_dir_all(&self.data_dir)?;
@@ -184,7 +204,7 @@ impl KeyFiles {
             ))
         })?;
         tracing::info!(file = %path.display(), "made a key to sign tokens with: keep it secret and back it up");
-        Ok(path)
+        Ok(())
     }
 
     fn signing_key(

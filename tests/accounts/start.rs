@@ -1,7 +1,7 @@
 //! Start: one word gives a shop accounts; what cannot work refuses the start in one line.
 
 use crate::expect;
-use crate::shop::{As, send, stand, token};
+use crate::shop::{As, PASSWORD, create_product, log_in, send, stand, token};
 use crate::support::Stand;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
@@ -31,6 +31,24 @@ async fn one_word_gives_a_shop_accounts() {
         (&"OKP".into(), &"Ed25519".into(), &"EdDSA".into(), &"sig".into())
     );
     assert!(key.get("d").is_none(), "{}", jwks.text);
+}
+
+#[tokio::test]
+async fn without_the_store_tokens_go_on() {
+    // Nobody listens on this port.
+    let stand = stand().argument("--database-url=postgres://shop@127.0.0.1:9/shop");
+    let server = stand.start();
+    let [customer, admin] = ["customer", "admin"].map(|role| token(&stand, role, role));
+    let product = create_product(&server, &admin, 5).await;
+    let body = serde_json::json!({"productId": product, "quantity": 1});
+    let bought = send(&server, As::Token(&customer), "POST /api/v1/purchases", body).await;
+    expect::success(&bought, 201);
+    let answer = log_in(&server, "ann@example.com", PASSWORD).await;
+    expect::problem(&answer, 503, "accounts-unavailable");
+    let key = format!("lu_{}_{}", "0".repeat(32), "A".repeat(43));
+    let answer = send(&server, As::Key(&key), "GET /metrics", Value::Null).await;
+    expect::problem(&answer, 503, "accounts-unavailable");
+    assert!(server.log().contains("the store of accounts is away"), "{}", server.log());
 }
 
 #[tokio::test]
