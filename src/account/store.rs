@@ -137,7 +137,7 @@ type KeyRow = (String, String, String, Vec<u8>, i64, Option<i64>, Option<i64>);
 
 enum Pools {
     Sqlite(SqlitePool),
-    Postgres { pool: PgPool, options: PgConnectOptions },
+    Postgres { pool: PgPool, options: Box<PgConnectOptions> },
 }
 
 pub(super) struct Store {
@@ -197,7 +197,7 @@ impl Store {
 
     async fn prepare(&self) -> Result<(), Unprepared> {
         let Pools::Postgres { options, .. } = &self.pools else { return Ok(()) };
-        self.migrated.get_or_try_init(|| migrate(options)).await.map(|()| ())
+        self.migrated.get_or_try_init(|| migrate(options)).await.copied()
     }
 
     /// `false`: the address has an account.
@@ -443,7 +443,7 @@ fn open_postgres(url: &str, connections_max: u32) -> Result<Pools, OpenError> {
         .max_connections(connections_max)
         .acquire_timeout(PATIENCE)
         .connect_lazy_with(options.clone().options([("statement_timeout", STATEMENT_TIMEOUT)]));
-    Ok(Pools::Postgres { pool, options })
+    Ok(Pools::Postgres { pool, options: Box::new(options) })
 }
 
 async fn migrate(options: &PgConnectOptions) -> Result<(), Unprepared> {

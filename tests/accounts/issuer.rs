@@ -100,7 +100,7 @@ async fn an_unknown_address_and_a_wrong_password_get_one_answer() {
     register(&server, "ann@example.com").await;
     let mut answers = Vec::new();
     for email in ["ann@example.com", "nobody@example.com"] {
-        let mut told = Vec::new();
+        let mut told: Vec<(u16, Value, Value)> = Vec::new();
         // However slow this machine is: the pause doubles until a try falls into it.
         while told.last().is_none_or(|(status, ..)| *status == 401) {
             let answer = log_in(&server, email, "a wrong password").await;

@@ -22,7 +22,7 @@ fn declared() -> Vec<(String, &'static str)> {
         })
         .collect();
     // A route that is written in another way would not be looked at.
-    assert_eq!(routes.len(), ROUTES.matches(".route(\"").count());
+    assert_eq!(routes.len(), ROUTES.matches(".route(\"/").count());
     for other in [".nest(", ".merge(", ".route_service(", ".nest_service("] {
         assert!(!ROUTES.contains(other), "{other}");
     }

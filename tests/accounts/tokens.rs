@@ -96,7 +96,6 @@ async fn a_token_does_not_choose_how_it_is_verified() {
         "garbage".into(),
         "a.b.c".into(),
         "..".into(),
-        String::new(),
         "x".repeat(9_000),
     ] {
         // A signature's last character may say the same in two ways.
