@@ -3,6 +3,7 @@
 //! Whatever goes wrong is one line on standard error, `lastunit: what happened and what to do`, and
 //! exit status 1. Wrong usage is explained by clap with exit status 2.
 
+use crate::account::Role;
 use crate::app::{self, StartError};
 use crate::config::{self, Config, Flags};
 use clap::error::ErrorKind;
@@ -17,6 +18,7 @@ Examples:
   lastunit --listen 127.0.0.1:9000      the same as `lastunit serve --listen …`
   lastunit audit --json                 prove that what was sold is what there was
   lastunit journal cat --product 1      every fact about product 1, as JSON lines
+  lastunit token --role admin --subject ops --ttl 8h   a token to run the shop with
   lastunit config > lastunit.toml       the settings in effect, to start a file from
 
 Settings come from, later ones first: the command line, the environment
@@ -82,6 +84,18 @@ enum Command {
     Journal(JournalCommand),
     /// Create or update the tables of journal and database, and stop.
     Migrate,
+    /// Print a token for somebody who runs the shop, signed with the server's key (auth.mode = "jwt").
+    Token {
+        /// What they are: customer, staff or admin.
+        #[arg(long, value_name = "ROLE", value_parser = role)]
+        role: Role,
+        /// Who they are.
+        #[arg(long, value_name = "NAME")]
+        subject: String,
+        /// How long it is valid: a number with s, m, h or d behind it.
+        #[arg(long, value_name = "TIME", default_value = "1h", value_parser = seconds)]
+        ttl: u64,
+    },
     /// Print the OpenAPI document.
     Openapi,
     /// Print the settings in effect, passwords hidden.
@@ -99,6 +113,28 @@ enum JournalCommand {
         #[arg(long, value_name = "ID")]
         product: Option<u64>,
     },
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::parse(text).ok_or_else(|| "it must be customer, staff or admin".to_owned())
+}
+
+/// Reads `90s`, `15m`, `12h` or `30d`.
+fn seconds(text: &str) -> Result<u64, String> {
+    let unit = |last: char| match last {
+        's' => Some(1),
+        'm' => Some(60),
+        'h' => Some(3_600),
+        'd' => Some(86_400),
+        _ => None,
+    };
+    let read = || {
+        let unit = unit(text.chars().last()?)?;
+        let digits = text.get(..text.len() - 1)?;
+        let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<u64>().ok().filter(|_| whole)?.checked_mul(unit)
+    };
+    read().ok_or_else(|| "it must be a number with s, m, h or d behind it, such as 12h".to_owned())
 }
 
 /// Runs the program.
@@ -138,6 +174,7 @@ fn execute(cli: Cli) -> Result<(), StartError> {
             app::journal_cat(&settings, partition, product)
         }
         Some(Command::Migrate) => app::migrate(&settings),
+        Some(Command::Token { role, subject, ttl }) => app::token(&settings, role, &subject, ttl),
         Some(Command::Openapi) => app::print(&app::openapi()?),
         Some(Command::Config) => app::print(&settings.to_toml()?),
     }
@@ -179,6 +216,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lifetimes_have_a_unit() {
+        for (text, expected) in [("90s", 90), ("15m", 900), ("12h", 43_200), ("30d", 2_592_000)] {
+            assert_eq!(seconds(text), Ok(expected));
+        }
+        for bad in ["", "h", "1", "-1h", "+1h", "1.5h", "1w", "1ä", "99999999999999999999d"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

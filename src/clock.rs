@@ -101,10 +101,10 @@ pub fn draw_uuid() -> uuid::Uuid {
     uuid::Uuid::now_v7()
 }
 
-/// Draws 128 bits that nobody can guess, from the system; `None` when it has none to give.
+/// Draws bytes that nobody can guess (16 or more), from the system; `None` when it has none to give.
 #[must_use]
-pub fn draw_secret() -> Option<[u8; 16]> {
-    let mut secret = [0; 16];
+pub fn draw_secret<const BYTES: usize>() -> Option<[u8; BYTES]> {
+    let mut secret = [0; BYTES];
     getrandom::fill(&mut secret).ok().map(|()| secret)
 }
 

@@ -4,6 +4,7 @@
 //! `domain`) → `journal` → the answer; `projection` follows the journal afterwards. ARCHITECTURE.md
 //! is the map.
 
+pub mod account;
 pub mod admission;
 pub mod app;
 pub mod cart;

@@ -25,6 +25,19 @@ impl Drop for EndOnPanic {
     }
 }
 
+/// Lets others go first. On Linux a priority is a thread's own, and is inherited by the threads it starts.
+pub fn lower_priority(nice: i32) {
+    #[cfg(target_os = "linux")]
+    {
+        let now = rustix::process::getpriority_process(None).unwrap_or(0);
+        if let Err(error) = rustix::process::setpriority_process(None, nice.max(now)) {
+            tracing::warn!(%error, "a thread for work in the background runs at normal priority");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = nice;
+}
+
 /// Runs a task on this runtime that the process cannot do without.
 pub fn spawn_task(name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(async move {

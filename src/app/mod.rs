@@ -11,7 +11,7 @@ mod offline;
 mod serve;
 mod signals;
 
-pub use offline::{audit, journal_cat, migrate, openapi, print};
+pub use offline::{audit, journal_cat, migrate, openapi, print, token};
 pub use serve::serve;
 
 use crate::cart::Carts;
@@ -63,6 +63,7 @@ macro_rules! from_error {
 }
 
 from_error!(
+    crate::account::OpenError,
     crate::cart::OpenError,
     CatError,
     ConfigError,

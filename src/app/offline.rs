@@ -1,13 +1,14 @@
-//! Commands that need no server: audit, journal cat, migrate, openapi.
+//! Commands that need no server: audit, journal cat, migrate, token, openapi.
 
 use super::{
     StartError, journal_error, journal_location, open_carts, open_database,
     open_database_for_reading, prepare_folder,
 };
+use crate::account::{self, Accounts, Role};
 use crate::cart::Location;
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::domain::ProductId;
+use crate::config::{AuthMode, Config};
+use crate::domain::{CustomerId, ProductId};
 use crate::http;
 use crate::journal::audit::{Report, Summary};
 use crate::journal::{self, PartitionId, Partitions, Seq, cat};
@@ -269,6 +270,9 @@ pub fn migrate(config: &Config) -> Result<(), StartError> {
         database.migrate().await?;
         database.close().await;
         migrate_carts(config).await?;
+        if config.auth.mode == AuthMode::Jwt {
+            migrate_accounts(config).await?;
+        }
         print(&format!(
             "journal {} and database {} are up to date",
             config.journal_address(),
@@ -288,6 +292,45 @@ async fn migrate_carts(config: &Config) -> Result<(), StartError> {
         }
         _ => Ok(()),
     }
+}
+
+/// The tables of accounts.
+async fn migrate_accounts(config: &Config) -> Result<(), StartError> {
+    let metrics = crate::telemetry::metrics::AccountMetrics::default();
+    let accounts = Accounts::open(config.accounts(), Clock::system(), metrics).await?;
+    let away = accounts.away().await;
+    accounts.close().await;
+    match away {
+        Some(reason) => {
+            Err(StartError::new(format!("the tables of accounts cannot be made: {reason}")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Longest life of a token that is signed by hand, in seconds: a year.
+const TOKEN_SECONDS_MAX: u64 = 31_536_000;
+
+/// Prints a token for somebody who runs the shop, signed with the server's key.
+///
+/// # Errors
+/// When there is no such key, or what it is to say makes no sense.
+pub fn token(config: &Config, role: Role, subject: &str, seconds: u64) -> Result<(), StartError> {
+    if config.auth.mode == AuthMode::Open {
+        return Err(StartError::new(
+            "auth.mode is \"open\", so nobody looks at tokens; set auth.mode = \"jwt\" here and for \
+             the server",
+        ));
+    }
+    let subject =
+        CustomerId::new(subject).map_err(|error| StartError::new(format!("--subject {error}")))?;
+    if seconds == 0 || seconds > TOKEN_SECONDS_MAX {
+        return Err(StartError::new("--ttl must be from 1s to 365d"));
+    }
+    let settings = config.accounts();
+    let times = (Clock::system().now(), seconds);
+    let token = account::sign_offline(&settings.keys, &settings.rules, (&subject, role), times)?;
+    print(&token)
 }
 
 /// The OpenAPI document as JSON.

@@ -1,7 +1,8 @@
 //! Serve: every stage, in the order data flows, and back.
 //!
 //! ```text
-//!   settings → port → journal (connected) → database → carts → journal (taken over) → engine → projection
+//!   settings → port → journal (connected) → database → carts → accounts → journal (taken over) → engine
+//!   → projection
 //!   → http ── wait for a signal
 //!   first signal: http drains → engine stores snapshots, journal commits and closes → projection and carts end
 //!   the deadline: connections are cut, then the same
@@ -17,6 +18,7 @@ use super::{
     CLOSE_IN_A_HURRY, CLOSE_MAX, SNAPSHOTS_AT_SHUTDOWN, StartError, connecting, demo,
     journal_error, journal_location, load, numbers, open_carts, open_database, prepare_folder,
 };
+use crate::account::Accounts;
 use crate::admission::{Admission, Budget, Limit, Ticker};
 use crate::cart::Carts;
 use crate::catalog::Catalog;
@@ -25,10 +27,10 @@ use crate::checkout::payment::Provider;
 use crate::checkout::signature::Signatures;
 use crate::checkout::{Checkout, Simulated, Webhook, collect};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{AuthMode, Config};
 use crate::engine::{Engine, EngineOptions, Placement};
 use crate::http::server::{Server, Stage};
-use crate::http::{self, Api, ApiParts, BodyLimits, HoldLimits};
+use crate::http::{self, Api, ApiParts, BodyLimits, Gate, HoldLimits, OperatorToken};
 use crate::journal::handle::{JournalHandle, JournalState};
 use crate::journal::writer::WriterOptions;
 use crate::journal::{self, Connected, Partitions};
@@ -92,6 +94,7 @@ struct Started {
     engine: Engine,
     projector: ProjectorTask,
     carts: Carts,
+    gate: Gate,
     /// Watches the store of carts until it is closed.
     upkeep: JoinHandle<()>,
     api: Api,
@@ -106,6 +109,7 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     let journal = connect_journal(config, &clock, &metrics).await?;
     let (database, origin_is_known) = prepare_database(config, &journal).await?;
     let carts = open_carts(config, clock.clone()).await?;
+    let gate = open_gate(config, &clock, &metrics).await?;
     let reader = journal.reader.clone();
     let engine = start_engine(config, &clock, &metrics, journal).await?;
     let projector = Projector {
@@ -154,7 +158,7 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     let admission = start_admission(config, &metrics, &engine, &server);
     let api = Api::new(ApiParts {
         admission,
-        operator_token: http::OperatorToken::new(config.auth.operator_token.expose()),
+        gate: gate.clone(),
         engine: engine.clone(),
         catalog: Catalog::new(engine.clone(), queries.clone(), progress.clone()),
         checkout,
@@ -167,7 +171,18 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
         holds: HoldLimits::from(&config.holds),
         body_limits: BodyLimits::from(&config.server),
     });
-    Ok(Started { server, engine, projector, carts, upkeep, api })
+    Ok(Started { server, engine, projector, carts, gate, upkeep, api })
+}
+
+/// How callers prove who they are. Keys that cannot be read refuse the start.
+async fn open_gate(config: &Config, clock: &Clock, metrics: &Metrics) -> Result<Gate, StartError> {
+    if config.auth.mode == AuthMode::Open {
+        return Ok(Gate::Open(OperatorToken::new(config.auth.operator_token.expose())));
+    }
+    let accounts =
+        Accounts::open(config.accounts(), clock.clone(), metrics.accounts.clone()).await?;
+    tokio::spawn(accounts.clone().upkeep());
+    Ok(Gate::Accounts(accounts))
 }
 
 /// The limits, and the watch over the load.
@@ -289,8 +304,8 @@ async fn serve_until_signal(
     config: &Config,
     signals: Signals,
 ) -> Result<(), StartError> {
-    let Started { server, engine, projector, carts, upkeep, api } = started;
-    if config.auth.mode == crate::config::AuthMode::Open {
+    let Started { server, engine, projector, carts, gate, upkeep, api } = started;
+    if config.auth.mode == AuthMode::Open {
         let may =
             if config.auth.operator_token.is_empty() { "do everything" } else { "buy for anybody" };
         tracing::warn!("auth.mode is \"open\": whoever reaches this address may {may}");
@@ -308,6 +323,9 @@ async fn serve_until_signal(
         }
     }
     upkeep.abort();
+    if let Gate::Accounts(accounts) = &gate {
+        accounts.close().await;
+    }
     stop(&engine, projector, &carts, &signals).await
 }
 

@@ -2,6 +2,7 @@
 //! none is ever logged.
 
 use crate::clock;
+use crate::domain::CustomerId;
 use compact_str::CompactString;
 use std::fmt;
 
@@ -37,6 +38,14 @@ impl SessionId {
         Ok(Self(CompactString::from(text)))
     }
 
+    /// That of a customer who is known by other means. It begins with a character that no id has which
+    /// somebody may send, so nobody can ask for another's.
+    #[must_use]
+    pub fn of_customer(customer: &CustomerId) -> Self {
+        let hash = blake3::hash(customer.as_str().as_bytes()).to_hex();
+        Self(compact_str::format_compact!("@{}", &hash[..32]))
+    }
+
     /// Draws a new one of 128 bits that nobody can guess; `None` when the system gives none.
     #[must_use]
     pub fn draw() -> Option<Self> {
@@ -70,6 +79,15 @@ mod tests {
         for bad in ["a b", "a\n", "a\0", "ä", "a/b", "a:b", "a\"", "{a}", "a,b", "*"] {
             assert_eq!(SessionId::new(bad), Err(SessionError::Characters), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn nobody_can_send_the_id_of_a_customer() {
+        let [ann, bob] = ["ann", "bob"].map(|id| CustomerId::new(id).unwrap());
+        let id = SessionId::of_customer(&ann);
+        assert_eq!(id, SessionId::of_customer(&ann));
+        assert_ne!(id, SessionId::of_customer(&bob));
+        assert_eq!(SessionId::new(id.as_str()), Err(SessionError::Characters));
     }
 
     #[test]

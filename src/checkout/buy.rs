@@ -62,13 +62,19 @@ impl Checkout {
         Ok(Bought { placed, customer, state })
     }
 
-    /// Asks the provider of an order that waits for its payment; `None` for one that does not: what it is,
-    /// the query tables know.
+    /// Asks the provider of an order that waits for its payment; `None` for one that does not, and one of
+    /// a customer for whom `may_pay` says no: what it is, the query tables know.
     ///
     /// # Errors
     /// See [`PlaceError`].
-    pub async fn pay(&self, lead: ProductId, order: OrderId) -> Result<Option<Bought>, PlaceError> {
+    pub async fn pay(
+        &self,
+        lead: ProductId,
+        order: OrderId,
+        may_pay: impl Fn(&CustomerId) -> bool,
+    ) -> Result<Option<Bought>, PlaceError> {
         let open = match self.open(lead, order).await {
+            Ok(Some(open)) if !may_pay(&open.customer) => return Ok(None),
             Ok(Some(open)) => open,
             // Where there is a hold, it was paid late and is being taken again at this moment.
             Ok(None) | Err(EngineError::Refused(Refusal::HoldOver(_))) => return Ok(None),

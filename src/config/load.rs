@@ -136,7 +136,7 @@ fn explain(layers: &Figment, error: figment::Error) -> ConfigError {
              127.0.0.1:8080 or [::1]:8080"
         ),
         // Whatever stands there may be a secret all the same.
-        (Kind::InvalidType(_, wanted), _) if key.contains("secrets") => {
+        (Kind::InvalidType(_, wanted), _) if key.contains("secrets") || key.ends_with("_token") => {
             format!("{key}{source} must be {}", what_fits(wanted))
         }
         (Kind::InvalidType(actual, wanted) | Kind::InvalidValue(actual, wanted), _) => {
@@ -263,7 +263,7 @@ mod tests {
                 "is 70000*; it must be a whole number from 0 to 65535".into(),
             ),
             ("auth", "open_to_network = 1", "is 1*; it must be true or false".into()),
-            ("auth", "mode = \"jwt\"", "is \"jwt\"*; it must be \"open\"".into()),
+            ("auth", "mode = \"none\"", "is \"none\"*; it must be \"open\" or \"jwt\"".into()),
             ("telemetry", "log = \"xml\"", "is \"xml\"*; it must be \"human\" or \"json\"".into()),
             ("journal", "url = 7", "is 7*; it must be a text in quotes".into()),
             (

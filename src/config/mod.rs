@@ -5,6 +5,7 @@
 //! every complaint is one line that names the key. Passwords in URLs can be used but not printed.
 
 mod address;
+mod auth;
 mod cart;
 mod limits;
 mod load;
@@ -14,12 +15,13 @@ mod secret;
 mod server;
 
 pub use address::{StoreAddress, StoreUrl};
+pub use auth::{AuthConfig, AuthMode};
 pub use cart::{CartConfig, RedisConfig};
 pub use limits::{LimitsConfig, Rate};
 pub use load::{ConfigError, Flags, PREFIX, load};
 pub use parts::{
-    AuthConfig, AuthMode, DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig,
-    ProjectionConfig, QueueConfig, TelemetryConfig,
+    DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig, ProjectionConfig,
+    QueueConfig, TelemetryConfig,
 };
 pub use payment::PaymentConfig;
 pub use secret::Secret;
@@ -73,6 +75,12 @@ impl Config {
         self.redis.carts(&self.data_dir, self.database_address(), self.database.connections_max)
     }
 
+    /// What accounts are run with, for `auth.mode = "jwt"`.
+    #[must_use]
+    pub fn accounts(&self) -> crate::account::Settings {
+        self.auth.accounts(&self.data_dir, self.database_address(), self.database.connections_max)
+    }
+
     /// The settings as a file that would give them again, passwords hidden.
     ///
     /// # Errors
@@ -107,6 +115,7 @@ impl Config {
             return Err(ConfigError::new(message));
         }
         let others = [self.journal_address(), self.database_address()];
+        auth::check_file(&self.data_dir, &others)?;
         cart::check_file(&self.cart_location(), others)
     }
 }

@@ -1,11 +1,10 @@
 //! Settings of everything but the HTTP server; see the sections of `config/default.toml`.
 
-use super::{ConfigError, Secret, StoreUrl, within};
+use super::{ConfigError, StoreUrl, within};
 use crate::domain::DRAIN_RATE_MAX;
 use crate::journal::Partitions;
 use crate::telemetry::logs::{self, LogFormat};
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// `[journal]`
@@ -100,14 +99,6 @@ impl HoldsConfig {
     }
 }
 
-/// Who may do what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AuthMode {
-    /// Everybody may do everything.
-    Open,
-}
-
 /// `[queue]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,29 +126,6 @@ impl OrdersConfig {
         // Half of the day for which a product remembers how a lead ended: a line that could not be told
         // asks after this time, and must not find that forgotten.
         within("orders.pay_seconds", self.pay_seconds, 10..=43_200)
-    }
-}
-
-/// `[auth]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuthConfig {
-    pub mode: AuthMode,
-    pub open_to_network: bool,
-    pub operator_token: Secret,
-}
-
-impl AuthConfig {
-    pub(super) fn check(&self, listen: SocketAddr) -> Result<(), ConfigError> {
-        let AuthMode::Open = self.mode;
-        self.operator_token.check("auth.operator_token")?;
-        if listen.ip().is_loopback() || self.open_to_network {
-            return Ok(());
-        }
-        Err(ConfigError::new(format!(
-            "auth.mode is \"open\" and server.listen is {listen}, which other machines can reach; \
-             listen on 127.0.0.1 or set auth.open_to_network = true"
-        )))
     }
 }
 

@@ -107,8 +107,9 @@ impl LineDocument {
     "total": {"amount": 4_998, "currency": "USD"}, "mixedCurrencies": false
 }))]
 pub struct CartDocument<'a> {
-    /// What to send as `X-Session-Id`.
-    session_id: &'a str,
+    /// What to send as `X-Session-Id`; left out of the cart of a customer with a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a str>,
     /// In the order in which the products were added.
     lines: Vec<LineDocument>,
     /// What all lines that have a price cost now. Left out when there is none or they have several
@@ -120,7 +121,7 @@ pub struct CartDocument<'a> {
 }
 
 impl<'a> CartDocument<'a> {
-    fn new(session_id: &'a str, lines: Vec<LineDocument>) -> Self {
+    fn new(session_id: Option<&'a str>, lines: Vec<LineDocument>) -> Self {
         let mut total: Option<MoneyDocument> = None;
         let mut mixed_currencies = false;
         for line in lines.iter().filter_map(|line| line.total) {
@@ -138,8 +139,9 @@ impl<'a> CartDocument<'a> {
 #[serde(rename_all = "camelCase")]
 #[schema(as = CartItem)]
 pub struct ItemDocument<'a> {
-    /// What to send as `X-Session-Id`.
-    session_id: &'a str,
+    /// What to send as `X-Session-Id`; left out of the cart of a customer with a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a str>,
     #[serde(flatten)]
     line: LineDocument,
 }
@@ -151,8 +153,9 @@ pub struct ItemDocument<'a> {
     "sessionId": "5f0c9e0b7a1d4c6e8f2a3b4c5d6e7f80", "removed": 1
 }))]
 pub struct RemovalDocument<'a> {
-    /// What to send as `X-Session-Id`.
-    session_id: &'a str,
+    /// What to send as `X-Session-Id`; left out of the cart of a customer with a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a str>,
     /// Lines that were there and are gone; 0 when there was none.
     removed: u64,
 }
@@ -183,7 +186,7 @@ pub async fn get(State(api): State<Api>, session: Session) -> Result<Response, P
         cart.lines().iter().zip(views?).map(|(line, view)| {
             LineDocument::new(line, view.as_ref(), names.remove(&line.product))
         });
-    let document = CartDocument::new(session.id.as_str(), lines.collect());
+    let document = CartDocument::new(session.shown(), lines.collect());
     Ok(answer(&session, &document))
 }
 
@@ -219,7 +222,7 @@ pub async fn put(
     let put = api.carts.put(&session.id, product, quantity, shown.view.offer.price).await;
     let line = put.map_err(|error| Problem::of_cart(&error))?;
     let line = LineDocument::new(&line, Some(&shown.view), None);
-    Ok(answer(&session, &ItemDocument { session_id: session.id.as_str(), line }))
+    Ok(answer(&session, &ItemDocument { session_id: session.shown(), line }))
 }
 
 /// Takes a product out of the cart.
@@ -264,7 +267,7 @@ pub async fn clear(
 }
 
 fn removal(session: &Session, removed: u64) -> Response {
-    answer(session, &RemovalDocument { session_id: session.id.as_str(), removed })
+    answer(session, &RemovalDocument { session_id: session.shown(), removed })
 }
 
 fn answer<T: Serialize>(session: &Session, document: &T) -> Response {
@@ -345,7 +348,7 @@ mod tests {
 
     fn totals(views: &[Option<View>]) -> (Value, Value) {
         let lines = views.iter().map(|view| LineDocument::new(&line(2), view.as_ref(), None));
-        let document = CartDocument::new("ann", lines.collect());
+        let document = CartDocument::new(Some("ann"), lines.collect());
         let written = serde_json::to_value(document).expect("JSON");
         (written["total"].clone(), written["mixedCurrencies"].clone())
     }
@@ -366,7 +369,7 @@ mod tests {
         let full = line(1_000);
         let lines =
             (0..crate::cart::LINES_MAX).map(|_| LineDocument::new(&full, Some(&dearest), None));
-        let document = CartDocument::new("ann", lines.collect());
+        let document = CartDocument::new(Some("ann"), lines.collect());
         assert_eq!(document.total.map(|total| total.amount), Some(100_000_000_000_000_000));
     }
 }

@@ -2,11 +2,12 @@
 
 use super::Api;
 use super::body::{Json, NoBody};
+use super::caller::Caller;
 use super::checks::Checks;
 use super::fields::{self, Object, Whole};
 use super::idempotency::{self, Meaning, Scope};
 use super::openapi::{
-    CheckoutFailures, EngineFailures, InputFailures, NotFound, OperatorsOnly, QueryFailures,
+    CheckoutFailures, EngineFailures, InputFailures, NotFound, QueryFailures, SignInFailures,
 };
 use super::orders::{self, OrderDocument};
 use super::params::OrderPath;
@@ -66,9 +67,10 @@ pub struct PaymentRequest {
     "payment": {"method": "simulated", "token": "tok_ok"}
 }))]
 pub struct OrderRequest {
-    /// Who buys; an integer is accepted too, and `userId` as another name.
+    /// Who buys; an integer is accepted too, and `userId` as another name. Whoever has a token may leave
+    /// it out.
     #[serde(default, alias = "userId", deserialize_with = "fields::customer")]
-    #[schema(value_type = String, min_length = 1, max_length = 64, required)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
     customer_id: Option<CompactString>,
     /// Each product once.
     #[serde(default)]
@@ -86,9 +88,9 @@ pub(super) struct Wanted {
 }
 
 impl OrderRequest {
-    fn check(self, checkout: &Checkout) -> Result<Wanted, Problem> {
+    fn check(self, caller: &Caller, checkout: &Checkout) -> Result<Wanted, Problem> {
         let mut checks = Checks::default();
-        let customer = checks.customer(self.customer_id.as_deref());
+        let customer = checks.customer(caller.customer(self.customer_id.as_deref()));
         let items = check_items(&mut checks, self.items);
         let payment = check_payment(&mut checks, self.payment, checkout);
         match (customer, items, payment) {
@@ -168,14 +170,16 @@ impl Wanted {
         (status = 409, description = "As for purchases, with `productId` of the line; \
             `mixed-currencies`, `idempotency-key-in-progress`", body = Document,
             content_type = "application/problem+json"),
-        InputFailures, EngineFailures,
+        SignInFailures, InputFailures, EngineFailures,
     )
 )]
 pub async fn order(
     State(api): State<Api>,
+    caller: Caller,
     Json { headers, value }: Json<OrderRequest>,
 ) -> Result<Response, Problem> {
-    let wanted = value.check(&api.checkout)?;
+    let wanted = value.check(&caller, &api.checkout)?;
+    caller.act_for(&wanted.customer)?;
     let bought = buy(&api, &headers, "order", wanted).await?;
     Ok(answer(&bought))
 }
@@ -206,7 +210,7 @@ pub(super) fn answer(bought: &Bought) -> Response {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"payment": {"method": "simulated", "token": "tok_ok"}}))]
 pub struct CartCheckoutRequest {
-    /// Who buys; the session itself when it is left out.
+    /// Who buys; whoever the token is of when it is left out, and without one the session itself.
     #[serde(default, alias = "userId", deserialize_with = "fields::customer")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
     customer_id: Option<CompactString>,
@@ -231,19 +235,21 @@ pub struct CartCheckoutRequest {
             content_type = "application/problem+json"),
         (status = 409, description = "`cart-empty`, and as for `POST /orders`", body = Document,
             content_type = "application/problem+json"),
-        InputFailures, CheckoutFailures,
+        SignInFailures, InputFailures, CheckoutFailures,
     )
 )]
 pub async fn cart(
     State(api): State<Api>,
+    caller: Caller,
     session: Session,
     Json { headers, value }: Json<CartCheckoutRequest>,
 ) -> Result<Response, Problem> {
     let mut checks = Checks::default();
-    let customer = value.customer_id.as_deref().unwrap_or(session.id.as_str());
-    let customer = checks.customer(Some(customer));
+    let customer = caller.customer(value.customer_id.as_deref());
+    let customer = checks.customer(Some(customer.unwrap_or(session.id.as_str())));
     let payment = check_payment(&mut checks, value.payment, &api.checkout);
     let (Some(customer), Some(payment)) = (customer, payment) else { return Err(checks.problem()) };
+    caller.act_for(&customer)?;
     // To its end, whoever goes away: what was ordered must also leave the cart.
     let checking_out =
         RequestId::carried(
@@ -406,15 +412,17 @@ fn problem_of(api: &Api, error: PlaceError) -> Problem {
             content_type = "application/problem+json"),
         (status = 409, description = "`order-over`", body = Document,
             content_type = "application/problem+json"),
-        NotFound, InputFailures, QueryFailures, EngineFailures,
+        NotFound, SignInFailures, InputFailures, QueryFailures, EngineFailures,
     )
 )]
 pub async fn pay(
     State(api): State<Api>,
+    caller: Caller,
     OrderPath(reference): OrderPath,
     NoBody { .. }: NoBody,
 ) -> Result<Response, Problem> {
-    let paid = api.checkout.pay(reference.product, reference.order).await;
+    let may_pay = |customer: &CustomerId| caller.may_see(customer);
+    let paid = api.checkout.pay(reference.product, reference.order, may_pay).await;
     let paid = match paid {
         // There may have been one so long ago that only the tables remember.
         Err(PlaceError::Line {
@@ -423,7 +431,7 @@ pub async fn pay(
         }) => None,
         other => other.map_err(|error| problem_of(&api, error))?,
     };
-    let row = match (orders::find_fresh(&api, reference).await, &paid) {
+    let row = match (orders::find_fresh(&api, &caller, reference).await, &paid) {
         (Ok(row), _) => row,
         // What was decided is decided, whether or not the tables can tell.
         (Err(_), Some(bought)) => row_of(bought),
@@ -461,15 +469,16 @@ pub struct LinesRequest {
             body = OrderDocument),
         (status = 409, description = "`order-returned`, `order-over`", body = Document,
             content_type = "application/problem+json"),
-        NotFound, InputFailures, QueryFailures, EngineFailures,
+        NotFound, SignInFailures, InputFailures, QueryFailures, EngineFailures,
     )
 )]
 pub async fn cancel(
     State(api): State<Api>,
+    caller: Caller,
     OrderPath(reference): OrderPath,
     Json { value, .. }: Json<LinesRequest>,
 ) -> Result<Response, Problem> {
-    take_back(&api, reference, value, ReturnReason::Cancelled).await
+    take_back(&api, &caller, reference, value, ReturnReason::Cancelled).await
 }
 
 /// Gives the money of an order back, or of single lines, and takes the units back.
@@ -482,29 +491,31 @@ pub async fn cancel(
             body = OrderDocument),
         (status = 409, description = "`order-returned`, `order-over`, `order-not-paid`",
             body = Document, content_type = "application/problem+json"),
-        NotFound, InputFailures, OperatorsOnly, QueryFailures, EngineFailures,
+        NotFound, SignInFailures, InputFailures, QueryFailures, EngineFailures,
     )
 )]
 pub async fn refund(
     State(api): State<Api>,
+    caller: Caller,
     OrderPath(reference): OrderPath,
     Json { value, .. }: Json<LinesRequest>,
 ) -> Result<Response, Problem> {
-    take_back(&api, reference, value, ReturnReason::Refunded).await
+    take_back(&api, &caller, reference, value, ReturnReason::Refunded).await
 }
 
 async fn take_back(
     api: &Api,
+    caller: &Caller,
     reference: super::order_ref::OrderRef,
     request: LinesRequest,
     reason: ReturnReason,
 ) -> Result<Response, Problem> {
     let products = request.product_ids.as_deref();
-    let mut row = orders::find_fresh(api, reference).await?;
+    let mut row = orders::find_fresh(api, caller, reference).await?;
     let mut wanted = chosen(&row, products)?;
     if row.status == OrderStatus::PendingPayment {
         let given_up = give_up(api, &row, &wanted, reason).await?;
-        row = orders::find_fresh(api, reference).await?;
+        row = orders::find_fresh(api, caller, reference).await?;
         if given_up {
             return Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row)));
         }
@@ -524,7 +535,7 @@ async fn take_back(
         ),
         CancelError::Engine(error) => Problem::of_engine(error, api.clock.now()),
     })?;
-    let row = orders::find_fresh(api, reference).await?;
+    let row = orders::find_fresh(api, caller, reference).await?;
     Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row)))
 }
 

@@ -7,7 +7,7 @@
 //! and ends nothing but this request: a handler owns no state that it could leave half changed.
 
 use super::Api;
-use super::access::Access;
+use super::access::{Passage, Requirement};
 use super::client;
 use super::problem::{Code, Problem};
 use super::rate_limit;
@@ -28,7 +28,7 @@ use std::time::Instant;
 #[derive(Debug, Clone)]
 pub struct Measured<H> {
     handler: H,
-    access: Access,
+    requirement: Requirement,
     budget: Budget,
     route: Arc<RouteMetrics>,
 }
@@ -36,19 +36,20 @@ pub struct Measured<H> {
 /// Measures what `handler` answers as `route` to those who may use it, within the limits of `budget`.
 pub const fn measured<H>(
     route: Arc<RouteMetrics>,
-    access: Access,
+    requirement: Requirement,
     budget: Budget,
     handler: H,
 ) -> Measured<H> {
-    Measured { handler, access, budget, route }
+    Measured { handler, requirement, budget, route }
 }
 
 impl<H> Measured<H> {
-    /// Whether the handler may be asked; `Some`: what to tell about the limit that is near.
-    fn admit(&self, request: &Request, api: &Api) -> Result<Option<Standing>, Problem> {
-        let standing = api.admission.request(client::address(), self.budget)?;
-        self.access.check(api, request.headers())?;
-        Ok(standing)
+    /// Whether the handler may be asked, and what to tell about a limit that is near.
+    fn admit(&self, request: &Request, api: &Api) -> (Passage, Option<Standing>) {
+        match api.admission.request(client::address(), self.budget) {
+            Ok(standing) => (self.requirement.check(api, request.headers()), standing),
+            Err(refused) => (Passage::Refused(refused.into()), None),
+        }
     }
 }
 
@@ -60,27 +61,43 @@ where
 {
     type Future = MeasuredFuture<H::Future>;
 
-    fn call(self, request: Request, api: Api) -> Self::Future {
+    fn call(self, mut request: Request, api: Api) -> Self::Future {
         let started = clock::instant();
-        let (answer, standing) = match self.admit(&request, &api) {
-            Ok(standing) => (Answer::Asked(self.handler.call(request, api)), standing),
-            Err(problem) => (Answer::Refused(Some(problem.into_response())), None),
+        let (passage, standing) = self.admit(&request, &api);
+        let Self { handler, requirement, route, .. } = self;
+        let answer = match passage {
+            Passage::Anybody => Answer::Asked(handler.call(request, api)),
+            Passage::Known(known) => {
+                request.extensions_mut().insert(known);
+                Answer::Asked(handler.call(request, api))
+            }
+            Passage::Refused(problem) => Answer::Refused(Some(problem.into_response())),
+            // Seldom: an API key of which nobody has asked the store for some seconds.
+            Passage::Unasked(accounts, key) => Answer::LookedUp(Box::pin(async move {
+                match requirement.look_up(&accounts, key, api.clock.now()).await {
+                    Ok(known) => {
+                        request.extensions_mut().insert(known);
+                        handler.call(request, api).await
+                    }
+                    Err(problem) => problem.into_response(),
+                }
+            })),
         };
-        MeasuredFuture { started, answer, standing, route: self.route }
+        MeasuredFuture { started, answer, standing, route }
     }
 }
 
 /// What is waited for.
-#[derive(Debug)]
 enum Answer<F> {
     /// The handler's answer.
     Asked(F),
+    /// Who asks, and then the handler's answer.
+    LookedUp(Pin<Box<dyn Future<Output = Response> + Send>>),
     /// The handler was not asked.
     Refused(Option<Response>),
 }
 
 /// The answer of a measured handler.
-#[derive(Debug)]
 pub struct MeasuredFuture<F> {
     started: Instant,
     answer: Answer<F>,
@@ -96,6 +113,9 @@ impl<F: Future<Output = Response> + Unpin> Future for MeasuredFuture<F> {
             Answer::Refused(response) => Ok(response.take().map_or(Poll::Pending, Poll::Ready)),
             Answer::Asked(answer) => {
                 catch_unwind(AssertUnwindSafe(|| Pin::new(answer).poll(context)))
+            }
+            Answer::LookedUp(answer) => {
+                catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)))
             }
         };
         let mut response = match polled {

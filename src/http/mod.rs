@@ -12,7 +12,10 @@
 //! engine runs to its end without it. A panic in a handler is a 500 and nothing else.
 
 mod access;
+mod api_keys;
+mod auth;
 mod body;
+mod caller;
 mod carts;
 mod catalogue;
 mod changes;
@@ -50,7 +53,7 @@ mod surface;
 mod time;
 mod waiting;
 
-pub use access::OperatorToken;
+pub use access::{Gate, OperatorToken};
 pub use body::BodyLimits;
 pub use openapi::openapi;
 pub use routes::router;
@@ -110,7 +113,8 @@ pub struct ApiParts {
     pub metrics: Metrics,
     pub holds: HoldLimits,
     pub body_limits: BodyLimits,
-    pub operator_token: OperatorToken,
+    /// How callers prove who they are.
+    pub gate: Gate,
 }
 
 /// What the handlers share. Cheap to clone.

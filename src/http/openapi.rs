@@ -3,8 +3,8 @@
 
 use super::problem::Document;
 use super::{
-    carts, catalogue, changes, checkout, dead_letters, health, numbers, orders, payments, products,
-    purchases, queue, queued, reservations, restock, stock,
+    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, numbers, orders,
+    payments, products, purchases, queue, queued, reservations, restock, stock,
 };
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -61,6 +61,15 @@ const PROBLEM: &str = "application/problem+json";
         queue::get,
         queue::pace,
         restock::adjust,
+        auth::register,
+        auth::log_in,
+        auth::refresh,
+        auth::log_out,
+        auth::me,
+        auth::public_keys,
+        api_keys::list,
+        api_keys::create,
+        api_keys::revoke,
         health::overall,
         health::live,
         health::ready,
@@ -73,6 +82,7 @@ const PROBLEM: &str = "application/problem+json";
         (name = "orders", description = "What customers got"),
         (name = "payments", description = "Notices of a payment provider, and what could not be done"),
         (name = "products", description = "What is sold, and how much of it is left"),
+        (name = "accounts", description = "Who asks, and what they may do"),
         (name = "operation", description = "Health and numbers"),
     ),
 )]
@@ -155,10 +165,43 @@ pub struct OperatorsOnly;
 
 impl IntoResponses for OperatorsOnly {
     fn responses() -> Answers {
-        problems([(
-            401,
-            "`unauthorized`: the token of `auth.operator_token` is missing or another",
-        )])
+        problems([
+            (
+                401,
+                "`unauthorized`: the token of `auth.operator_token` is missing or another, or there is \
+                 no token; `invalid-token`, `token-expired`",
+            ),
+            (403, "`forbidden`: the role or the scopes do not reach"),
+        ])
+    }
+}
+
+/// What is answered to whoever has to say who they are (`auth.mode = "jwt"`), or is somebody else.
+pub struct SignInFailures;
+
+impl IntoResponses for SignInFailures {
+    fn responses() -> Answers {
+        problems([
+            (401, "`unauthorized`, `invalid-token`, `token-expired`"),
+            (
+                403,
+                "`forbidden`: `customerId` is somebody else, or the role or the scopes do not reach; \
+                 `vip` is for operators",
+            ),
+        ])
+    }
+}
+
+/// What is answered while accounts cannot be asked.
+pub struct AccountFailures;
+
+impl IntoResponses for AccountFailures {
+    fn responses() -> Answers {
+        let unavailable = "`accounts-unavailable`, `overloaded` (more passwords wait than are let in): \
+            try again after `Retry-After` seconds";
+        let absent =
+            "`route-not-found`: `auth.mode` is \"open\", or `auth.issuer_enabled` is false";
+        problems([(404, absent), INTERNAL, (503, unavailable)])
     }
 }
 
@@ -279,7 +322,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 22, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 28, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {

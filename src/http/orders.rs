@@ -1,8 +1,9 @@
 //! Orders: what customers got. Read from the query tables.
 
 use super::Api;
+use super::caller::Caller;
 use super::checks::Checks;
-use super::openapi::{InputFailures, NotFound, QueryFailures};
+use super::openapi::{InputFailures, NotFound, QueryFailures, SignInFailures};
 use super::order_ref::OrderRef;
 use super::params::{OrderPath, PageParams, Params};
 use super::problem::Problem;
@@ -144,35 +145,45 @@ impl<'a> OrderDocument<'a> {
     params(("id" = String, Path, description = "The order")),
     responses(
         (status = 200, description = "The order", body = OrderDocument),
-        NotFound, QueryFailures,
+        NotFound, SignInFailures, QueryFailures,
     )
 )]
 pub async fn get(
     State(api): State<Api>,
+    caller: Caller,
     OrderPath(reference): OrderPath,
 ) -> Result<Response, Problem> {
-    let mut row = find(&api, reference).await?;
+    let mut row = find(&api, &caller, reference).await?;
     if row.is_open() {
         // What became of it may have been answered already, and be on its way to the tables.
         waiting::freshen(&api).await;
-        row = find(&api, reference).await?;
+        row = find(&api, &caller, reference).await?;
     }
     Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row)))
 }
 
-/// An order that was answered before, waiting for the tables if need be.
-pub(super) async fn find(api: &Api, reference: OrderRef) -> Result<OrderRow, Problem> {
+/// An order that was answered before, waiting for the tables if need be. Somebody else's is not there.
+pub(super) async fn find(
+    api: &Api,
+    caller: &Caller,
+    reference: OrderRef,
+) -> Result<OrderRow, Problem> {
     let row = waiting::find(api, PATIENCE, || api.queries.order(reference.order)).await?;
     // The id with another product in front of it is not the id of this order.
-    row.filter(|row| row.product == reference.product).ok_or_else(Problem::unknown_order)
+    row.filter(|row| row.product == reference.product && caller.may_see(&row.customer))
+        .ok_or_else(Problem::unknown_order)
 }
 
 /// The same, with everything that is durable now.
-pub(super) async fn find_fresh(api: &Api, reference: OrderRef) -> Result<OrderRow, Problem> {
+pub(super) async fn find_fresh(
+    api: &Api,
+    caller: &Caller,
+    reference: OrderRef,
+) -> Result<OrderRow, Problem> {
     if !waiting::caught_up(api, PATIENCE).await {
         return Err(Problem::projection_behind());
     }
-    find(api, reference).await
+    find(api, caller, reference).await
 }
 
 /// Whose orders.
@@ -180,9 +191,9 @@ pub(super) async fn find_fresh(api: &Api, reference: OrderRef) -> Result<OrderRo
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct OwnerParams {
-    /// The customer; `userId` is accepted as another name.
+    /// The customer; `userId` is accepted as another name. Whoever has a token may leave it out.
     #[serde(alias = "userId")]
-    #[param(value_type = String, min_length = 1, max_length = 64, required)]
+    #[param(value_type = Option<String>, min_length = 1, max_length = 64)]
     customer_id: Option<String>,
 }
 
@@ -203,20 +214,22 @@ pub struct OrderPage<'a> {
     params(OwnerParams, PageParams),
     responses(
         (status = 200, description = "A page of orders", body = OrderPage),
-        InputFailures, QueryFailures,
+        SignInFailures, InputFailures, QueryFailures,
     )
 )]
 pub async fn list(
     State(api): State<Api>,
+    caller: Caller,
     Params(owner): Params<OwnerParams>,
     Params(page): Params<PageParams>,
 ) -> Result<Response, Problem> {
     let limit = page.limit()?;
     let before = page.cursor(read_cursor)?;
     let mut checks = Checks::default();
-    let Some(customer) = checks.customer(owner.customer_id.as_deref()) else {
+    let Some(customer) = checks.customer(caller.customer(owner.customer_id.as_deref())) else {
         return Err(checks.problem());
     };
+    caller.act_for(&customer)?;
     let up_to_date = waiting::freshen(&api).await;
     let found = api.queries.orders_of(&customer, before, limit).await;
     let rows = found.map_err(|error| Problem::of_query(&error))?;

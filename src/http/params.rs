@@ -76,6 +76,19 @@ impl FromRequestParts<Api> for ReservationPath {
     }
 }
 
+/// `{id}` of something that is looked up as it is written.
+#[derive(Debug)]
+pub struct TextPath(pub String);
+
+impl FromRequestParts<Api> for TextPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        // What is not UTF-8 names nothing, and neither does an empty text.
+        Ok(Self(segment(parts, api).await.unwrap_or_default()))
+    }
+}
+
 /// The one variable segment of the path; `None` where it is not even UTF-8.
 async fn segment(parts: &mut Parts, api: &Api) -> Option<String> {
     Path::<String>::from_request_parts(parts, api).await.ok().map(|Path(text)| text)

@@ -6,6 +6,7 @@
 
 use super::Api;
 use super::body::Raw;
+use super::caller::Caller;
 use super::openapi::{EngineFailures, InputFailures};
 use super::order_ref::OrderRef;
 use super::orders;
@@ -146,7 +147,7 @@ async fn take(api: &Api, raw: &Raw) -> Result<Noticed, Problem> {
         | Err(EngineError::Refused(
             Refusal::HoldOver(_) | Refusal::UnknownReservation | Refusal::UnknownProduct,
         )) => {
-            let row = orders::find_fresh(api, reference).await?;
+            let row = orders::find_fresh(api, &Caller::SIGNED, reference).await?;
             let payment = Payments::new(api.queries.clone()).of(row.order).await;
             let payment = payment.map_err(|error| Problem::of_query(&error))?;
             check_payment(reference, payment.as_ref(), row.total, &data.amount)?;

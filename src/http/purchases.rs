@@ -1,12 +1,12 @@
 //! Purchases: buy now. The hot path.
 
 use super::Api;
-use super::access::is_trusted;
 use super::body::Json;
+use super::caller::Caller;
 use super::checks::Checks;
 use super::fields::{self, Whole};
 use super::idempotency::{self, Meaning, Scope};
-use super::openapi::{EngineFailures, InputFailures};
+use super::openapi::{EngineFailures, InputFailures, SignInFailures};
 use super::order_ref::OrderRef;
 use super::prefer;
 use super::problem::{Code, Document, Problem};
@@ -36,9 +36,10 @@ pub struct PurchaseRequest {
     #[serde(default, deserialize_with = "fields::whole")]
     #[schema(value_type = u32, minimum = 1, maximum = 1000, required)]
     quantity: Option<Whole>,
-    /// Who buys; an integer is accepted too, and `userId` as another name.
+    /// Who buys; an integer is accepted too, and `userId` as another name. Whoever has a token may leave
+    /// it out, and buys for themselves.
     #[serde(default, alias = "userId", deserialize_with = "fields::customer")]
-    #[schema(value_type = String, min_length = 1, max_length = 64, required)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
     customer_id: Option<CompactString>,
     /// `normal`, or `vip` (for operators): which of those who wait come first. Only with
     /// `Prefer: respond-async`.
@@ -58,11 +59,11 @@ pub(super) struct Purchase {
 }
 
 impl PurchaseRequest {
-    fn check(self, waits: bool) -> Result<Purchase, Problem> {
+    fn check(self, caller: &Caller, waits: bool) -> Result<Purchase, Problem> {
         let mut checks = Checks::default();
         let product = checks.product(self.product_id);
         let quantity = checks.quantity(self.quantity);
-        let customer = checks.customer(self.customer_id.as_deref());
+        let customer = checks.customer(caller.customer(self.customer_id.as_deref()));
         let priority = check_priority(&mut checks, self.priority.as_deref(), waits);
         match (product, quantity, customer, priority) {
             (Some(product), Some(quantity), Some(customer), Some(priority)) => {
@@ -169,22 +170,21 @@ pub(super) fn result_index(answer: &Result<Response, Problem>) -> usize {
             body = PurchaseDocument),
         (status = 202, description = "Accepted and queued (`Prefer: respond-async`); `Location` says \
             where it is shown. A replay says where it stands now", body = PurchaseState),
-        (status = 403, description = "`forbidden`: `vip` is for operators", body = Document,
-            content_type = "application/problem+json"),
         (status = 404, description = "`product-not-found`", body = Document,
             content_type = "application/problem+json"),
         (status = 409, description = "`sold-out`, `insufficient-stock` with `available`, \
             `customer-limit-reached` with `limit` and `owned`, `sale-not-open` with `opensAt`, \
             `sale-ended`", body = Document, content_type = "application/problem+json"),
-        InputFailures, EngineFailures,
+        SignInFailures, InputFailures, EngineFailures,
     )
 )]
 pub async fn buy(
     State(api): State<Api>,
+    caller: Caller,
     request: Result<Json<PurchaseRequest>, Problem>,
 ) -> Result<Response, Problem> {
     let answer = match request {
-        Ok(Json { headers, value }) => purchase(&api, &headers, value).await,
+        Ok(Json { headers, value }) => purchase(&api, &caller, &headers, value).await,
         Err(problem) => Err(problem),
     };
     api.purchase_results.count(result_index(&answer));
@@ -193,15 +193,17 @@ pub async fn buy(
 
 async fn purchase(
     api: &Api,
+    caller: &Caller,
     headers: &HeaderMap,
     request: PurchaseRequest,
 ) -> Result<Response, Problem> {
-    let purchase = request.check(prefer::wants_async(headers))?;
-    if purchase.priority == Priority::Vip && !is_trusted(api, headers) {
+    let purchase = request.check(caller, prefer::wants_async(headers))?;
+    caller.act_for(&purchase.customer)?;
+    if purchase.priority == Priority::Vip && !caller.is_operator() {
         return Err(Problem::new(
             Code::Forbidden,
             "priority \"vip\" is for operators: send the header Authorization: Bearer with the token \
-             of auth.operator_token",
+             of one",
         ));
     }
     api.admission.buyer(&purchase.customer, [purchase.product])?;

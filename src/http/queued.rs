@@ -8,7 +8,8 @@
 //! what was decided is shown by the engine for a while, and by the query tables for ever.
 
 use super::Api;
-use super::openapi::{LookUpFailures, NotFound};
+use super::caller::Caller;
+use super::openapi::{LookUpFailures, NotFound, SignInFailures};
 use super::order_ref::OrderRef;
 use super::params::PurchasePath;
 use super::prefer;
@@ -133,6 +134,15 @@ struct JustSold {
 }
 
 impl Found {
+    fn customer(&self) -> &CustomerId {
+        match self {
+            Self::Waiting(waiting) => &waiting.entry.customer,
+            Self::Sold(row) => &row.customer,
+            Self::Refused(row) => &row.customer,
+            Self::JustSold(sold) => &sold.customer,
+        }
+    }
+
     fn document(&self, api: &Api, reference: OrderRef) -> PurchaseState<'_> {
         let shown = |customer_id, quantity, status, created_at| PurchaseState {
             purchase_id: reference,
@@ -241,14 +251,18 @@ async fn decided(api: &Api, reference: OrderRef) -> Result<Option<Found>, QueryE
     params(("id" = String, Path, description = "The purchase")),
     responses(
         (status = 200, description = "The purchase", body = PurchaseState),
-        NotFound, LookUpFailures,
+        NotFound, SignInFailures, LookUpFailures,
     )
 )]
 pub async fn get(
     State(api): State<Api>,
+    caller: Caller,
     PurchasePath(reference): PurchasePath,
 ) -> Result<Response, Problem> {
     let found = find(&api, reference).await?;
+    if !caller.may_see(found.customer()) {
+        return Err(Problem::unknown_purchase());
+    }
     Ok(respond::json(StatusCode::OK, &found.document(&api, reference)))
 }
 

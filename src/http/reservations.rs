@@ -5,10 +5,11 @@
 
 use super::Api;
 use super::body::{Json, NoBody};
+use super::caller::Caller;
 use super::checks::Checks;
 use super::fields::{self, Whole};
 use super::idempotency::{self, Meaning, Scope};
-use super::openapi::{EngineFailures, InputFailures, LookUpFailures, NotFound};
+use super::openapi::{EngineFailures, InputFailures, LookUpFailures, NotFound, SignInFailures};
 use super::order_ref::OrderRef;
 use super::params::ReservationPath;
 use super::problem::{Document, Problem};
@@ -48,9 +49,10 @@ pub struct ReservationRequest {
     #[serde(default, deserialize_with = "fields::whole")]
     #[schema(value_type = u32, minimum = 1, maximum = 1000, required)]
     quantity: Option<Whole>,
-    /// Who reserves; an integer is accepted too, and `userId` as another name.
+    /// Who reserves; an integer is accepted too, and `userId` as another name. Whoever has a token may
+    /// leave it out.
     #[serde(default, alias = "userId", deserialize_with = "fields::customer")]
-    #[schema(value_type = String, min_length = 1, max_length = 64, required)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
     customer_id: Option<CompactString>,
     /// How long; without it as long as the server is configured for.
     #[serde(default, deserialize_with = "fields::optional_whole")]
@@ -67,11 +69,11 @@ struct NewReservation {
 }
 
 impl ReservationRequest {
-    fn check(self, api: &Api) -> Result<NewReservation, Problem> {
+    fn check(self, api: &Api, caller: &Caller) -> Result<NewReservation, Problem> {
         let mut checks = Checks::default();
         let product = checks.product(self.product_id);
         let quantity = checks.quantity(self.quantity);
-        let customer = checks.customer(self.customer_id.as_deref());
+        let customer = checks.customer(caller.customer(self.customer_id.as_deref()));
         let hold_seconds = check_hold_seconds(&mut checks, self.hold_seconds, api);
         match (product, quantity, customer, hold_seconds) {
             (Some(product), Some(quantity), Some(customer), Some(hold_seconds)) => {
@@ -173,15 +175,16 @@ impl<'a> Shown<'a> {
         (status = 409, description = "`sold-out`, `insufficient-stock`, `customer-limit-reached`, \
             `sale-not-open`, `sale-ended`", body = Document,
             content_type = "application/problem+json"),
-        InputFailures, EngineFailures,
+        SignInFailures, InputFailures, EngineFailures,
     )
 )]
 pub async fn create(
     State(api): State<Api>,
+    caller: Caller,
     request: Result<Json<ReservationRequest>, Problem>,
 ) -> Result<Response, Problem> {
     let answer = match request {
-        Ok(Json { headers, value }) => reserve(&api, &headers, value).await,
+        Ok(Json { headers, value }) => reserve(&api, &caller, &headers, value).await,
         Err(problem) => Err(problem),
     };
     api.reservation_results.count(purchases::result_index(&answer));
@@ -190,10 +193,12 @@ pub async fn create(
 
 async fn reserve(
     api: &Api,
+    caller: &Caller,
     headers: &HeaderMap,
     request: ReservationRequest,
 ) -> Result<Response, Problem> {
-    let wanted = request.check(api)?;
+    let wanted = request.check(api, caller)?;
+    caller.act_for(&wanted.customer)?;
     api.admission.buyer(&wanted.customer, [wanted.product])?;
     let scope = Scope::Customer(&wanted.customer);
     let retry = idempotency::retry(headers, scope, || wanted.meaning())?;
@@ -226,25 +231,27 @@ async fn reserve(
     params(("id" = String, Path, description = "The reservation")),
     responses(
         (status = 200, description = "The reservation", body = ReservationDocument),
-        NotFound, LookUpFailures,
+        NotFound, SignInFailures, LookUpFailures,
     )
 )]
 pub async fn get(
     State(api): State<Api>,
+    caller: Caller,
     ReservationPath(reference): ReservationPath,
 ) -> Result<Response, Problem> {
     let look_up = Command::plain(Action::LookUp { order: reference.order });
     match api.engine.submit(reference.product, look_up).await {
         Ok(Outcome { answer: Answer::Shown(hold), currency, .. }) => {
+            shown_to(&caller, &hold.customer)?;
             let shown = active(reference, &hold, currency);
             Ok(respond::json(StatusCode::OK, &shown.document("held", None)))
         }
         Ok(outcome) => Err(respond::unexpected(&outcome.answer)),
         Err(EngineError::Refused(Refusal::HoldOver(end))) => {
-            ended(&api, reference, Some(end)).await
+            ended(&api, &caller, reference, Some(end)).await
         }
         Err(EngineError::Refused(Refusal::UnknownReservation)) => {
-            ended(&api, reference, None).await
+            ended(&api, &caller, reference, None).await
         }
         Err(error) => Err(Problem::of_reservation(error, api.clock.now())),
     }
@@ -263,9 +270,15 @@ fn active(reference: OrderRef, hold: &Hold, currency: crate::domain::Currency) -
 
 /// A reservation the engine no longer holds, from the query tables. `end` is how it ended, if the
 /// engine still remembers.
-async fn ended(api: &Api, reference: OrderRef, end: Option<HoldEnd>) -> Result<Response, Problem> {
+async fn ended(
+    api: &Api,
+    caller: &Caller,
+    reference: OrderRef,
+    end: Option<HoldEnd>,
+) -> Result<Response, Problem> {
     let row = waiting::find(api, PATIENCE, || ended_row(api, reference, end)).await?;
     let Some(row) = row else { return Err(Problem::unknown_reservation()) };
+    shown_to(caller, &row.customer)?;
     let shown = Shown {
         reference,
         customer: &row.customer,
@@ -291,9 +304,33 @@ async fn ended_row(
     }))
 }
 
+/// What is somebody else's is not there.
+fn shown_to(caller: &Caller, customer: &CustomerId) -> Result<(), Problem> {
+    if caller.may_see(customer) { Ok(()) } else { Err(Problem::unknown_reservation()) }
+}
+
+/// Refuses a reservation that is somebody else's, before anything is done with it. Costs nothing where
+/// everything is the caller's to see.
+async fn own(api: &Api, caller: &Caller, reference: OrderRef) -> Result<(), Problem> {
+    if caller.sees_everything() {
+        return Ok(());
+    }
+    let look_up = Command::plain(Action::LookUp { order: reference.order });
+    match api.engine.submit(reference.product, look_up).await {
+        Ok(Outcome { answer: Answer::Shown(hold), .. }) => shown_to(caller, &hold.customer),
+        Ok(outcome) => Err(respond::unexpected(&outcome.answer)),
+        Err(EngineError::Refused(Refusal::HoldOver(_) | Refusal::UnknownReservation)) => {
+            let row = waiting::find(api, PATIENCE, || ended_row(api, reference, None)).await?;
+            shown_to(caller, &row.ok_or_else(Problem::unknown_reservation)?.customer)
+        }
+        Err(error) => Err(Problem::of_reservation(error, api.clock.now())),
+    }
+}
+
 /// Sends a command about one reservation.
 async fn command(
     api: &Api,
+    caller: &Caller,
     reference: OrderRef,
     headers: &HeaderMap,
     meaning: Meaning,
@@ -302,6 +339,7 @@ async fn command(
     let retry = idempotency::retry(headers, Scope::Reservation(reference), || {
         meaning.text(reference.text().as_str()).fingerprint()
     })?;
+    own(api, caller, reference).await?;
     let outcome = api.engine.submit(reference.product, Command { retry, action }).await;
     outcome.map_err(|error| Problem::of_reservation(error, api.clock.now()))
 }
@@ -321,16 +359,18 @@ async fn command(
             body = Document, content_type = "application/problem+json"),
         (status = 410, description = "`reservation-expired`", body = Document,
             content_type = "application/problem+json"),
-        NotFound, InputFailures, EngineFailures,
+        NotFound, SignInFailures, InputFailures, EngineFailures,
     )
 )]
 pub async fn confirm(
     State(api): State<Api>,
+    caller: Caller,
     ReservationPath(reference): ReservationPath,
     NoBody { headers }: NoBody,
 ) -> Result<Response, Problem> {
     let action = Action::Confirm { order: reference.order };
-    let outcome = command(&api, reference, &headers, Meaning::of("confirm"), action).await?;
+    let outcome =
+        command(&api, &caller, reference, &headers, Meaning::of("confirm"), action).await?;
     let Answer::Confirmed(confirmed) = &outcome.answer else {
         return Err(respond::unexpected(&outcome.answer));
     };
@@ -405,11 +445,12 @@ impl ChangeDocument {
             body = Document, content_type = "application/problem+json"),
         (status = 410, description = "`reservation-expired`", body = Document,
             content_type = "application/problem+json"),
-        NotFound, InputFailures, EngineFailures,
+        NotFound, SignInFailures, InputFailures, EngineFailures,
     )
 )]
 pub async fn extend(
     State(api): State<Api>,
+    caller: Caller,
     ReservationPath(reference): ReservationPath,
     Json { headers, value }: Json<ExtensionRequest>,
 ) -> Result<Response, Problem> {
@@ -421,7 +462,7 @@ pub async fn extend(
     let action =
         Action::Extend { order: reference.order, hold_ms: seconds * 1_000, extensions_max };
     let meaning = Meaning::of("extension").number(seconds);
-    let outcome = command(&api, reference, &headers, meaning, action).await?;
+    let outcome = command(&api, &caller, reference, &headers, meaning, action).await?;
     let Answer::Extended { expires_at, .. } = outcome.answer else {
         return Err(respond::unexpected(&outcome.answer));
     };
@@ -445,16 +486,18 @@ pub async fn extend(
             body = Document, content_type = "application/problem+json"),
         (status = 410, description = "`reservation-expired`", body = Document,
             content_type = "application/problem+json"),
-        NotFound, InputFailures, EngineFailures,
+        NotFound, SignInFailures, InputFailures, EngineFailures,
     )
 )]
 pub async fn release(
     State(api): State<Api>,
+    caller: Caller,
     ReservationPath(reference): ReservationPath,
     NoBody { headers }: NoBody,
 ) -> Result<Response, Problem> {
     let action = Action::Release { order: reference.order };
-    let outcome = command(&api, reference, &headers, Meaning::of("release"), action).await?;
+    let outcome =
+        command(&api, &caller, reference, &headers, Meaning::of("release"), action).await?;
     let Answer::Released { .. } = outcome.answer else {
         return Err(respond::unexpected(&outcome.answer));
     };

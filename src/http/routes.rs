@@ -1,13 +1,14 @@
 //! Routes: everything that can be asked, by whom, and out of which budget, on one screen.
 
-use super::access::Access::{self, Admin, Anyone, Customer, Staff};
+use super::access::Access::{self, Admin, Anyone, Customer, Monitor, Staff};
+use super::access::Requirement;
 use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
-    Api, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers, openapi, orders,
-    payments, products, purchases, queue, queued, reservations, restock, stock,
+    Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers,
+    openapi, orders, payments, products, purchases, queue, queued, reservations, restock, stock,
 };
-use crate::admission::Budget::{self, Buying, Changing, Listing, Reading, Unlimited};
+use crate::admission::Budget::{self, Buying, Changing, Listing, Reading, SigningIn, Unlimited};
 use axum::Router;
 use axum::http::Uri;
 use axum::routing::{delete, get, patch, post, put};
@@ -51,10 +52,19 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/stock/adjustments", post(at.route("POST /api/v1/stock/adjustments", Staff, Changing, restock::adjust)))
         .route("/api/v1/products/{id}/stock", get(at.route("GET /api/v1/products/{id}/stock", Anyone, Reading, stock::get)))
         .route("/api/v1/products/{id}/stock/adjustments", post(at.route("POST /api/v1/products/{id}/stock/adjustments", Staff, Changing, stock::adjust)))
+        .route("/api/v1/auth/register", post(at.route("POST /api/v1/auth/register", Anyone, SigningIn, auth::register)))
+        .route("/api/v1/auth/login", post(at.route("POST /api/v1/auth/login", Anyone, SigningIn, auth::log_in)))
+        .route("/api/v1/auth/refresh", post(at.route("POST /api/v1/auth/refresh", Anyone, SigningIn, auth::refresh)))
+        .route("/api/v1/auth/logout", post(at.route("POST /api/v1/auth/logout", Anyone, Changing, auth::log_out)))
+        .route("/api/v1/auth/me", get(at.route("GET /api/v1/auth/me", Customer, Reading, auth::me)))
+        .route("/api/v1/api-keys", get(at.route("GET /api/v1/api-keys", Admin, Listing, api_keys::list)))
+        .route("/api/v1/api-keys", post(at.route("POST /api/v1/api-keys", Admin, Changing, api_keys::create)))
+        .route("/api/v1/api-keys/{id}", delete(at.route("DELETE /api/v1/api-keys/{id}", Admin, Changing, api_keys::revoke)))
+        .route("/.well-known/jwks.json", get(at.route("GET /.well-known/jwks.json", Anyone, Reading, auth::public_keys)))
         .route("/health", get(at.route("GET /health", Anyone, Unlimited, health::overall)))
         .route("/health/live", get(at.route("GET /health/live", Anyone, Unlimited, health::live)))
         .route("/health/ready", get(at.route("GET /health/ready", Anyone, Unlimited, health::ready)))
-        .route("/metrics", get(at.route("GET /metrics", Anyone, Unlimited, numbers::metrics)))
+        .route("/metrics", get(at.route("GET /metrics", Monitor, Unlimited, numbers::metrics)))
         .route("/openapi.json", get(at.route("GET /openapi.json", Anyone, Reading, openapi::document)))
         .route("/docs", get(at.route("GET /docs", Anyone, Reading, docs::redirect)))
         .route("/docs/", get(at.route("GET /docs", Anyone, Reading, docs::index)))
@@ -75,7 +85,7 @@ impl Measurer {
         budget: Budget,
         handler: H,
     ) -> Measured<H> {
-        measured(self.0.metrics.route(name), access, budget, handler)
+        measured(self.0.metrics.route(name), Requirement::of(access, name), budget, handler)
     }
 }
 

@@ -1,7 +1,9 @@
-//! Session: whose cart a request is about, from the header `X-Session-Id`. A caller without one gets
-//! a new one, in the header and in the body of the answer.
+//! Session: whose cart a request is about: that of the customer whose token was sent, else that of the header
+//! `X-Session-Id`. A caller with neither gets a new session, in the header and in the body of the answer.
+//! A customer who also sends a session has just signed in: what is in that cart moves into their own.
 
 use super::Api;
+use super::caller::Caller;
 use super::problem::{Code, FieldError, Problem};
 use crate::cart::{SessionError, SessionId};
 use axum::extract::FromRequestParts;
@@ -20,15 +22,27 @@ pub struct Session {
     pub id: SessionId,
     /// Drawn for this request: nobody has a cart under it yet.
     pub is_new: bool,
+    /// Of a customer with a token; its id is nothing that could be sent.
+    is_customers: bool,
 }
 
 impl FromRequestParts<Api> for Session {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
-        match sent(&parts.headers)? {
-            Some(id) => Ok(Self { id, is_new: false }),
-            None => SessionId::draw().map(|id| Self { id, is_new: true }).ok_or_else(|| {
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let sent = sent(&parts.headers)?;
+        if let Some(customer) = Caller::from_request_parts(parts, api).await?.person() {
+            let id = SessionId::of_customer(customer);
+            if let Some(before) = sent {
+                let merged = api.carts.merge(&before, &id).await;
+                merged.map_err(|error| Problem::of_cart(&error))?;
+            }
+            return Ok(Self { id, is_new: false, is_customers: true });
+        }
+        let session = |id, is_new| Self { id, is_new, is_customers: false };
+        match sent {
+            Some(id) => Ok(session(id, false)),
+            None => SessionId::draw().map(|id| session(id, true)).ok_or_else(|| {
                 tracing::error!("the system gives no random bytes for a new session");
                 Problem::new(Code::Internal, "no new session can be made; the log says more")
             }),
@@ -37,10 +51,15 @@ impl FromRequestParts<Api> for Session {
 }
 
 impl Session {
+    /// What the caller may send to come back to this cart; nothing where the token says it.
+    pub fn shown(&self) -> Option<&str> {
+        (!self.is_customers).then(|| self.id.as_str())
+    }
+
     /// Puts the id on an answer, which is for this caller only.
     pub fn mark(&self, response: &mut Response) {
         let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(self.id.as_str()) {
+        if let Some(Ok(id)) = self.shown().map(HeaderValue::from_str) {
             headers.insert(HEADER_LOWER, id);
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -30,6 +30,7 @@ use crate::domain::Timestamp;
 use crate::journal::store::{JournalReader, StoreError};
 use crate::journal::{Batch, PartitionId, Partitions, Seq};
 use crate::telemetry::metrics::ProjectionMetrics;
+use crate::threads;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -129,25 +130,12 @@ impl Projector {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("projector".into()).spawn(move || {
-            lower_priority(follower.config.nice);
+            threads::lower_priority(follower.config.nice);
             runtime.block_on(follower.run());
             drop(finish);
         })?;
         Ok((progress, ProjectorTask { stop, finished, thread }))
     }
-}
-
-/// On Linux a priority is a thread's own, and is inherited by the threads it starts: SQLite's.
-fn lower_priority(nice: i32) {
-    #[cfg(target_os = "linux")]
-    {
-        let now = rustix::process::getpriority_process(None).unwrap_or(0);
-        if let Err(error) = rustix::process::setpriority_process(None, nice.max(now)) {
-            tracing::warn!(%error, "the projector runs at normal priority");
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = nice;
 }
 
 /// Why the projector does not just go on.

@@ -4,6 +4,10 @@
 //! recorder belongs to [`Metrics`], not to the process, so that two servers in one process (tests)
 //! do not add up.
 
+mod account;
+
+pub use account::{AccountMetrics, SignIn};
+
 use super::admission::AdmissionMetrics;
 use super::names::{self, Kind, Name};
 use crate::domain::ProductId;
@@ -37,6 +41,7 @@ pub struct Metrics {
     pub journal: JournalMetrics,
     pub projection: ProjectionMetrics,
     pub jobs: JobMetrics,
+    pub accounts: AccountMetrics,
 }
 
 impl Metrics {
@@ -65,6 +70,7 @@ impl Metrics {
             journal: JournalMetrics::register(&registry),
             projection: ProjectionMetrics::register(&registry),
             jobs: JobMetrics::register(&registry),
+            accounts: AccountMetrics::register(&registry),
             registry,
             rendering,
             stock,
@@ -169,10 +175,11 @@ impl fmt::Debug for Registry {
 }
 
 /// Every status that a route answers; anything else would be shown as `other`.
-const STATUSES: [(u16, &str); 21] = [
+const STATUSES: [(u16, &str); 22] = [
     (200, "200"),
     (201, "201"),
     (202, "202"),
+    (204, "204"),
     (303, "303"),
     (304, "304"),
     (400, "400"),

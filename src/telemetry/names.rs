@@ -141,6 +141,15 @@ pub(super) const SHEDDING_LEVEL: Name = gauge(
     "lastunit_shedding_level",
     "What is turned away because of the load: 0 nothing, 1 lists, 2 other reading, 3 signing in, 4 changes.",
 );
+pub(super) const SIGN_INS: Name = counter(
+    "lastunit_sign_ins_total",
+    "Requests to register, to sign in and to refresh, by result: registered, signed-in, refreshed, \
+     refused (wrong address or password), throttled, reused (a refresh token came twice), busy.",
+);
+pub(super) const TOKEN_CHECKS: Name = counter(
+    "lastunit_token_checks_total",
+    "Tokens and API keys that were not in the cache, by result: verified or refused.",
+);
 
 /// Every metric there is.
 pub(super) const ALL: &[Name] = &[
@@ -174,4 +183,6 @@ pub(super) const ALL: &[Name] = &[
     RATE_LIMITED,
     SHED,
     SHEDDING_LEVEL,
+    SIGN_INS,
+    TOKEN_CHECKS,
 ];

@@ -4,7 +4,7 @@ use crate::support::Answer;
 use serde_json::{Value, json};
 
 /// Codes of problems that may pass by waiting.
-const RETRYABLE: [&str; 12] = [
+const RETRYABLE: [&str; 14] = [
     "rate-limited",
     "idempotency-key-in-progress",
     "request-timeout",
@@ -16,8 +16,13 @@ const RETRYABLE: [&str; 12] = [
     "projection-behind",
     "database-unavailable",
     "cart-unavailable",
+    "accounts-unavailable",
+    "too-many-attempts",
     "too-many-connections",
 ];
+
+/// Codes of others than 503 that say how long to wait.
+const WAITING: [&str; 3] = ["sale-not-open", "idempotency-key-in-progress", "too-many-attempts"];
 
 /// What every problem document has.
 const MEMBERS: [&str; 6] = ["type", "title", "status", "code", "detail", "retryable"];
@@ -29,8 +34,7 @@ pub fn problem(answer: &Answer, status: u16, code: &str) -> Value {
     assert_eq!((answer.status, answer.code()), (status, code), "{}", answer.text);
     document(&answer.body, status, code);
     assert_eq!(answer.header("content-type"), "application/problem+json");
-    let waits = [429, 503].contains(&status)
-        || ["sale-not-open", "idempotency-key-in-progress"].contains(&code);
+    let waits = [429, 503].contains(&status) || WAITING.contains(&code);
     let seconds = answer.header("retry-after").parse::<u64>();
     assert_eq!(seconds.is_ok_and(|seconds| seconds >= 1), waits, "{:?}", answer.headers);
     assert!(!answer.headers.contains_key("idempotent-replayed"), "{:?}", answer.headers);

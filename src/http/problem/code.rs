@@ -48,15 +48,20 @@ codes! {
     ValidationFailed UNPROCESSABLE_ENTITY "validation-failed" "A value is out of range" false
     IdempotencyKeyReused UNPROCESSABLE_ENTITY "idempotency-key-reused" "The idempotency key belongs to another request" false
     Unauthorized UNAUTHORIZED "unauthorized" "The request does not say who it is from" false
+    InvalidToken UNAUTHORIZED "invalid-token" "The token or API key is not valid" false
+    TokenExpired UNAUTHORIZED "token-expired" "The token has run out" false
+    InvalidCredentials UNAUTHORIZED "invalid-credentials" "Address or password is wrong" false
+    RefreshTokenReused UNAUTHORIZED "refresh-token-reused" "The refresh token was used before" false
     InvalidSignature UNAUTHORIZED "invalid-signature" "The notice is not signed with a known secret" false
     NoticeTooOld BAD_REQUEST "notice-too-old" "The notice is not of this time" false
     PaymentMismatch UNPROCESSABLE_ENTITY "payment-mismatch" "The amount is not that of the order" false
-    Forbidden FORBIDDEN "forbidden" "The request is for operators" false
+    Forbidden FORBIDDEN "forbidden" "The request is not for this caller" false
     ProductNotFound NOT_FOUND "product-not-found" "No such product" false
     ReservationNotFound NOT_FOUND "reservation-not-found" "No such reservation" false
     PurchaseNotFound NOT_FOUND "purchase-not-found" "No such purchase" false
     OrderNotFound NOT_FOUND "order-not-found" "No such order" false
     DeadLetterNotFound NOT_FOUND "dead-letter-not-found" "No such dead letter" false
+    ApiKeyNotFound NOT_FOUND "api-key-not-found" "No such API key" false
     RouteNotFound NOT_FOUND "route-not-found" "No such route" false
     MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed" "The route does not know this method" false
     RequestTimeout REQUEST_TIMEOUT "request-timeout" "The request took too long to arrive" true
@@ -87,6 +92,8 @@ codes! {
     NotDead CONFLICT "not-dead" "The job was not given up" false
     OrderReturned CONFLICT "order-returned" "The order was cancelled or refunded" false
     ExtensionLimitReached CONFLICT "extension-limit-reached" "The reservation cannot be extended again" false
+    AccountExists CONFLICT "account-exists" "The address has an account" false
+    TooManyAttempts TOO_MANY_REQUESTS "too-many-attempts" "The password was wrong too often" true
     CartFull CONFLICT "cart-full" "The cart has no room for another product" false
     RateLimited TOO_MANY_REQUESTS "rate-limited" "Too many requests" true
     Internal INTERNAL_SERVER_ERROR "internal-error" "The server failed" false
@@ -97,8 +104,23 @@ codes! {
     ProjectionBehind SERVICE_UNAVAILABLE "projection-behind" "The query tables are behind" true
     DatabaseUnavailable SERVICE_UNAVAILABLE "database-unavailable" "The database cannot be reached" true
     CartUnavailable SERVICE_UNAVAILABLE "cart-unavailable" "Carts cannot be reached" true
+    AccountsUnavailable SERVICE_UNAVAILABLE "accounts-unavailable" "Accounts cannot be reached" true
     WebhookNotConfigured SERVICE_UNAVAILABLE "webhook-not-configured" "Notices cannot be checked" true
     TooManyConnections SERVICE_UNAVAILABLE "too-many-connections" "The server has more connections than it takes" true
+}
+
+impl Code {
+    /// How to prove who one is (RFC 6750), for codes that ask for it.
+    #[must_use]
+    pub const fn challenge(self) -> Option<&'static str> {
+        match self {
+            Self::Unauthorized | Self::InvalidCredentials | Self::RefreshTokenReused => {
+                Some("Bearer")
+            }
+            Self::InvalidToken | Self::TokenExpired => Some("Bearer error=\"invalid_token\""),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The table of failures: each variant of the inner layers' errors, mapped exactly once.
 
 use super::{Code, FieldError, Members, Problem};
+use crate::account::{AccountError, TokenError};
 use crate::cart::CartError;
 use crate::catalog::CatalogError;
 use crate::domain::{HoldEnd, Refusal, STOCKED_MAX, Timestamp};
@@ -157,6 +158,27 @@ impl Problem {
                 Code::ReservationExpired,
                 "the reservation's time ran out and its units went back",
             ),
+        }
+    }
+
+    /// What is answered to whoever cannot prove who they are, or cannot sign in.
+    #[must_use]
+    pub fn of_account(error: &AccountError, now: Timestamp) -> Self {
+        let detail = error.to_string();
+        match error {
+            AccountError::Token(TokenError::Expired) => Self::new(Code::TokenExpired, detail),
+            AccountError::Token(TokenError::Invalid(_)) => Self::new(Code::InvalidToken, detail),
+            AccountError::WrongCredentials => Self::new(Code::InvalidCredentials, detail),
+            AccountError::Exists => Self::new(Code::AccountExists, detail),
+            AccountError::TooManyAttempts { until } => {
+                let seconds = until.millis_since(now).div_ceil(1_000).max(1);
+                Self::new(Code::TooManyAttempts, detail).retry_after(seconds)
+            }
+            AccountError::Reused => Self::new(Code::RefreshTokenReused, detail),
+            AccountError::Busy => Self::new(Code::Overloaded, detail),
+            AccountError::Unavailable(_) => Self::new(Code::AccountsUnavailable, detail),
+            AccountError::NoIssuer => Self::new(Code::RouteNotFound, detail),
+            AccountError::Failed => Self::new(Code::Internal, detail),
         }
     }
 

@@ -1,0 +1,55 @@
+//! The migrations of the tables of accounts, built into the binary. They have a table of their own to note
+//! what is done: nothing can build accounts again.
+
+use crate::migrations::{self, File};
+use sqlx::migrate::{MigrateError, Migrator};
+
+/// Where it is noted what is done.
+const NOTED_IN: &str = "_sqlx_migrations_accounts";
+
+const FILES: &[File] = &[File {
+    version: 20_261_121_220_000,
+    description: "create",
+    sqlite: include_str!("../../migrations/accounts/sqlite/20261121220000_create.sql"),
+    postgres: include_str!("../../migrations/accounts/postgres/20261121220000_create.sql"),
+}];
+
+pub(super) fn sqlite() -> Migrator {
+    noted_apart(migrations::sqlite(FILES))
+}
+
+pub(super) fn postgres() -> Migrator {
+    noted_apart(migrations::postgres(FILES))
+}
+
+fn noted_apart(mut migrator: Migrator) -> Migrator {
+    migrator.dangerous_set_table_name(NOTED_IN);
+    migrator
+}
+
+/// What is wrong with the tables of `place`, and what to do; `None` when it is only away.
+pub(super) fn explain(place: &str, error: &MigrateError) -> Option<String> {
+    match error {
+        MigrateError::Execute(sqlx::Error::Io(_)) => None,
+        MigrateError::VersionMissing(version) => Some(format!(
+            "the accounts in {place} were migrated by a newer lastunit (migration {version} is \
+             unknown here): start that version"
+        )),
+        MigrateError::VersionMismatch(version) | MigrateError::Dirty(version) => Some(format!(
+            "migration {version} of the accounts in {place} is not the one built into this \
+             lastunit: start the release that made it"
+        )),
+        other => Some(format!("the tables of accounts in {place} cannot be made: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FILES;
+
+    #[test]
+    fn every_file_is_built_in_for_both_databases() {
+        let folders = ["migrations/accounts/sqlite", "migrations/accounts/postgres"];
+        crate::migrations::assert_complete(FILES, folders);
+    }
+}
