@@ -66,6 +66,7 @@ async fn hold_everything(engine: &Engine, product: ProductId) -> OrderId {
                         quantity: Quantity::new(1).unwrap(),
                         // The first of all is alone with its time.
                         hold_ms: if number == 0 { HOLD_MS - 1 } else { HOLD_MS + number % 1_000 },
+                        sale: None,
                         part: None,
                     };
                     engine.submit(product, Command::plain(action)).await.unwrap();
@@ -113,6 +114,7 @@ async fn a_million_holds_run_out_while_others_sell() {
                 order: clock::draw_order_id(),
                 customer: CustomerId::new("ann").unwrap(),
                 quantity: Quantity::new(1).unwrap(),
+                sale: None,
             };
             let asked = clock::instant();
             engine.submit(*product, Command::plain(action)).await.unwrap();

@@ -3,13 +3,13 @@
 //! Accepting applies the rules that hold for everybody (steps 1 to 5 and 8 of [`super::decide`]):
 //! who is told to wait has a chance. The limit of the customer and the number of units are decided at
 //! the turn, with everything else once more, for the sale may be over by then. A turn is always
-//! decided, with one exception: holds that lapsed in great numbers are expired first, over several
-//! turns.
+//! decided, with two exceptions: holds that lapsed in great numbers are expired first, over several
+//! turns, and while a sale is paused, its queue waits.
 
 use super::command::Retry;
 use super::decide::{Decision, LAPSED, Verdict};
 use super::{
-    Answer, CustomerId, Event, OrderId, Outcome, Priority, Product, Quantity, Queued, Refusal,
+    Answer, CustomerId, Event, OrderId, Priority, Product, Quantity, Queued, Refusal, SaleId,
     Timestamp, TurnRefusal, Waiting,
 };
 
@@ -17,15 +17,15 @@ impl Product {
     /// May this purchase wait?
     pub(super) fn decide_accept(
         &self,
-        order: OrderId,
-        customer: &CustomerId,
+        (order, customer): (OrderId, &CustomerId),
         quantity: Quantity,
-        priority: Priority,
+        (priority, sale): (Priority, Option<SaleId>),
         now: Timestamp,
         retry: Option<Retry>,
     ) -> Decision {
-        let Some(view) = self.view() else { return Refusal::UnknownProduct.into() };
-        if let Some(refusal) = view.closed_to_all(now) {
+        let Some(view) = self.view_at(now) else { return Refusal::UnknownProduct.into() };
+        let refusal = view.closed_to_all(sale, now);
+        if let Some(refusal) = refusal.or_else(|| self.closed_under(sale, now)) {
             return refusal.into();
         }
         if self.queue.is_full() {
@@ -34,7 +34,8 @@ impl Product {
         if retry.is_some() && self.memory.is_full_at(now) {
             return Refusal::Full { table: "keys" }.into();
         }
-        Event::Queued { order, customer: customer.clone(), quantity, priority, retry }.into()
+        let customer = customer.clone();
+        Event::Queued { order, customer, quantity, priority, sale, retry }.into()
     }
 
     /// The purchase at the head, as if it were asked for now. Its key was remembered when it was
@@ -44,11 +45,14 @@ impl Product {
             return Refusal::UnknownProduct.into();
         }
         let Some(head) = self.queue.head() else { return Refusal::NotQueued.into() };
-        let Queued { order, customer, quantity, queued_at, .. } = head.clone();
+        let Queued { order, customer, quantity, sale, queued_at, .. } = head.clone();
         let Decision { lapsed, verdict } =
-            self.decide_purchase(order, &customer, quantity, now, None);
+            self.decide_purchase(order, &customer, quantity, sale, now, None);
         let why = match verdict {
-            Err(Refusal::Full { table: LAPSED }) | Ok(_) => return Decision { lapsed, verdict },
+            // Nobody loses their place because the shop paused.
+            Err(Refusal::Full { table: LAPSED } | Refusal::SalePaused) | Ok(_) => {
+                return Decision { lapsed, verdict };
+            }
             Err(refusal) => TurnRefusal::of(refusal).unwrap_or(TurnRefusal::Full),
         };
         let refused = Event::Refused { order, customer, quantity, queued_at, why };
@@ -61,7 +65,7 @@ impl Product {
             return Refusal::UnknownProduct.into();
         }
         if self.queue.drain_per_second() == per_second {
-            return self.shown(Answer::Paced { per_second }, now);
+            return self.said(Answer::Paced { per_second }, now);
         }
         Event::Paced { per_second }.into()
     }
@@ -74,11 +78,6 @@ impl Product {
             return Refusal::NotQueued.into();
         };
         let waiting = Waiting { entry: entry.clone(), position };
-        self.shown(Answer::InQueue(Box::new(waiting)), now)
-    }
-
-    fn shown(&self, answer: Answer, now: Timestamp) -> Decision {
-        let outcome = Outcome { answer, at: now, currency: self.currency(), replayed: false };
-        Decision { lapsed: Vec::new(), verdict: Ok(Verdict::Replay(outcome)) }
+        self.said(Answer::InQueue(Box::new(waiting)), now)
     }
 }

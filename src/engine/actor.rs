@@ -4,7 +4,7 @@
 //! one slow disk or one busy product does not hold another one's decisions back. Its states:
 //!
 //! ```text
-//!   Awake ──(idle, no holds, no queue, all durable)──▶ Retiring: its snapshot is being stored
+//!   Awake ──(idle, no holds, no queue, no sale to come or running, all durable)──▶ Retiring: its snapshot is being stored
 //!     ▲                                          │ stored, and nobody came meanwhile
 //!     └────────── somebody came ─────────────────┴──▶ Gone: the registry loads it again when asked
 //! ```
@@ -89,6 +89,8 @@ pub(super) struct ProductActor {
     /// The state that is known to be in the snapshot table.
     stored_revision: u64,
     alarm: Option<(Timestamp, SpawnHandle)>,
+    /// The sales are shown as they were at this time, or later.
+    shown_at: Timestamp,
     /// Lines that asked their leads ask again at this time.
     ask_at: Timestamp,
     was_idle: bool,
@@ -100,6 +102,8 @@ pub(super) struct Start {
     pub(super) desk: Arc<Desk>,
     pub(super) state: Product,
     pub(super) stored_revision: u64,
+    /// The time its first view was made at.
+    pub(super) shown_at: Timestamp,
     pub(super) journal: JournalHandle,
     pub(super) clock: Clock,
     pub(super) registry: Weak<Registry>,
@@ -127,6 +131,7 @@ impl ProductActor {
             queued_counted: 0,
             stored_revision: start.stored_revision,
             alarm: None,
+            shown_at: start.shown_at,
             ask_at: Timestamp::default(),
             was_idle: false,
             retiring: false,
@@ -174,7 +179,7 @@ impl ProductActor {
             return;
         }
         let partition = self.desk.partition;
-        let view = if events.is_empty() { None } else { self.state.view() };
+        let view = if events.is_empty() { None } else { self.state.view_at(now) };
         self.desk.settling();
         let settle = Box::new(Parked { desk: self.desk.clone(), view, answers });
         if events.is_empty() {
@@ -188,10 +193,11 @@ impl ProductActor {
         self.journal.submit(Work::Facts { partition, section, count, settle });
     }
 
-    /// Sets the timer to the next hold that runs out.
+    /// Sets the timer to the next hold that runs out, or sale that opens or ends.
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
         let question = self.state.holds().next_question().map(|at| at.max(self.ask_at));
-        let next = [self.state.holds().next_lapse(), question].into_iter().flatten().min();
+        let sale = self.state.sales().next_boundary(self.shown_at);
+        let next = [self.state.holds().next_lapse(), question, sale].into_iter().flatten().min();
         if self.alarm.as_ref().map(|(at, _)| *at) == next {
             return;
         }
@@ -219,6 +225,19 @@ impl ProductActor {
         actix::spawn(followers::ask(registry, self.desk.product, questions));
     }
 
+    /// A sale has opened or ended: shows it, as soon as nothing is at the writer that shows older state.
+    fn show_sales(&mut self, now: Timestamp) {
+        let passed = self.state.sales().next_boundary(self.shown_at).is_some_and(|at| at <= now);
+        let durable = self.state.revision() == self.desk.durable_revision();
+        if passed
+            && durable
+            && let Some(view) = self.state.view_at(now)
+        {
+            self.desk.show_again(view);
+            self.shown_at = now;
+        }
+    }
+
     /// One tick of expiry: a bounded number of holds, decided and journaled like any command. It takes
     /// the commands along that wait: they are rung for when nothing of this product is at the writer,
     /// and while a great many holds run out something always is.
@@ -227,6 +246,7 @@ impl ProductActor {
         self.alarm = None;
         let now = self.now();
         self.ask_leads(now);
+        self.show_sales(now);
         if self.desk.unsettled() >= UNSETTLED_MAX {
             let timer = ctx.run_later(Duration::from_millis(5), Self::expire_lapsed);
             self.alarm = Some((now, timer));
@@ -338,6 +358,7 @@ impl ProductActor {
             && !self.retiring
             && self.state.holds().is_empty()
             && self.state.queue().is_empty()
+            && self.state.sales().next_boundary(self.now()).is_none()
             && self.desk.unsettled() == 0
             && self.state.revision() == self.desk.durable_revision();
         if !(idle && self.was_idle) {

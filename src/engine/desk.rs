@@ -12,7 +12,7 @@
 use super::actor::{ProductActor, Ring};
 use super::api::{EngineError, Shown};
 use super::queues::Decisions;
-use crate::domain::{Action, Command, Outcome, ProductId, Refusal, Timestamp};
+use crate::domain::{Action, Command, Outcome, ProductId, Refusal, Timestamp, View};
 use crate::journal::PartitionId;
 use actix::Addr;
 use crossbeam_utils::atomic::AtomicCell;
@@ -141,19 +141,19 @@ impl Desk {
 
     /// The refusal everybody would get for such a command now, from durable state alone.
     pub(super) fn refusal_at_once(&self, command: &Command, now: Timestamp) -> Option<Refusal> {
-        if !matches!(
-            command.action,
-            Action::Purchase { .. } | Action::Hold { .. } | Action::Queue { .. }
-        ) {
-            return None;
-        }
+        let sale = match &command.action {
+            Action::Purchase { sale, .. }
+            | Action::Hold { sale, .. }
+            | Action::Queue { sale, .. } => *sale,
+            _ => return None,
+        };
         let view = self.shown()?.view;
         // With a key that may be known already, or be in a turn that is not durable yet, only the actor
         // can tell a retry from a new request.
         if command.retry.is_some() && (view.keys > 0 || self.unsettled() > 0) {
             return None;
         }
-        view.closed_to_all(now)
+        view.closed_to_all(sale, now)
     }
 
     /// Puts a command in; its answer comes when it is durable. The command runs to its end even if the
@@ -244,6 +244,14 @@ impl Desk {
         let revision = shown.view.revision;
         self.shown.store(Some(shown));
         self.durable_revision.store(revision, Ordering::Release);
+    }
+
+    /// The same state as it is shown at a later time. Called by the actor alone, while nothing of it is
+    /// with the writer.
+    pub(super) fn show_again(&self, view: View) {
+        if let Some(Shown { version, .. }) = self.shown.load() {
+            self.shown.store(Some(Shown { view, version }));
+        }
     }
 
     pub(super) fn durable_revision(&self) -> u64 {

@@ -156,13 +156,15 @@ impl Registry {
         let index = usize::from(partition.0);
         let seq = self.journal.durable().borrow()[index];
         let version = Version { epoch: self.epochs[index], seq };
-        let shown = state.view().map(|view| Shown { view, version });
+        let shown_at = self.clock.now();
+        let shown = state.view_at(shown_at).map(|view| Shown { view, version });
         let desk =
             Arc::new(Desk::new(product, partition, shown, state.revision(), self.bounds.clone()));
         let actor = ProductActor::new(Start {
             desk: desk.clone(),
             state,
             stored_revision,
+            shown_at,
             journal: self.journal.clone(),
             clock: self.clock.clone(),
             registry: Arc::downgrade(self),
@@ -212,14 +214,17 @@ impl Registry {
         queues.filter(|(_, queue)| queue.depth > 0).collect()
     }
 
-    /// Products in memory whose offer has a time window that is open, with their durable state.
+    /// Products in memory of which a sale runs, or whose offer has a time window that is open, with their
+    /// durable state.
     pub(super) fn open_sales(&self, now: Timestamp) -> Vec<(ProductId, View)> {
         self.views()
             .filter(|(_, view)| {
                 let Offer { opens_at, closes_at, .. } = view.offer;
-                (opens_at.is_some() || closes_at.is_some())
+                let runs = view.sale.is_some_and(|sale| sale.opens_at <= now && now < sale.ends_at);
+                let window = (opens_at.is_some() || closes_at.is_some())
                     && opens_at.is_none_or(|at| at <= now)
-                    && closes_at.is_none_or(|at| now < at)
+                    && closes_at.is_none_or(|at| now < at);
+                runs || window
             })
             .collect()
     }

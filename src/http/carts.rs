@@ -323,6 +323,9 @@ mod tests {
             next_lapse: None,
             keys: 0,
             queue: crate::domain::QueueView::default(),
+            sale: None,
+            blocked: false,
+            set_aside: 0,
         }
     }
 

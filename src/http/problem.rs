@@ -16,7 +16,7 @@ mod failures;
 pub use code::Code;
 
 use super::time::Rfc3339;
-use crate::domain::{ProductId, Timestamp};
+use crate::domain::{ProductId, SaleId, Timestamp};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -48,6 +48,7 @@ pub enum Members {
     OpensAt(Timestamp),
     ClosedAt(Timestamp),
     ExtensionsMax(u8),
+    Sale(SaleId),
 }
 
 /// A failure on its way to the caller.
@@ -218,6 +219,9 @@ pub struct Document<'a> {
     /// How often a reservation may be extended (`extension-limit-reached`).
     #[serde(skip_serializing_if = "Option::is_none")]
     extensions_max: Option<u8>,
+    /// The other sale (`sale-overlaps`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale_id: Option<u64>,
     /// Which of several products it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     product_id: Option<u64>,
@@ -239,6 +243,7 @@ impl<'a> Document<'a> {
             opens_at: None,
             closed_at: None,
             extensions_max: None,
+            sale_id: None,
             product_id: problem.product.map(ProductId::get),
         };
         match &problem.members {
@@ -251,6 +256,7 @@ impl<'a> Document<'a> {
             }
             Members::OpensAt(time) => document.opens_at = Some(Rfc3339(*time)),
             Members::ClosedAt(time) => document.closed_at = Some(Rfc3339(*time)),
+            Members::Sale(sale) => document.sale_id = Some(sale.get()),
             Members::ExtensionsMax(extensions) => document.extensions_max = Some(*extensions),
         }
         document

@@ -308,6 +308,7 @@ mod tests {
             customer: CustomerId::from_journal("ann"),
             quantity: Quantity::from_journal(1),
             priority: Priority::Normal,
+            sale: None,
             retry: None,
         };
         let mut events = vec![stored::ROW_VERSION];

@@ -16,7 +16,8 @@ fn one() -> Quantity {
 fn hold(shop: &mut Shop, lead: ProductId, order: OrderId) {
     let customer = customer_id("ann");
     let part = Some(Part::new_lead());
-    let action = Action::Hold { order, customer, quantity: one(), hold_ms: PAY_MS, part };
+    let action =
+        Action::Hold { order, customer, quantity: one(), hold_ms: PAY_MS, sale: None, part };
     shop.command(lead, action).unwrap();
     let lines = [Line { product: lead, quantity: one(), unit_price: 100 }].into();
     let payment = Box::new(Payment { method: "webhook".into(), token: "t".into() });
@@ -98,7 +99,11 @@ pub async fn what_comes_back_is_owed_once(url: &str) {
     let bought = shop.buy(product, "bob", 1);
     let back = |shop: &mut Shop, order, customer: &str| {
         let (customer, reason) = (customer_id(customer), ReturnReason::Cancelled);
-        shop.command(product, Action::Return { order, customer, quantity: one(), reason }).unwrap();
+        shop.command(
+            product,
+            Action::Return { order, customer, quantity: one(), reason, sale: None },
+        )
+        .unwrap();
     };
     back(&mut shop, order, "ann");
     // Nobody took money for this one.
