@@ -18,7 +18,7 @@ use super::{
     journal_error, journal_location, numbers, open_carts, open_database, prepare_folder,
 };
 use crate::cart::Carts;
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog, RefusalLog};
 use crate::checkout::jobs::{Tries, Worker};
 use crate::checkout::payment::Provider;
 use crate::checkout::signature::Signatures;
@@ -41,6 +41,9 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// How long refusals that are not written down may take at the end.
+const REFUSALS_MAX: Duration = Duration::from_secs(1);
 
 /// Runs the server until a signal ends it.
 ///
@@ -143,10 +146,13 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
         metrics: metrics.jobs.clone(),
     };
     tokio::spawn(worker.run());
+    let catalog = Catalog::new(engine.clone(), queries.clone(), progress.clone());
+    let (at_work, now) = (engine.clone(), clock.clone());
+    tokio::spawn(catalog::upkeep_of_sales(catalog.clone(), at_work, queries.clone(), now));
     let api = Api::new(ApiParts {
         operator_token: http::OperatorToken::new(config.auth.operator_token.expose()),
         engine: engine.clone(),
-        catalog: Catalog::new(engine.clone(), queries.clone(), progress.clone()),
+        catalog,
         checkout,
         signatures,
         queries,
@@ -261,7 +267,7 @@ async fn serve_until_signal(
     let (stage, stages) = watch::channel(Stage::Serving);
     tokio::spawn(drain(signals.clone(), stage, config.server.drain_timeout()));
     tokio::select! {
-        () = server.serve(http::router(api), stages) => {}
+        () = server.serve(http::router(api.clone()), stages) => {}
         reason = journal_broken(&engine) => {
             return Err(StartError::new(format!(
                 "{reason}; the process ends, because it could not keep what it promises: \
@@ -270,6 +276,9 @@ async fn serve_until_signal(
         }
     }
     upkeep.abort();
+    // Best effort, and not for long: numbers for people, which no rule rests on.
+    let mut refusals = RefusalLog::default();
+    let _ = tokio::time::timeout(REFUSALS_MAX, refusals.write(&engine, &api.queries)).await;
     stop(&engine, projector, &carts, &signals).await
 }
 

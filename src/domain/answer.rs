@@ -110,6 +110,8 @@ pub struct SaleShown {
     pub taken: u64,
     /// Of these, held.
     pub held: u64,
+    /// What the customer that was asked for has bought or holds in it.
+    pub owned: u64,
 }
 
 /// The sale a confirmed hold became.

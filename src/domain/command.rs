@@ -95,8 +95,9 @@ pub enum Action {
     SetSale { terms: Box<SaleTerms> },
     /// Give up the product's part of a sale; with `undo`, also of one that runs but sold nothing.
     DropSale { sale: SaleId, undo: bool },
-    /// Look at the product's part of a sale: decides nothing, answers its terms.
-    LookUpSale { sale: SaleId },
+    /// Look at the product's part of a sale: decides nothing, answers its terms,
+    /// and what this customer has in it.
+    LookUpSale { sale: SaleId, customer: Option<CustomerId> },
     /// Look at a hold: decides nothing, answers its state.
     LookUp { order: OrderId },
 }

@@ -184,7 +184,9 @@ impl Product {
             }
             Action::SetSale { terms } => self.decide_sale_terms(terms, now, retry),
             Action::DropSale { sale, undo } => self.decide_drop(*sale, *undo, now),
-            Action::LookUpSale { sale } => self.look_up_sale(*sale, now),
+            Action::LookUpSale { sale, customer } => {
+                self.look_up_sale(*sale, customer.as_ref(), now)
+            }
             Action::LookUp { order } => self.look_up(*order, now),
         }
     }

@@ -5,8 +5,8 @@
 
 use super::decide::{Decision, LAPSED, Verdict, orders_of, units_of};
 use super::{
-    Answer, Event, Outcome, Product, Refusal, Retry, SaleId, SalePart, SaleShown, SaleTerms,
-    Timestamp,
+    Answer, CustomerId, Event, Outcome, Product, Refusal, Retry, SaleId, SalePart, SaleShown,
+    SaleTerms, Timestamp,
 };
 
 impl Product {
@@ -97,13 +97,19 @@ impl Product {
         }
     }
 
-    pub(super) fn look_up_sale(&self, sale: SaleId, now: Timestamp) -> Decision {
+    pub(super) fn look_up_sale(
+        &self,
+        sale: SaleId,
+        customer: Option<&CustomerId>,
+        now: Timestamp,
+    ) -> Decision {
         let Some(part) = self.sales.get(sale) else {
             let created = self.is_created();
             return if created { Refusal::UnknownSale } else { Refusal::UnknownProduct }.into();
         };
-        let SalePart { terms, taken, held, .. } = part;
-        let shown = SaleShown { terms: terms.clone(), taken: *taken, held: *held };
+        let SalePart { terms, taken, held, customers, .. } = part;
+        let owned = customer.map_or(0, |customer| customers.owned(customer).total());
+        let shown = SaleShown { terms: terms.clone(), taken: *taken, held: *held, owned };
         self.said(Answer::SaleShown(Box::new(shown)), now)
     }
 

@@ -20,7 +20,7 @@ use super::registry::Registry;
 use super::threads::THREAD;
 use super::turn::{Parked, Turn};
 use crate::clock::Clock;
-use crate::domain::{Product, Timestamp};
+use crate::domain::{Answer, Product, Timestamp};
 use crate::journal::handle::{JournalHandle, Work};
 use crate::journal::store::SnapshotRow;
 use crate::journal::{snapshot, stored};
@@ -286,6 +286,11 @@ impl ProductActor {
         let due = self.pace.take(now, self.drain_rate(), most);
         let decided = turn.drain(&mut self.state, due, now);
         self.bounds.decisions.count(now, decided.len() as u64);
+        for answer in &decided {
+            if let Answer::Refused { why, .. } = answer {
+                self.desk.count_refusal(Some(None), why.refusal());
+            }
+        }
         for result in decided.iter().filter_map(queues::result_of) {
             self.metrics.queue_decided(result);
         }

@@ -12,7 +12,8 @@
 use super::actor::{ProductActor, Ring};
 use super::api::{EngineError, Shown};
 use super::queues::Decisions;
-use crate::domain::{Action, Command, Outcome, ProductId, Refusal, Timestamp, View};
+use super::refusals::Refusals;
+use crate::domain::{Action, Command, Outcome, ProductId, Refusal, SaleId, Timestamp, View};
 use crate::journal::PartitionId;
 use actix::Addr;
 use crossbeam_utils::atomic::AtomicCell;
@@ -86,6 +87,7 @@ pub(super) struct Desk {
     settling: AtomicUsize,
     entries: AtomicUsize,
     touched: AtomicBool,
+    refusals: Refusals,
     bounds: Arc<Bounds>,
     actor: OnceLock<Addr<ProductActor>>,
 }
@@ -115,6 +117,7 @@ impl Desk {
             settling: AtomicUsize::new(0),
             entries: AtomicUsize::new(0),
             touched: AtomicBool::new(false),
+            refusals: Refusals::default(),
             bounds,
             actor: OnceLock::new(),
         }
@@ -154,6 +157,20 @@ impl Desk {
             return None;
         }
         view.closed_to_all(sale, now)
+    }
+
+    /// Counts a refusal for the sale that was asked for, or else for the one that runs or comes next.
+    pub(super) fn count_refusal(&self, wanted: Option<Option<SaleId>>, refusal: Refusal) {
+        let Some(wanted) = wanted else { return };
+        let shown = || self.peek()?.view.sale.map(|sale| sale.sale);
+        // Nobody may have made up the sale that was asked for.
+        if let Some(sale) = shown().filter(|shown| wanted.is_none_or(|wanted| wanted == *shown)) {
+            self.refusals.count(sale, refusal);
+        }
+    }
+
+    pub(super) fn take_refusals(&self) -> Vec<(SaleId, &'static str, u64)> {
+        self.refusals.take()
     }
 
     /// Puts a command in; its answer comes when it is durable. The command runs to its end even if the

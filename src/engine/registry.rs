@@ -10,7 +10,9 @@ use super::actor::{ProductActor, Start};
 use super::api::{EngineError, Shown, Version};
 use super::desk::{Bounds, Desk};
 use crate::clock::Clock;
-use crate::domain::{Grace, Offer, Product, ProductId, QueueView, Refusal, Timestamp, View};
+use crate::domain::{
+    Grace, Offer, Product, ProductId, QueueView, Refusal, SaleId, Timestamp, View,
+};
 use crate::journal::handle::JournalHandle;
 use crate::journal::recovery::{self, Tail};
 use crate::journal::store::{JournalReader, StoreError};
@@ -206,6 +208,19 @@ impl Registry {
             desks.values().filter_map(|slot| slot.get()?.clone().ok()).collect::<Vec<_>>()
         });
         awake.filter_map(|desk| Some((desk.product, desk.peek()?.view)))
+    }
+
+    /// See [`super::Engine::take_refusals`].
+    pub(super) fn take_refusals(&self) -> Vec<(SaleId, ProductId, &'static str, u64)> {
+        let awake = self.shards.iter().flat_map(|shard| {
+            let desks = shard.read();
+            desks.values().filter_map(|slot| slot.get()?.clone().ok()).collect::<Vec<_>>()
+        });
+        let of_desk = |desk: Arc<Desk>| {
+            let taken = desk.take_refusals().into_iter();
+            taken.map(move |(sale, reason, count)| (sale, desk.product, reason, count))
+        };
+        awake.flat_map(of_desk).collect()
     }
 
     /// The queues that are not empty.

@@ -4,7 +4,7 @@
 use super::problem::Document;
 use super::{
     carts, catalogue, changes, checkout, dead_letters, health, numbers, orders, payments, products,
-    purchases, queue, queued, reservations, restock, stock,
+    purchases, queue, queued, reservations, restock, sale_stats, sales, stock,
 };
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -60,6 +60,16 @@ const PROBLEM: &str = "application/problem+json";
         queue::get,
         queue::pace,
         restock::adjust,
+        sales::list,
+        sales::create,
+        sales::get,
+        sales::change,
+        sales::delete,
+        sales::pause,
+        sales::resume,
+        sales::end,
+        sales::eligibility,
+        sale_stats::stats,
         health::overall,
         health::live,
         health::ready,
@@ -72,6 +82,7 @@ const PROBLEM: &str = "application/problem+json";
         (name = "orders", description = "What customers got"),
         (name = "payments", description = "Notices of a payment provider, and what could not be done"),
         (name = "products", description = "What is sold, and how much of it is left"),
+        (name = "sales", description = "What sells under terms of its own for a time"),
         (name = "operation", description = "Health and numbers"),
     ),
 )]
@@ -143,7 +154,8 @@ impl IntoResponses for NotFound {
     fn responses() -> Answers {
         problems([(
             404,
-            "`product-not-found`, `purchase-not-found`, `reservation-not-found`, `order-not-found`",
+            "`product-not-found`, `sale-not-found`, `purchase-not-found`, `reservation-not-found`, \
+             `order-not-found`",
         )])
     }
 }
@@ -238,7 +250,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 21, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 27, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {

@@ -5,7 +5,7 @@ use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
     Api, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers, openapi, orders,
-    payments, products, purchases, queue, queued, reservations, restock, stock,
+    payments, products, purchases, queue, queued, reservations, restock, sale_stats, sales, stock,
 };
 use axum::Router;
 use axum::http::Uri;
@@ -49,6 +49,16 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/stock/adjustments", post(at.route("POST /api/v1/stock/adjustments", Staff, restock::adjust)))
         .route("/api/v1/products/{id}/stock", get(at.route("GET /api/v1/products/{id}/stock", Anyone, stock::get)))
         .route("/api/v1/products/{id}/stock/adjustments", post(at.route("POST /api/v1/products/{id}/stock/adjustments", Staff, stock::adjust)))
+        .route("/api/v1/sales", get(at.route("GET /api/v1/sales", Anyone, sales::list)))
+        .route("/api/v1/sales", post(at.route("POST /api/v1/sales", Admin, sales::create)))
+        .route("/api/v1/sales/{id}", get(at.route("GET /api/v1/sales/{id}", Anyone, sales::get)))
+        .route("/api/v1/sales/{id}", patch(at.route("PATCH /api/v1/sales/{id}", Admin, sales::change)))
+        .route("/api/v1/sales/{id}", delete(at.route("DELETE /api/v1/sales/{id}", Admin, sales::delete)))
+        .route("/api/v1/sales/{id}/pause", post(at.route("POST /api/v1/sales/{id}/pause", Admin, sales::pause)))
+        .route("/api/v1/sales/{id}/resume", post(at.route("POST /api/v1/sales/{id}/resume", Admin, sales::resume)))
+        .route("/api/v1/sales/{id}/end", post(at.route("POST /api/v1/sales/{id}/end", Admin, sales::end)))
+        .route("/api/v1/sales/{id}/stats", get(at.route("GET /api/v1/sales/{id}/stats", Staff, sale_stats::stats)))
+        .route("/api/v1/sales/{id}/eligibility", get(at.route("GET /api/v1/sales/{id}/eligibility", Anyone, sales::eligibility)))
         .route("/health", get(at.route("GET /health", Anyone, health::overall)))
         .route("/health/live", get(at.route("GET /health/live", Anyone, health::live)))
         .route("/health/ready", get(at.route("GET /health/ready", Anyone, health::ready)))
