@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("projection", &["clock", "domain", "journal", "migrations", "telemetry"]),
     ("checkout", &["clock", "domain", "engine", "projection", "telemetry"]),
     ("cart", &["clock", "domain", "migrations"]),
-    ("catalog", &["domain", "engine", "journal", "projection"]),
+    ("catalog", &["clock", "domain", "engine", "journal", "projection"]),
     ("config", &["cart", "domain", "journal", "telemetry"]),
     (
         "http",

@@ -123,8 +123,9 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     };
     let (progress, projector) = projector.start()?;
     let queries = Queries::following(&database, progress.clone(), origin_is_known);
+    let catalog = Catalog::new(engine.clone(), queries.clone(), progress.clone());
     if with_demo {
-        demo::fill(&engine, &clock, &queries, &progress).await?;
+        demo::fill(&engine, &clock, &queries, &progress, &catalog).await?;
     }
     tokio::spawn(metrics.clone().upkeep());
     tokio::spawn(numbers::feed(metrics.clone(), engine.clone(), progress.clone(), clock.clone()));
@@ -146,7 +147,6 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
         metrics: metrics.jobs.clone(),
     };
     tokio::spawn(worker.run());
-    let catalog = Catalog::new(engine.clone(), queries.clone(), progress.clone());
     let (at_work, now) = (engine.clone(), clock.clone());
     tokio::spawn(catalog::upkeep_of_sales(catalog.clone(), at_work, queries.clone(), now));
     let api = Api::new(ApiParts {

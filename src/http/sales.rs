@@ -103,6 +103,41 @@ pub(super) const fn state_name(state: SaleState) -> &'static str {
     }
 }
 
+/// The sale of a product that runs, or comes next.
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SaleOfProduct)]
+pub struct RunningSale {
+    sale_id: u64,
+    state: &'static str,
+    price: MoneyDocument,
+    #[schema(value_type = String, format = DateTime)]
+    opens_at: Rfc3339,
+    #[schema(value_type = String, format = DateTime)]
+    ends_at: Rfc3339,
+    /// Units that are left for it.
+    available: u64,
+}
+
+impl RunningSale {
+    /// `None` where the sale has ended since it was seen.
+    pub(super) fn of(view: Option<SaleView>, now: Timestamp) -> Option<Self> {
+        let view = view.filter(|view| view.state(now) != SaleState::Ended)?;
+        Some(Self {
+            sale_id: view.sale.get(),
+            state: state_name(view.state(now)),
+            price: view.price.into(),
+            opens_at: Rfc3339(view.opens_at),
+            ends_at: Rfc3339(view.ends_at),
+            available: view.available(),
+        })
+    }
+
+    pub(super) const fn state(&self) -> &'static str {
+        self.state
+    }
+}
+
 /// A sale with its products: from the tables, and from memory whatever that knows better.
 struct Shown {
     row: SaleRow,
@@ -526,7 +561,7 @@ pub async fn delete(
     let dropped = api.catalog.drop_sale(sale, expected, api.clock.now()).await;
     dropped.map_err(|error| problem_of(&api, error))?;
     // The row goes with the next round of the tables; whoever looks next does not find it.
-    waiting::freshen(&api).await;
+    waiting::caught_up(&api, PATIENCE).await;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)

@@ -25,6 +25,7 @@ mod payments;
 mod queue;
 mod reservations;
 mod restock;
+mod sales;
 mod slow_clients;
 mod start;
 mod unavailable;

@@ -246,6 +246,9 @@ impl Ledger {
         let Some(offer) = self.offer else { return Err(Refusal::UnknownProduct) };
         match action {
             Action::Create { .. } => unreachable!("answered above"),
+            Action::SetSale { .. } | Action::DropSale { .. } | Action::LookUpSale { .. } => {
+                unreachable!("this ledger keeps no sales: see tests/rules/sales.rs")
+            }
             Action::Purchase { order, customer, quantity, .. } => {
                 self.may_have(customer, quantity.get(), &offer, now)?;
                 let (order, units, price) = (*order, quantity.get(), offer.price.amount);

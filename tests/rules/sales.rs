@@ -97,7 +97,19 @@ impl Shop {
         sale: Option<SaleId>,
         now: u64,
     ) -> Result<u64, Refusal> {
-        let (order, quantity) = (self.order(), Quantity::new(units).unwrap());
+        let order = self.order();
+        self.buy_as(order, name, units, sale, now)
+    }
+
+    fn buy_as(
+        &mut self,
+        order: OrderId,
+        name: &str,
+        units: u32,
+        sale: Option<SaleId>,
+        now: u64,
+    ) -> Result<u64, Refusal> {
+        let quantity = Quantity::new(units).unwrap();
         let at_once = self.product.view().unwrap().closed_to_all(sale, at(now));
         let action = Action::Purchase { order, customer: customer(name), quantity, sale };
         let bought = self.take(action, now).map(|answer| match answer {
@@ -333,4 +345,112 @@ fn sales_are_bounded() {
     }
     assert_eq!(shop.product.sales().len(), 128);
     assert!(shop.product.sales().get(sale(1)).is_none());
+}
+
+/// What a shop should know of its sales: counted beside the rules, from their answers alone.
+#[derive(Default)]
+struct Book {
+    terms: std::collections::BTreeMap<SaleId, SaleTerms>,
+    sold: std::collections::BTreeMap<SaleId, u64>,
+}
+
+/// Thousands of sales, changes, purchases and adjustments in no order, with a clock that jumps over
+/// openings and ends. `Shop` checks the promises behind each fact, `Book` what is bought under which.
+#[test]
+fn whatever_happens_no_sale_sells_more_than_it_has() {
+    for seed in 1..=40_u64 {
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut below = |most: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % most
+        };
+        let (mut shop, mut book, mut now, mut order) = (Shop::new(), Book::default(), 1, 0_u64);
+        let (mut bought, mut refused) = (0, 0);
+        for _ in 0..400 {
+            now += below(4) * below(30);
+            let number = sale(1 + below(6));
+            let running = shop.product.sales().running(at(now)).map(|part| part.terms.sale);
+            order += 1;
+            let id = OrderId(u128::from(order).to_be_bytes());
+            match below(10) {
+                0..=1 => {
+                    let opens = now + below(80);
+                    let edition = book.terms.get(&number).map_or(1, |terms| terms.edition + 1);
+                    let old = book.terms.get(&number).filter(|terms| terms.is_running(at(now)));
+                    let new = SaleTerms {
+                        sale: number,
+                        opens_at: old.map_or(at(opens), |terms| terms.opens_at),
+                        ends_at: at(opens + 1 + below(120)),
+                        paused: below(6) == 0,
+                        sells_before: below(2) == 0,
+                        edition,
+                        limit_per_customer: [None, Some(2), Some(3)][below(3) as usize],
+                        ..terms(below(8))
+                    };
+                    if shop.set(new.clone(), now).is_ok() {
+                        book.terms.insert(number, new);
+                    }
+                }
+                2 => {
+                    let undo = below(2) == 0;
+                    if shop.take(Action::DropSale { sale: number, undo }, now).is_ok() {
+                        assert_eq!(book.sold.get(&number).copied().unwrap_or(0), 0, "seed {seed}");
+                        book.terms.remove(&number);
+                    }
+                }
+                3 => {
+                    let delta = below(7).cast_signed() - 3;
+                    let _ = shop.take(Action::Adjust { delta, reason: "count".into() }, now);
+                }
+                4 => {
+                    let name = ["ann", "bob", "cat"][below(3) as usize];
+                    let quantity = Quantity::new(1).unwrap();
+                    let (customer, sale, part) = (customer(name), None, None);
+                    let hold_ms = 1 + below(60);
+                    let action =
+                        Action::Hold { order: id, customer, quantity, hold_ms, sale, part };
+                    let _ = shop.take(action, now);
+                }
+                5 => {
+                    let held: Vec<_> = shop
+                        .product
+                        .holds()
+                        .iter()
+                        .map(|(order, hold)| (*order, hold.sale))
+                        .collect();
+                    if held.is_empty() {
+                        continue;
+                    }
+                    let (order, _) = held[below(held.len() as u64) as usize];
+                    let confirm = below(2) == 0;
+                    let action =
+                        if confirm { Action::Confirm { order } } else { Action::Release { order } };
+                    let _ = shop.take(action, now);
+                }
+                _ => {
+                    let name = ["ann", "bob", "cat", "dan"][below(4) as usize];
+                    let wanted = (below(3) == 0).then_some(number);
+                    match shop.buy_as(id, name, 1, wanted, now) {
+                        Ok(80) => {
+                            let sale = running.expect("a sale price without a sale");
+                            assert!(wanted.is_none_or(|wanted| wanted == sale), "seed {seed}");
+                            assert!(!book.terms[&sale].paused, "seed {seed}");
+                            *book.sold.entry(sale).or_default() += 1;
+                            bought += 1;
+                        }
+                        Ok(price) => {
+                            assert_eq!((price, running, wanted), (100, None, None), "seed {seed}");
+                            bought += 1;
+                        }
+                        Err(_) => refused += 1,
+                    }
+                }
+            }
+            let view = shop.product.view_at(at(now)).unwrap();
+            assert!(view.set_aside <= view.stock.available, "seed {seed} at {now}");
+        }
+        assert!(bought > 0 && refused > 0, "seed {seed} tried nothing: {bought}, {refused}");
+    }
 }
