@@ -57,9 +57,10 @@ impl View {
         }
         if sale.is_open() {
             let empty = sale.available() == 0 && !self.has_lapsed(now);
-            return match sale.paused {
-                true => Some(Refusal::SalePaused),
-                false => empty.then_some(Refusal::SoldOut),
+            return if sale.paused {
+                Some(Refusal::SalePaused)
+            } else {
+                empty.then_some(Refusal::SoldOut)
             };
         }
         let opens_at = sale.opens_at;

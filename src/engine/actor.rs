@@ -16,6 +16,7 @@ use super::desk::{Bounds, Desk, Pending};
 use super::followers;
 use super::pace::Pace;
 use super::queues;
+use super::refusals::Wanted;
 use super::registry::Registry;
 use super::threads::THREAD;
 use super::turn::{Parked, Turn};
@@ -288,7 +289,7 @@ impl ProductActor {
         self.bounds.decisions.count(now, decided.len() as u64);
         for answer in &decided {
             if let Answer::Refused { why, .. } = answer {
-                self.desk.count_refusal(Some(None), why.refusal());
+                self.desk.count_refusal(Wanted::Any, why.refusal());
             }
         }
         for result in decided.iter().filter_map(queues::result_of) {

@@ -12,7 +12,7 @@
 use super::actor::{ProductActor, Ring};
 use super::api::{EngineError, Shown};
 use super::queues::Decisions;
-use super::refusals::Refusals;
+use super::refusals::{Refusals, Wanted};
 use crate::domain::{Action, Command, Outcome, ProductId, Refusal, SaleId, Timestamp, View};
 use crate::journal::PartitionId;
 use actix::Addr;
@@ -160,11 +160,15 @@ impl Desk {
     }
 
     /// Counts a refusal for the sale that was asked for, or else for the one that runs or comes next.
-    pub(super) fn count_refusal(&self, wanted: Option<Option<SaleId>>, refusal: Refusal) {
-        let Some(wanted) = wanted else { return };
-        let shown = || self.peek()?.view.sale.map(|sale| sale.sale);
+    pub(super) fn count_refusal(&self, wanted: Wanted, refusal: Refusal) {
+        if wanted == Wanted::Nothing {
+            return;
+        }
+        let shown = self.peek().and_then(|shown| shown.view.sale).map(|sale| sale.sale);
         // Nobody may have made up the sale that was asked for.
-        if let Some(sale) = shown().filter(|shown| wanted.is_none_or(|wanted| wanted == *shown)) {
+        if let Some(sale) = shown
+            && (wanted == Wanted::Any || wanted == Wanted::Under(sale))
+        {
             self.refusals.count(sale, refusal);
         }
     }

@@ -31,13 +31,26 @@ const fn index(refusal: Refusal) -> Option<usize> {
     }
 }
 
-/// Whether a command buys or holds, and the sale it names.
-pub(super) const fn wanted(command: &Command) -> Option<Option<SaleId>> {
+/// What a command asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Neither buys nor holds.
+    Nothing,
+    /// Under whatever sells.
+    Any,
+    /// Under this sale or not at all.
+    Under(SaleId),
+}
+
+pub(super) const fn wanted(command: &Command) -> Wanted {
     match &command.action {
         Action::Purchase { sale, .. } | Action::Hold { sale, .. } | Action::Queue { sale, .. } => {
-            Some(*sale)
+            match sale {
+                Some(sale) => Wanted::Under(*sale),
+                None => Wanted::Any,
+            }
         }
-        _ => None,
+        _ => Wanted::Nothing,
     }
 }
 

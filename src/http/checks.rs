@@ -55,6 +55,7 @@ impl Checks {
     }
 
     /// A sale that may be left out.
+    #[allow(clippy::option_option)] // `None` is what every check answers to a bad value
     pub fn sale(&mut self, value: Option<Whole>) -> Option<Option<SaleId>> {
         let Some(whole) = value else { return Some(None) };
         let sale = whole.within(0, u64::MAX).and_then(SaleId::new);

@@ -119,6 +119,7 @@ fn price_of(checks: &mut Checks, price: Option<Object<MoneyRequest>>) -> Option<
     Some(price)
 }
 
+#[allow(clippy::option_option)] // `None` is what every check answers to a bad value
 fn limit_of(checks: &mut Checks, limit: Option<Whole>) -> Option<Option<u32>> {
     if limit.is_none() {
         return Some(None);

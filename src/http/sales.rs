@@ -198,7 +198,12 @@ impl Shown {
                 (Some(limit), Some(customer)) => {
                     let (product, sale) = (part.product, self.row.sale);
                     let known = api.catalog.sale_part(product, sale, Some(customer.clone())).await;
-                    let owned = known.map_or(0, |shown| shown.owned);
+                    let owned = match known {
+                        Ok(shown) => shown.owned,
+                        // So long over that the product has forgotten it.
+                        Err(EngineError::Refused(_)) => 0,
+                        Err(error) => return Err(Problem::of_engine(error, now)),
+                    };
                     Some(u64::from(limit).saturating_sub(owned))
                 }
                 _ => None,

@@ -172,8 +172,7 @@ impl SaleFolding {
         };
         match what {
             SaleMove::Hold => part.held += units,
-            SaleMove::Release => less(&mut part.held)?,
-            SaleMove::Confirm => less(&mut part.held)?,
+            SaleMove::Release | SaleMove::Confirm => less(&mut part.held)?,
             SaleMove::Buy => {}
             SaleMove::Return => {
                 less(&mut part.sold)?;
