@@ -4,10 +4,11 @@ use crate::support::Answer;
 use serde_json::{Value, json};
 
 /// Codes of problems that may pass by waiting.
-const RETRYABLE: [&str; 11] = [
+const RETRYABLE: [&str; 12] = [
     "idempotency-key-in-progress",
     "request-timeout",
     "sale-not-open",
+    "sale-paused",
     "overloaded",
     "journal-unavailable",
     "outcome-unknown",
@@ -28,7 +29,8 @@ pub fn problem(answer: &Answer, status: u16, code: &str) -> Value {
     assert_eq!((answer.status, answer.code()), (status, code), "{}", answer.text);
     document(&answer.body, status, code);
     assert_eq!(answer.header("content-type"), "application/problem+json");
-    let waits = status == 503 || ["sale-not-open", "idempotency-key-in-progress"].contains(&code);
+    let waits = status == 503
+        || ["sale-not-open", "sale-paused", "idempotency-key-in-progress"].contains(&code);
     let seconds = answer.header("retry-after").parse::<u64>();
     assert_eq!(seconds.is_ok_and(|seconds| seconds >= 1), waits, "{:?}", answer.headers);
     assert!(!answer.headers.contains_key("idempotent-replayed"), "{:?}", answer.headers);
