@@ -6,7 +6,9 @@ use lastunit::domain::{
     CatalogEntry, Currency, Event, Money, Offer, ProductId, SaleId, SaleTerms, Timestamp,
 };
 use lastunit::journal::store::Group;
-use lastunit::journal::{Batch, Digest, Location, Partitions, Seq, connect_store, stored};
+use lastunit::journal::{
+    Batch, Digest, Location, PartitionId, Partitions, Seq, connect_store, stored,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -59,7 +61,7 @@ async fn write_journal(stand: &Stand) {
     for _ in 5..=12 {
         store.next_product_id().await.unwrap();
     }
-    let batch = |(partition, events)| {
+    let batch = |(partition, events): (PartitionId, Vec<u8>)| {
         let epoch = epochs[usize::from(partition.0)];
         Batch::behind((Seq(0), Digest::GENESIS), partition, epoch, at, events)
     };

@@ -175,6 +175,7 @@ async fn it_is_changed_paused_and_deleted() {
     expect::problem(&stale, 412, "version-mismatch");
     expect::problem(&server.delete(&path).await, 409, "sale-running");
     // Another one that has not begun.
+    let product = server.create_product(1).await;
     let next = create(&server, sale(7_200_000, 9_000_000, &[part(product, 1)])).await;
     let path = format!("{PATH}/{next}");
     let early = server.post(&format!("{path}/end"), json!({})).await;
