@@ -204,6 +204,7 @@ impl Product {
         Outcome { answer, at, currency: self.currency(), replayed: false }
     }
 
+    #[allow(clippy::too_many_lines)] // one arm for each fact
     fn transition(&mut self, event: &Event, at: Timestamp) -> Answer {
         match event {
             Event::Created { offer, units, .. } => {

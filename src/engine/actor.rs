@@ -234,7 +234,7 @@ impl ProductActor {
             && durable
             && let Some(view) = self.state.view_at(now)
         {
-            self.desk.show_again(view);
+            self.desk.show_again(&view);
             self.shown_at = now;
         }
     }

@@ -95,7 +95,7 @@ pub(super) struct Desk {
 /// Why a command did not get in.
 pub(super) enum NotIn {
     /// The desk was closed before.
-    Closed(Command),
+    Closed(Box<Command>),
     Full(EngineError),
 }
 
@@ -103,7 +103,7 @@ impl Desk {
     pub(super) fn new(
         product: ProductId,
         partition: PartitionId,
-        shown: Option<Shown>,
+        shown: Option<&Shown>,
         revision: u64,
         bounds: Arc<Bounds>,
     ) -> Self {
@@ -111,7 +111,7 @@ impl Desk {
             product,
             partition,
             inbox: Mutex::default(),
-            shown: AtomicCell::new(shown),
+            shown: AtomicCell::new(shown.copied()),
             durable_revision: AtomicU64::new(revision),
             in_flight: AtomicUsize::new(0),
             settling: AtomicUsize::new(0),
@@ -192,7 +192,7 @@ impl Desk {
             if inbox.closed {
                 drop(inbox);
                 self.answered(1);
-                return Err(NotIn::Closed(command));
+                return Err(NotIn::Closed(Box::new(command)));
             }
             inbox.commands.push(Pending { command, reply, decided });
             inbox.commands.len()
@@ -257,21 +257,21 @@ impl Desk {
 
     /// State that is durable now. Called by the writer alone, for the turns of a group newest first:
     /// a version names one state only, the last of its batch.
-    pub(super) fn publish(&self, shown: Shown) {
+    pub(super) fn publish(&self, shown: &Shown) {
         if self.durable_revision() >= shown.view.revision {
             return;
         }
         // In this order: who is answered because of the revision must not meet an older view after.
         let revision = shown.view.revision;
-        self.shown.store(Some(shown));
+        self.shown.store(Some(*shown));
         self.durable_revision.store(revision, Ordering::Release);
     }
 
     /// The same state as it is shown at a later time. Called by the actor alone, while nothing of it is
     /// with the writer.
-    pub(super) fn show_again(&self, view: View) {
+    pub(super) fn show_again(&self, view: &View) {
         if let Some(Shown { version, .. }) = self.shown.load() {
-            self.shown.store(Some(Shown { view, version }));
+            self.shown.store(Some(Shown { view: *view, version }));
         }
     }
 

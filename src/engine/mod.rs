@@ -135,7 +135,7 @@ impl Engine {
                 }
                 Err(NotIn::Full(error)) => return Err(error),
                 // It retired between the look-up and the question; the registry wakes it again.
-                Err(NotIn::Closed(returned)) => command = returned,
+                Err(NotIn::Closed(returned)) => command = *returned,
             }
             self.registry.forget(&desk);
         }
@@ -166,7 +166,7 @@ impl Engine {
                     return Ok(Decided { early, answer });
                 }
                 Err(NotIn::Full(error)) => return Err(error),
-                Err(NotIn::Closed(returned)) => command = returned,
+                Err(NotIn::Closed(returned)) => command = *returned,
             }
             self.registry.forget(&desk);
         }

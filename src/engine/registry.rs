@@ -160,8 +160,13 @@ impl Registry {
         let version = Version { epoch: self.epochs[index], seq };
         let shown_at = self.clock.now();
         let shown = state.view_at(shown_at).map(|view| Shown { view, version });
-        let desk =
-            Arc::new(Desk::new(product, partition, shown, state.revision(), self.bounds.clone()));
+        let desk = Arc::new(Desk::new(
+            product,
+            partition,
+            shown.as_ref(),
+            state.revision(),
+            self.bounds.clone(),
+        ));
         let actor = ProductActor::new(Start {
             desk: desk.clone(),
             state,

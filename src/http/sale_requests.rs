@@ -159,15 +159,13 @@ fn check_parts(
         let price = price_of(&mut own, part.price);
         let units = own.number("units", part.units, (1, STOCKED_MAX));
         let limit = limit_of(&mut own, part.limit_per_customer);
-        match (product, price, units, limit) {
-            (Some(product), Some(price), Some(units), Some(limit_per_customer)) => {
-                read.push(NewPart { product, price, limit_per_customer, units });
-            }
-            _ => {
-                let message = format!("product {}: {}", index + 1, own.sentence());
-                return checks.fail("products", message);
-            }
-        }
+        let (Some(product), Some(price), Some(units), Some(limit_per_customer)) =
+            (product, price, units, limit)
+        else {
+            let message = format!("product {}: {}", index + 1, own.sentence());
+            return checks.fail("products", message);
+        };
+        read.push(NewPart { product, price, limit_per_customer, units });
     }
     check_once(checks, read.iter().map(|part| part.product).collect())?;
     read.sort_unstable_by_key(|part| part.product);
@@ -262,13 +260,11 @@ fn check_changes(
             );
         }
         let limit_per_customer = part.limit_per_customer;
-        match product.filter(|_| own.passed()) {
-            Some(product) => read.push(PartChange { product, price, limit_per_customer, units }),
-            None => {
-                let message = format!("product {}: {}", index + 1, own.sentence());
-                return checks.fail("products", message);
-            }
-        }
+        let Some(product) = product.filter(|_| own.passed()) else {
+            let message = format!("product {}: {}", index + 1, own.sentence());
+            return checks.fail("products", message);
+        };
+        read.push(PartChange { product, price, limit_per_customer, units });
     }
     check_once(checks, read.iter().map(|part| part.product).collect())?;
     Some(read)

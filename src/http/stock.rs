@@ -75,10 +75,15 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let shown = api.engine.view(product).await;
     let shown = shown.map_err(|error| Problem::of_engine(error, api.clock.now()))?;
-    Ok(stock_answer(product, shown, &headers, api.clock.now()))
+    Ok(stock_answer(product, &shown, &headers, api.clock.now()))
 }
 
-fn stock_answer(product: ProductId, shown: Shown, headers: &HeaderMap, now: Timestamp) -> Response {
+fn stock_answer(
+    product: ProductId,
+    shown: &Shown,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Response {
     let version = shown.version.to_string();
     let sale = RunningSale::of(shown.view.sale, now);
     // A sale opens without any change of the stock.

@@ -381,8 +381,10 @@ fn possible(state: &Product, event: &Event) -> Result<(), Broken> {
         }
         Event::Adjusted { delta, .. } => stock.adjusted(*delta).is_some(),
         Event::Created { .. } => !state.is_created(),
-        Event::Changed { .. } | Event::Queued { .. } | Event::Paced { .. } => state.is_created(),
-        Event::SaleSet { .. } => state.is_created(),
+        Event::Changed { .. }
+        | Event::Queued { .. }
+        | Event::Paced { .. }
+        | Event::SaleSet { .. } => state.is_created(),
         Event::SaleDropped { sale } => state.sales().get(*sale).is_some_and(|part| part.taken == 0),
         Event::Refused { order, .. } => state.queue().get(order).is_some(),
         Event::PaidLate { order, .. } | Event::RefundOwed { order, .. } => {

@@ -188,7 +188,7 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
     for hold in stored.holds {
         let part = parts.remove(&hold.order);
         let sale = names.holds.get(&hold.order).copied();
-        holds.restore(OrderId(hold.order), Hold { part, sale, ..hold_of(&hold) });
+        holds.restore(OrderId(hold.order), Hold { sale, part, ..hold_of(&hold) });
     }
     for (at, order, end) in stored.ended {
         holds.restore_end(OrderId(order), end.into(), Timestamp::from_millis(at));

@@ -355,6 +355,7 @@ impl TryFrom<StoredLine> for Line {
 }
 
 impl<'a> From<&'a Event> for StoredEvent<'a> {
+    #[allow(clippy::too_many_lines)] // one arm for each fact
     fn from(event: &'a Event) -> Self {
         let retry = event.retry().map(StoredRetry::from);
         match event {
@@ -482,6 +483,7 @@ impl<'a> From<&'a Event> for StoredEvent<'a> {
 impl TryFrom<StoredEvent<'_>> for Event {
     type Error = DecodeError;
 
+    #[allow(clippy::too_many_lines)] // one arm for each fact
     fn try_from(stored: StoredEvent<'_>) -> Result<Self, DecodeError> {
         Ok(match stored {
             StoredEvent::Created { offer, units, name, sku, description, category } => {

@@ -77,8 +77,8 @@ pub(super) struct Sale {
     pub quantity: u32,
     pub unit_price: u64,
     pub total: Money,
-    /// That it was bought under.
-    pub sale: Option<SaleId>,
+    /// The sale it was bought under.
+    pub under: Option<SaleId>,
     pub at: Timestamp,
 }
 
@@ -292,6 +292,7 @@ impl Folding {
     }
 
     /// Takes one fact and says what the stock is after it.
+    #[allow(clippy::too_many_lines)] // one arm for each fact
     fn event(&mut self, event: Event, fact: Fact, stock: Stock) -> Result<Stock, String> {
         match event {
             Event::Created { offer, units, entry } => {
@@ -488,7 +489,7 @@ impl Folding {
     }
 
     fn count_sold(&mut self, sold: &Sale, what: SaleMove) -> Result<(), String> {
-        let Some(sale) = sold.sale else { return Ok(()) };
+        let Some(sale) = sold.under else { return Ok(()) };
         self.sales.bought(sale, sold.customer.clone());
         self.sales.count(sale, sold.product, (what, sold.quantity, sold.total.amount), sold.at)
     }
@@ -576,7 +577,7 @@ impl Fact {
             return Err(format!("{quantity} times the price {unit_price} is too much"));
         };
         let total = Money { amount, currency };
-        Ok(Sale { order, product, customer, quantity, unit_price, total, sale, at })
+        Ok(Sale { order, product, customer, quantity, unit_price, total, under: sale, at })
     }
 }
 

@@ -211,7 +211,7 @@ fn lines_of_one_order_are_one_row() {
         quantity: 1,
         unit_price: amount,
         total: Money { amount, currency: euro() },
-        sale: None,
+        under: None,
         at: AT.plus_millis(product),
     };
     let orders = merged_orders(&[sale(1, 3, 10), sale(1, 4, 20), sale(2, 3, 5)]);

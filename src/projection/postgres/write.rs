@@ -246,7 +246,7 @@ impl PostgresWriter {
             .bind(column(rows, |row| row.product.to_column()))
             .bind(column(rows, |row| row.quantity.cast_signed()))
             .bind(column(rows, |row| to_column(row.unit_price)))
-            .bind(column(rows, |row| row.sale.map(SaleId::to_column)))
+            .bind(column(rows, |row| row.under.map(SaleId::to_column)))
             .execute(&mut self.connection)
             .await?;
         Ok(())

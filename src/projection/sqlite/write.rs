@@ -409,7 +409,7 @@ fn bind_line(values: &mut insert::Values, sale: &Sale) -> Result<(), sqlx::Error
     values.push(sale.product.to_column())?;
     values.push(i64::from(sale.quantity))?;
     values.push(to_column(sale.unit_price))?;
-    values.push(sale.sale.map(SaleId::to_column))
+    values.push(sale.under.map(SaleId::to_column))
 }
 
 fn bind_reservation(values: &mut insert::Values, row: &ReservationRow) -> Result<(), sqlx::Error> {
