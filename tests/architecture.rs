@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("projection", &["clock", "domain", "journal", "migrations", "telemetry", "threads"]),
     ("cart", &["clock", "domain", "migrations"]),
     ("checkout", &["cart", "clock", "domain", "engine", "projection", "telemetry"]),
-    ("catalog", &["domain", "engine", "journal", "projection"]),
+    ("catalog", &["clock", "domain", "engine", "journal", "projection"]),
     ("account", &["clock", "domain", "migrations", "telemetry", "threads"]),
     ("config", &["account", "cart", "domain", "journal", "telemetry"]),
     ("admission", &["clock", "config", "domain", "telemetry"]),

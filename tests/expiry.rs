@@ -81,6 +81,7 @@ async fn hold_everything(engine: &Engine, product: ProductId) -> OrderId {
                         quantity: Quantity::new(1).unwrap(),
                         // The first of all is alone with its time.
                         hold_ms: if number == 0 { HOLD_MS - 1 } else { HOLD_MS + number % 1_000 },
+                        sale: None,
                         part: None,
                     };
                     engine.submit(product, Command::plain(action)).await.unwrap();
@@ -128,6 +129,7 @@ async fn a_million_holds_run_out_while_others_sell() {
                 order: clock::draw_order_id(),
                 customer: CustomerId::new("ann").unwrap(),
                 quantity: Quantity::new(1).unwrap(),
+                sale: None,
             };
             let asked = clock::instant();
             engine.submit(*product, Command::plain(action)).await.unwrap();
@@ -162,7 +164,7 @@ async fn lines_that_were_not_told_ask_after_a_restart() {
     for (product, part) in [(lead, Part::new_lead()), (follower, Part::Follower { lead })] {
         let customer = CustomerId::new("ann").unwrap();
         let (hold_ms, part) = (HOLD_MS, Some(part));
-        let action = Action::Hold { order, customer, quantity, hold_ms, part };
+        let action = Action::Hold { order, customer, quantity, hold_ms, part, sale: None };
         engine.submit(product, Command::plain(action)).await.unwrap();
     }
     let lines = [lead, follower].map(|product| Line { product, quantity, unit_price: 100 });

@@ -76,6 +76,7 @@ fn hold(product: &mut Product, number: usize) {
         customer: CustomerId::new(&format!("c{number:09}")).unwrap(),
         quantity: Quantity::new(1).unwrap(),
         hold_ms: 600_000,
+        sale: None,
         part: None,
     };
     let Ok(Verdict::Record(event)) = product.decide(&Command::plain(action), now).verdict else {

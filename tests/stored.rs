@@ -11,7 +11,7 @@
 use lastunit::domain::{
     Action, CatalogEntry, Change, Command, Currency, CustomerId, Event, Field, Fingerprint,
     HoldEnd, Line, Money, Offer, OrderId, Part, Payment, Priority, Product, ProductId, Quantity,
-    RequestKey, Retry, ReturnReason, Timestamp, TurnRefusal, Verdict,
+    RequestKey, Retry, ReturnReason, SaleId, SaleTerms, Timestamp, TurnRefusal, Verdict,
 };
 use lastunit::journal::stored::{
     DecodeError, ROW_VERSION, decode_piece, decode_ranges, decode_row, encode_section,
@@ -159,6 +159,36 @@ fn lines() -> impl Strategy<Value = Box<[Line]>> {
     vec(line, 0..4).prop_map(Into::into)
 }
 
+fn sale_id() -> impl Strategy<Value = SaleId> {
+    (1..=i64::MAX.cast_unsigned()).prop_map(|id| SaleId::new(id).unwrap())
+}
+
+fn sale() -> impl Strategy<Value = Option<SaleId>> {
+    option::of(sale_id())
+}
+
+fn terms() -> impl Strategy<Value = Box<SaleTerms>> {
+    let shared = (sale_id(), any::<String>(), vec(product(), 0..4), at(), at());
+    let flags = (any::<bool>(), any::<bool>(), any::<u64>());
+    (shared, flags, offer(), any::<u64>()).prop_map(|(shared, flags, offer, units)| {
+        let (sale, name, products, opens_at, ends_at) = shared;
+        let (paused, sells_before, edition) = flags;
+        Box::new(SaleTerms {
+            sale,
+            name: name.into(),
+            products: products.into(),
+            opens_at,
+            ends_at,
+            paused,
+            sells_before,
+            edition,
+            price: offer.price,
+            limit_per_customer: offer.limit_per_customer,
+            units,
+        })
+    })
+}
+
 fn payment() -> impl Strategy<Value = Box<Payment>> {
     (any::<String>(), any::<String>()).prop_map(|(method, token)| {
         Box::new(Payment { method: method.into(), token: token.into() })
@@ -182,6 +212,7 @@ fn why() -> impl Strategy<Value = TurnRefusal> {
         Just(TurnRefusal::SoldOut),
         Just(TurnRefusal::Inactive),
         Just(TurnRefusal::Full),
+        Just(TurnRefusal::UnknownSale),
         any::<u64>().prop_map(|available| TurnRefusal::Insufficient { available }),
         (any::<u32>(), any::<u64>())
             .prop_map(|(limit, owned)| TurnRefusal::CustomerLimit { limit, owned }),
@@ -197,22 +228,24 @@ fn event() -> impl Strategy<Value = Event> {
             units,
             entry
         }),
-        (order(), customer(), quantity(), any::<u64>(), retry()).prop_map(
-            |(order, customer, quantity, unit_price, retry)| Event::Purchased {
+        (order(), customer(), quantity(), any::<u64>(), sale(), retry()).prop_map(
+            |(order, customer, quantity, unit_price, sale, retry)| Event::Purchased {
                 order,
                 customer,
                 quantity,
                 unit_price,
+                sale,
                 retry
             }
         ),
-        (order(), customer(), quantity(), any::<u64>(), at(), part(), retry()).prop_map(
-            |(order, customer, quantity, unit_price, expires_at, part, retry)| Event::Held {
+        (order(), customer(), quantity(), any::<u64>(), at(), sale(), part(), retry()).prop_map(
+            |(order, customer, quantity, unit_price, expires_at, sale, part, retry)| Event::Held {
                 order,
                 customer,
                 quantity,
                 unit_price,
                 expires_at,
+                sale,
                 part,
                 retry
             }
@@ -226,12 +259,13 @@ fn event() -> impl Strategy<Value = Event> {
                 retry
             }
         ),
-        (order(), customer(), quantity(), reason(), retry()).prop_map(
-            |(order, customer, quantity, reason, retry)| Event::Returned {
+        (order(), customer(), quantity(), reason(), sale(), retry()).prop_map(
+            |(order, customer, quantity, reason, sale, retry)| Event::Returned {
                 order,
                 customer,
                 quantity,
                 reason,
+                sale,
                 retry
             }
         ),
@@ -248,13 +282,16 @@ fn event() -> impl Strategy<Value = Event> {
         (any::<i64>(), any::<String>(), retry()).prop_map(|(delta, reason, retry)| {
             Event::Adjusted { delta, reason: reason.into(), retry }
         }),
+        (terms(), retry()).prop_map(|(terms, retry)| Event::SaleSet { terms, retry }),
+        sale_id().prop_map(|sale| Event::SaleDropped { sale }),
         (change(), retry()).prop_map(|(change, retry)| Event::Changed { change, retry }),
-        (order(), customer(), quantity(), priority(), retry()).prop_map(
-            |(order, customer, quantity, priority, retry)| Event::Queued {
+        (order(), customer(), quantity(), priority(), sale(), retry()).prop_map(
+            |(order, customer, quantity, priority, sale, retry)| Event::Queued {
                 order,
                 customer,
                 quantity,
                 priority,
+                sale,
                 retry
             }
         ),
@@ -330,13 +367,15 @@ fn action(kind: u8, index: u8, who: u8, units: u32) -> Action {
     let quantity = Quantity::new(units).unwrap();
     let (new, old) = (OrderId([index; 16]), OrderId([index.saturating_sub(who + 1); 16]));
     match kind {
-        0 | 1 => Action::Purchase { order: new, customer, quantity },
-        2..=4 => Action::Hold { order: new, customer, quantity, hold_ms: 200, part: None },
+        0 | 1 => Action::Purchase { order: new, customer, quantity, sale: None },
+        2..=4 => {
+            Action::Hold { order: new, customer, quantity, hold_ms: 200, sale: None, part: None }
+        }
         5 => Action::Confirm { order: old },
         6 => Action::Release { order: old },
         10 | 11 => {
             let priority = if who == 0 { Priority::Vip } else { Priority::Normal };
-            Action::Queue { order: new, customer, quantity, priority }
+            Action::Queue { order: new, customer, quantity, priority, sale: None }
         }
         12 => Action::TakeTurn,
         13 => Action::Pace { per_second: (who > 1).then_some(units) },
@@ -461,6 +500,7 @@ fn golden_facts() -> Vec<Event> {
         quantity: quantity(1),
         unit_price: 12_50,
         expires_at: time(expires_at),
+        sale: None,
         part: None,
         retry: key(byte),
     };
@@ -472,6 +512,7 @@ fn golden_facts() -> Vec<Event> {
             customer: ann(),
             quantity: quantity(2),
             unit_price: 12_50,
+            sale: None,
             retry: None,
         },
         held(2, 601_000),
@@ -555,6 +596,7 @@ fn queue_facts() -> Vec<Event> {
         customer: customer(),
         quantity,
         priority,
+        sale: None,
         retry,
     };
     let time = Timestamp::from_millis(300);
@@ -653,6 +695,7 @@ fn snapshots_of_every_version_mean_the_same_for_ever() {
         customer: CustomerId::new("ann").unwrap(),
         quantity: Quantity::new(2).unwrap(),
         priority: Priority::Normal,
+        sale: None,
         retry: None,
     };
     product.apply(&waiting, Timestamp::from_millis(9));

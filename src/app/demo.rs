@@ -1,12 +1,13 @@
-//! The demo: five sample products and an open sale, for an empty store only. A start that was killed
+//! The demo: five sample products and an open sale over two of them, for an empty store only. A start that was killed
 //! half-way is made complete by the next one; a store with any other product is left alone.
 
 use super::StartError;
+use crate::catalog::{Catalog, NewPart, NewSale};
 use crate::clock::Clock;
 use crate::domain::{CatalogEntry, Currency, Money, Offer};
 use crate::engine::Engine;
-use crate::projection::{ProjectionProgress, Queries};
-use std::collections::BTreeSet;
+use crate::projection::{ProductRow, ProjectionProgress, Queries, SaleFilter};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long the demo's sale stays open: 30 days.
@@ -14,6 +15,10 @@ const SALE_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// How long the products that are there may take to be listed.
 const LIST_MAX: Duration = Duration::from_secs(10);
+
+/// What the sale is about: SKU, price in cents, units, limit per customer.
+const IN_SALE: [(&str, u64, u64, Option<u32>); 2] =
+    [("SNEAKER-LTD", 15_000, 20, Some(1)), ("POSTER-SIGNED", 1_900, 5, Some(2))];
 
 /// Name, SKU, category, price in cents, units, limit per customer (only in the sale).
 type Sample = (&'static str, &'static str, &'static str, u64, u64, Option<u32>);
@@ -32,17 +37,18 @@ pub async fn fill(
     clock: &Clock,
     queries: &Queries,
     progress: &ProjectionProgress,
+    catalog: &Catalog,
 ) -> Result<(), StartError> {
     let there = if engine.has_products() {
         samples_there(engine, queries, progress).await
     } else {
-        Some(BTreeSet::new())
+        Some(BTreeMap::new())
     };
-    let Some(there) = there.filter(|there| there.len() < PRODUCTS.len()) else {
+    let Some(there) = there else {
         tracing::info!("--demo: the store has products already, nothing is added");
         return Ok(());
     };
-    let missing = PRODUCTS.into_iter().filter(|sample| !there.contains(sample.1));
+    let missing = PRODUCTS.into_iter().filter(|sample| !there.contains_key(sample.1));
     let currency = Currency::new("USD").unwrap_or(Currency::NONE);
     let now = clock.now();
     for (name, sku, category, amount, units, limit_per_customer) in missing {
@@ -65,22 +71,58 @@ pub async fn fill(
         })?;
         tracing::info!(%product, units, "demo: {name}");
     }
+    match samples_there(engine, queries, progress).await {
+        Some(products) => open_sale(clock, queries, catalog, &products).await,
+        None => Ok(()),
+    }
+}
+
+/// Opens the sale, unless the store has or had one.
+async fn open_sale(
+    clock: &Clock,
+    queries: &Queries,
+    catalog: &Catalog,
+    products: &BTreeMap<String, ProductRow>,
+) -> Result<(), StartError> {
+    let any = SaleFilter { limit: 1, ..SaleFilter::default() };
+    let none = queries.sales(any).await.is_ok_and(|sales| sales.is_empty());
+    let part = |(sku, amount, units, limit_per_customer): (&str, u64, u64, Option<u32>)| {
+        let row = products.get(sku)?;
+        let price = Money { amount, ..row.offer.price };
+        Some(NewPart { product: row.product, price, limit_per_customer, units })
+    };
+    let Some(mut parts) = IN_SALE.into_iter().map(part).collect::<Option<Vec<_>>>() else {
+        return Ok(());
+    };
+    if !none {
+        return Ok(());
+    }
+    parts.sort_unstable_by_key(|part| part.product);
+    let now = clock.now();
+    let (opens_at, ends_at) = (now, now.plus_millis(SALE_MS));
+    let name = "Opening sale".into();
+    let sale = NewSale { name, opens_at, ends_at, sells_before: false, parts };
+    let (sale, _) = catalog
+        .create_sale(sale, None)
+        .await
+        .map_err(|error| StartError::new(format!("the demo's sale cannot be created: {error}")))?;
+    tracing::info!(%sale, "demo: an open sale");
     Ok(())
 }
 
-/// The SKUs of the demo's products in the store; `None` when it has another product, or when the
+/// The demo's products in the store, by SKU; `None` when it has another product, or when the
 /// products cannot be listed.
 async fn samples_there(
     engine: &Engine,
     queries: &Queries,
     progress: &ProjectionProgress,
-) -> Option<BTreeSet<String>> {
+) -> Option<BTreeMap<String, ProductRow>> {
     let durable = engine.follow_durable().borrow().clone();
     if !progress.wait_for(&durable, LIST_MAX).await {
         return None;
     }
     let listed = queries.products(None, u32::try_from(PRODUCTS.len()).ok()? + 1).await.ok()?;
-    let skus = listed.into_iter().map(|row| row.entry.sku);
-    let skus = skus.collect::<Option<BTreeSet<_>>>()?;
-    skus.iter().all(|sku| PRODUCTS.iter().any(|sample| sample.1 == sku)).then_some(skus)
+    let by_sku = listed.into_iter().map(|row| Some((row.entry.sku.clone()?, row)));
+    let by_sku = by_sku.collect::<Option<BTreeMap<_, _>>>()?;
+    by_sku.keys().all(|sku| PRODUCTS.iter().any(|sample| sample.1 == sku)).then_some(by_sku)
 }

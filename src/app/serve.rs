@@ -21,7 +21,7 @@ use super::{
 use crate::account::Accounts;
 use crate::admission::{Admission, Budget, Limit, Ticker};
 use crate::cart::Carts;
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog, RefusalLog};
 use crate::checkout::jobs::{Tries, Worker};
 use crate::checkout::payment::Provider;
 use crate::checkout::signature::Signatures;
@@ -45,6 +45,9 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// How long refusals that are not written down may take at the end.
+const REFUSALS_MAX: Duration = Duration::from_secs(1);
 
 /// Runs the server until a signal ends it.
 ///
@@ -126,8 +129,9 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     };
     let (progress, projector) = projector.start()?;
     let queries = Queries::following(&database, progress.clone(), origin_is_known);
+    let catalog = Catalog::new(engine.clone(), queries.clone(), progress.clone());
     if with_demo {
-        demo::fill(&engine, &clock, &queries, &progress).await?;
+        demo::fill(&engine, &clock, &queries, &progress, &catalog).await?;
     }
     tokio::spawn(metrics.clone().upkeep());
     tokio::spawn(numbers::feed(metrics.clone(), engine.clone(), progress.clone(), clock.clone()));
@@ -156,11 +160,14 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
         spawn_task("jobs", worker.clone().run(kind));
     }
     let admission = start_admission(config, &metrics, &engine, &server);
+    let (at_work, now) = (engine.clone(), clock.clone());
+    let upkeep_of_sales = catalog::upkeep_of_sales(catalog.clone(), at_work, queries.clone(), now);
+    spawn_task("sales", upkeep_of_sales);
     let api = Api::new(ApiParts {
         admission,
         gate: gate.clone(),
         engine: engine.clone(),
-        catalog: Catalog::new(engine.clone(), queries.clone(), progress.clone()),
+        catalog,
         checkout,
         signatures,
         queries,
@@ -314,7 +321,7 @@ async fn serve_until_signal(
     let (stage, stages) = watch::channel(Stage::Serving);
     tokio::spawn(drain(signals.clone(), stage, config.server.drain_timeout()));
     tokio::select! {
-        () = server.serve(http::router(api), stages) => {}
+        () = server.serve(http::router(api.clone()), stages) => {}
         reason = journal_broken(&engine) => {
             return Err(StartError::new(format!(
                 "{reason}; the process ends, because it could not keep what it promises: \
@@ -326,6 +333,9 @@ async fn serve_until_signal(
     if let Gate::Accounts(accounts) = &gate {
         accounts.close().await;
     }
+    // Best effort, and not for long: numbers for people, which no rule rests on.
+    let mut refusals = RefusalLog::default();
+    let _ = tokio::time::timeout(REFUSALS_MAX, refusals.write(&engine, &api.queries)).await;
     stop(&engine, projector, &carts, &signals).await
 }
 

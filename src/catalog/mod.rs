@@ -1,17 +1,21 @@
 //! The catalogue: creating and changing products, and restocking many of them.
 //!
 //! What it is for: whatever an operator's request needs beyond one command to one product. The facts
-//! are the journal's, like every other: this module owns no table. It keeps SKUs apart (`skus`) and
-//! makes one promise of many adjustments (`restock`).
+//! are the journal's, like every other: this module owns no table. It keeps SKUs apart (`skus`),
+//! makes one promise of many adjustments (`restock`), and one sale of many products' parts (`sales`).
 //!
 //! Each request runs in a task of its own, to its end: a caller that goes away in the middle leaves no
 //! SKU claimed for nobody and no restocking half done. On failure the caller is told, and nothing is
 //! kept that a later request could stumble over; an unknown outcome keeps its SKU.
 
 mod restock;
+mod sale_upkeep;
+mod sales;
 mod skus;
 
 pub use restock::{Adjusted, Adjustment, LINES_MAX, RestockError};
+pub use sale_upkeep::{RefusalLog, run as upkeep_of_sales};
+pub use sales::{NewPart, NewSale, PartChange, SaleChange, SaleError};
 
 use crate::domain::{
     Action, CatalogEntry, Change, Command, Field, Offer, Outcome, ProductId, Refusal, Retry,
@@ -53,6 +57,8 @@ struct Inner {
     /// Only one change of a SKU at a time: it has to know which one the product gives up.
     changing: Mutex<()>,
     restocking: restock::Running,
+    /// Only one change of a sale at a time.
+    sales: Mutex<()>,
 }
 
 impl Catalog {
@@ -61,7 +67,8 @@ impl Catalog {
     pub fn new(engine: Engine, queries: Queries, progress: ProjectionProgress) -> Self {
         let skus = Skus::since(engine.durable());
         let (changing, restocking) = (Mutex::default(), restock::Running::default());
-        Self(Arc::new(Inner { engine, queries, progress, skus, changing, restocking }))
+        let sales = Mutex::default();
+        Self(Arc::new(Inner { engine, queries, progress, skus, changing, restocking, sales }))
     }
 
     /// Starts selling a new product.

@@ -183,6 +183,7 @@ impl Checkout {
             order: late.order,
             customer: late.customer.clone(),
             items,
+            sales: std::collections::BTreeMap::new(),
             payment: late.payment.clone(),
             retry: None,
         };

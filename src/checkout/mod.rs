@@ -41,7 +41,7 @@ pub use webhook::Webhook;
 
 use crate::domain::{
     Action, Answer, Command, Currency, CustomerId, HoldEnd, Line, OrderId, Part, Payment,
-    ProductId, Quantity, Refusal, RequestKey, Retry, Timestamp,
+    ProductId, Quantity, Refusal, RequestKey, Retry, SaleId, Timestamp,
 };
 use crate::engine::{Decided, Engine, EngineError};
 use crate::journal::Seq;
@@ -67,6 +67,8 @@ pub struct NewOrder {
     pub customer: CustomerId,
     /// Ascending, each product once, at least one and at most [`LINES_MAX`].
     pub items: Vec<(ProductId, Quantity)>,
+    /// Products that are bought under this sale or not at all.
+    pub sales: BTreeMap<ProductId, SaleId>,
     pub payment: Payment,
     pub retry: Option<Retry>,
 }
@@ -316,6 +318,7 @@ impl Checkout {
                 customer: wanted.customer.clone(),
                 quantity,
                 hold_ms,
+                sale: wanted.sales.get(&product).copied(),
                 part: Some(part),
             };
             let failed = |error| PlaceError::Line { product, error };

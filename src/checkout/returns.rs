@@ -46,6 +46,7 @@ impl Checkout {
                 customer: row.customer.clone(),
                 quantity: Quantity::from_journal(line.quantity),
                 reason,
+                sale: line.sale,
             };
             let decided = self.engine.decide(line.product, Command::plain(action)).await;
             waiting.push(decided.map_err(CancelError::Engine)?);

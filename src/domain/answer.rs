@@ -1,7 +1,8 @@
 //! Answers: what a command that was not refused tells its caller.
 
 use super::{
-    Currency, CustomerId, Hold, HoldEnd, Line, OrderId, Stock, Timestamp, TurnRefusal, Waiting,
+    Currency, CustomerId, Hold, HoldEnd, Line, OrderId, SaleId, SaleTerms, Stock, Timestamp,
+    TurnRefusal, Waiting,
 };
 
 /// An answer with the time of the decision behind it.
@@ -77,6 +78,17 @@ pub enum Answer {
     },
     /// A purchase that waits, as asked for by a look-up.
     InQueue(Box<Waiting>),
+    /// The product's part of a sale has these terms now.
+    SaleSet {
+        sale: SaleId,
+        edition: u64,
+    },
+    /// The product has no part of this sale any more.
+    SaleDropped {
+        sale: SaleId,
+    },
+    /// The product's part of a sale, as asked for by a look-up.
+    SaleShown(Box<SaleShown>),
     /// An active hold, as asked for by a look-up.
     Shown(Box<Hold>),
 }
@@ -88,6 +100,18 @@ pub struct Placed {
     pub lines: Box<[Line]>,
     /// Until when it can be paid.
     pub expires_at: Timestamp,
+}
+
+/// One product's part of a sale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaleShown {
+    pub terms: SaleTerms,
+    /// Sold or held under it.
+    pub taken: u64,
+    /// Of these, held.
+    pub held: u64,
+    /// What the customer that was asked for has bought or holds in it.
+    pub owned: u64,
 }
 
 /// The sale a confirmed hold became.

@@ -21,6 +21,13 @@ pub(super) const CUSTOMERS_MAX: usize = bound(8_000_000);
 /// Most purchases that wait for their turn. One more is refused.
 pub(super) const QUEUE_MAX: usize = bound(1_000_000);
 
+/// Most sales of one product that are not over. One more is refused.
+pub(super) const SALES_MAX: usize = 64;
+
+/// Most sales of one product that are remembered: those that are over make room, the oldest first.
+/// Holds name them by one byte.
+pub(super) const SALES_KEPT: usize = 2 * SALES_MAX;
+
 /// Most idempotency keys that are remembered. One more is refused.
 pub(super) const KEYS_MAX: usize = bound(4_000_000);
 
@@ -55,13 +62,25 @@ mod tests {
 
     fn buy(number: usize, customer: &str, units: u32) -> Action {
         let customer = CustomerId::new(customer).unwrap();
-        Action::Purchase { order: order(number), customer, quantity: Quantity::new(units).unwrap() }
+        Action::Purchase {
+            order: order(number),
+            customer,
+            quantity: Quantity::new(units).unwrap(),
+            sale: None,
+        }
     }
 
     fn hold(number: usize, customer: &str, units: u32) -> Action {
         let customer = CustomerId::new(customer).unwrap();
         let quantity = Quantity::new(units).unwrap();
-        Action::Hold { order: order(number), customer, quantity, hold_ms: 100, part: None }
+        Action::Hold {
+            order: order(number),
+            customer,
+            quantity,
+            hold_ms: 100,
+            sale: None,
+            part: None,
+        }
     }
 
     fn adjust(delta: i64) -> Action {
@@ -179,10 +198,16 @@ mod tests {
     #[test]
     fn a_full_queue_is_the_last_reason_to_refuse() {
         let queue = |number: usize| {
-            let Action::Purchase { order, customer, quantity } = buy(number, "ann", 1) else {
+            let Action::Purchase { order, customer, quantity, sale } = buy(number, "ann", 1) else {
                 unreachable!("a purchase")
             };
-            Action::Queue { order, customer, quantity, priority: super::super::Priority::Normal }
+            Action::Queue {
+                order,
+                customer,
+                quantity,
+                priority: super::super::Priority::Normal,
+                sale,
+            }
         };
         let mut product = product(1);
         for number in 0..QUEUE_MAX {
@@ -210,7 +235,8 @@ mod tests {
         let mut product = product(CUSTOMERS_MAX as u64 + 2);
         let customer = CustomerId::new("one more").unwrap();
         let (quantity, priority) = (Quantity::new(1).unwrap(), super::super::Priority::Vip);
-        let queue = Action::Queue { order: order(77_777), customer, quantity, priority };
+        let queue =
+            Action::Queue { order: order(77_777), customer, quantity, priority, sale: None };
         assert_eq!(take(&mut product, &Command::plain(queue), 1), None);
         for number in 0..CUSTOMERS_MAX {
             let action = buy(number, &format!("customer {number}"), 1);
@@ -237,7 +263,8 @@ mod tests {
         }
         let customer = CustomerId::new("ann").unwrap();
         let (quantity, priority) = (Quantity::from_journal(units), super::super::Priority::Normal);
-        let queue = Action::Queue { order: order(77_777), customer, quantity, priority };
+        let queue =
+            Action::Queue { order: order(77_777), customer, quantity, priority, sale: None };
         assert_eq!(take(&mut product, &Command::plain(queue), 200), None);
         let turn = Command::plain(Action::TakeTurn);
         let refusal = Some(Refusal::Full { table: "lapsed holds" });

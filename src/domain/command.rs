@@ -2,7 +2,7 @@
 
 use super::{
     CatalogEntry, Change, CustomerId, Fingerprint, HoldEnd, Line, Offer, OrderId, Part, Payment,
-    Priority, Quantity, RequestKey, ReturnReason, Timestamp,
+    Priority, Quantity, RequestKey, ReturnReason, SaleId, SaleTerms, Timestamp,
 };
 
 /// One request to one product. Everything random or read from a clock (order ids, holding times)
@@ -34,10 +34,16 @@ pub struct Retry {
 pub enum Action {
     /// Start selling: the product's first fact.
     Create { offer: Offer, units: u64, entry: Box<CatalogEntry> },
-    /// Available → sold, now.
-    Purchase { order: OrderId, customer: CustomerId, quantity: Quantity },
+    /// Available → sold, now. With `sale`, under that sale or not at all.
+    Purchase { order: OrderId, customer: CustomerId, quantity: Quantity, sale: Option<SaleId> },
     /// A purchase that is accepted now and decided when its turn comes.
-    Queue { order: OrderId, customer: CustomerId, quantity: Quantity, priority: Priority },
+    Queue {
+        order: OrderId,
+        customer: CustomerId,
+        quantity: Quantity,
+        priority: Priority,
+        sale: Option<SaleId>,
+    },
     /// The turn of the purchase at the head of the queue. Sent by the product's own timer.
     TakeTurn,
     /// Give the queue a drain rate of its own; `None`: that of every product.
@@ -50,6 +56,7 @@ pub enum Action {
         customer: CustomerId,
         quantity: Quantity,
         hold_ms: u64,
+        sale: Option<SaleId>,
         /// `None` for a reservation of its own.
         part: Option<Part>,
     },
@@ -63,7 +70,14 @@ pub enum Action {
     /// To the lead: what was paid late goes back, and nobody takes this order's units again.
     OweRefund { order: OrderId, amount: u64 },
     /// Sold → available: one line of an order, as the query tables have it.
-    Return { order: OrderId, customer: CustomerId, quantity: Quantity, reason: ReturnReason },
+    Return {
+        order: OrderId,
+        customer: CustomerId,
+        quantity: Quantity,
+        reason: ReturnReason,
+        /// That it was sold under.
+        sale: Option<SaleId>,
+    },
     /// Held → sold.
     Confirm { order: OrderId },
     /// Held → available, because the customer gave up.
@@ -77,6 +91,13 @@ pub enum Action {
     /// Change what is said of the product, its price, or whether it is sold; with `expected`, only
     /// while that is its edition.
     Change { change: Box<Change>, expected: Option<u64> },
+    /// Set the terms of the product's part of a sale: a new one, or all of one that is there.
+    SetSale { terms: Box<SaleTerms> },
+    /// Give up the product's part of a sale; with `undo`, also of one that runs but sold nothing.
+    DropSale { sale: SaleId, undo: bool },
+    /// Look at the product's part of a sale: decides nothing, answers its terms,
+    /// and what this customer has in it.
+    LookUpSale { sale: SaleId, customer: Option<CustomerId> },
     /// Look at a hold: decides nothing, answers its state.
     LookUp { order: OrderId },
 }

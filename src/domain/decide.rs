@@ -3,7 +3,7 @@
 //! 1. a known idempotency key: the first answer again, or `KeyReused`
 //! 2. the product or the reservation is unknown, or the hold has ended
 //! 3. the product is not sold any more; or, for a change of it, somebody else was faster
-//! 4. the sale is not open yet, or over
+//! 4. the sale is unknown, not open yet, paused, or over
 //! 5. sold out
 //! 6. the limit of the customer
 //! 7. fewer units than asked for
@@ -19,8 +19,9 @@
 use super::bounds::LAPSED_MAX;
 use super::command::{Action, Command, Retry};
 use super::{
-    Answer, Change, CustomerId, Event, Hold, HoldEnd, Line, Offer, OrderId, Outcome, Part, Payment,
-    Product, Quantity, Refusal, ReturnReason, STOCKED_MAX, Stock, Timestamp,
+    Answer, Change, CustomerId, Event, Hold, HoldEnd, Line, Offer, OrderId, Outcome, Owned, Part,
+    Payment, Product, Quantity, Refusal, ReturnReason, STOCKED_MAX, SaleId, SalePart, Stock,
+    Timestamp, View,
 };
 
 /// What is to happen because of one command.
@@ -62,19 +63,58 @@ struct Demand<'a> {
     keyed: bool,
     /// For a hold, not for a purchase.
     held: bool,
+    /// Under this sale or not at all.
+    sale: Option<SaleId>,
     /// The hold that this one takes the place of: its expiry is recorded first.
     anew: Option<Lapsed<'a>>,
 }
 
 /// A hold whose time is past but whose expiry is not recorded yet.
-type Lapsed<'a> = (OrderId, &'a Hold);
+pub(super) type Lapsed<'a> = (OrderId, &'a Hold);
 
-fn units_of<'a>(lapsed: impl IntoIterator<Item = &'a Lapsed<'a>>) -> u64 {
+pub(super) fn units_of<'a>(lapsed: impl IntoIterator<Item = &'a Lapsed<'a>>) -> u64 {
     lapsed.into_iter().map(|(_, hold)| u64::from(hold.quantity)).sum()
 }
 
-fn orders_of(lapsed: &[Lapsed<'_>]) -> Vec<OrderId> {
+pub(super) fn orders_of(lapsed: &[Lapsed<'_>]) -> Vec<OrderId> {
     lapsed.iter().map(|(order, _)| *order).collect()
+}
+
+/// What units are sold under at one time: the sale that runs, or the product's own offer.
+pub(super) struct Terms<'a> {
+    part: Option<&'a SalePart>,
+    price: u64,
+    pub(super) limit: Option<u32>,
+    available: u64,
+}
+
+impl<'a> Terms<'a> {
+    pub(super) fn at(product: &'a Product, view: &View, now: Timestamp) -> Self {
+        match product.sales.running(now) {
+            Some(part) => Self {
+                part: Some(part),
+                price: part.terms.price.amount,
+                limit: part.terms.limit_per_customer,
+                available: part.left(),
+            },
+            None => Self {
+                part: None,
+                price: view.offer.price.amount,
+                limit: view.offer.limit_per_customer,
+                available: view.ordinary(),
+            },
+        }
+    }
+
+    /// What counts against the limit: of a sale, what was bought or is held in it.
+    pub(super) fn owned(&self, product: &Product, customer: &CustomerId) -> Owned {
+        let customers = self.part.map_or(&product.customers, |part| &part.customers);
+        customers.owned(customer)
+    }
+
+    fn counts(&self, hold: &Hold) -> bool {
+        self.part.is_none_or(|part| hold.sale == Some(part.number))
+    }
 }
 
 impl Product {
@@ -87,29 +127,31 @@ impl Product {
         let retry = command.retry;
         match &command.action {
             Action::Create { offer, units, entry } => self.decide_create(offer, *units, entry),
-            Action::Purchase { order, customer, quantity } => {
-                self.decide_purchase(*order, customer, *quantity, now, retry)
+            Action::Purchase { order, customer, quantity, sale } => {
+                self.decide_purchase(*order, customer, *quantity, *sale, now, retry)
             }
-            Action::Queue { order, customer, quantity, priority } => {
-                self.decide_accept(*order, customer, *quantity, *priority, now, retry)
+            Action::Queue { order, customer, quantity, priority, sale } => {
+                self.decide_accept((*order, customer), *quantity, (*priority, *sale), now, retry)
             }
             Action::TakeTurn => self.decide_turn(now),
             Action::Pace { per_second } => self.decide_pace(*per_second, now),
             Action::LookUpQueued { order } => self.look_up_queued(*order, now),
-            Action::Hold { order, customer, quantity, hold_ms, part } => {
+            Action::Hold { order, customer, quantity, hold_ms, sale, part } => {
                 let anew = match part.as_ref().map(|_| self.held_before(*order, now)) {
                     Some(Err(refused)) => return refused.into(),
                     Some(Ok(anew)) => anew,
                     None => None,
                 };
                 let (keyed, held) = (retry.is_some(), true);
-                let demand = Demand { customer, quantity: *quantity, keyed, held, anew };
-                self.decide_sale(&demand, now, |offer| Event::Held {
+                let sale = *sale;
+                let demand = Demand { customer, quantity: *quantity, keyed, held, sale, anew };
+                self.decide_sale(&demand, now, |unit_price, sale| Event::Held {
                     order: *order,
                     customer: customer.clone(),
                     quantity: *quantity,
-                    unit_price: offer.price.amount,
+                    unit_price,
                     expires_at: Action::deadline(now, *hold_ms),
+                    sale,
                     part: part.clone().map(Box::new),
                     retry,
                 })
@@ -123,8 +165,8 @@ impl Product {
             }
             Action::PayLate { order, amount } => self.decide_late(*order, *amount, now),
             Action::OweRefund { order, amount } => self.decide_owed(*order, *amount, now),
-            Action::Return { order, customer, quantity, reason } => {
-                self.decide_return(*order, customer, *quantity, *reason, now, retry)
+            Action::Return { order, customer, quantity, reason, sale } => {
+                self.decide_return((*order, customer), *quantity, *reason, *sale, now, retry)
             }
             Action::Confirm { order } => self.decide_end(*order, HoldEnd::Confirmed, now, retry),
             Action::Release { order } => self.decide_end(*order, HoldEnd::Released, now, retry),
@@ -139,6 +181,11 @@ impl Product {
             Action::Adjust { delta, reason } => self.decide_adjust(*delta, reason, now, retry),
             Action::Change { change, expected } => {
                 self.decide_change(change, *expected, now, retry)
+            }
+            Action::SetSale { terms } => self.decide_sale_terms(terms, now, retry),
+            Action::DropSale { sale, undo } => self.decide_drop(*sale, *undo, now),
+            Action::LookUpSale { sale, customer } => {
+                self.look_up_sale(*sale, customer.as_ref(), now)
             }
             Action::LookUp { order } => self.look_up(*order, now),
         }
@@ -168,16 +215,18 @@ impl Product {
         order: OrderId,
         customer: &CustomerId,
         quantity: Quantity,
+        sale: Option<SaleId>,
         now: Timestamp,
         retry: Option<Retry>,
     ) -> Decision {
         let (keyed, held) = (retry.is_some(), false);
-        let demand = Demand { customer, quantity, keyed, held, anew: None };
-        self.decide_sale(&demand, now, |offer| Event::Purchased {
+        let demand = Demand { customer, quantity, keyed, held, sale, anew: None };
+        self.decide_sale(&demand, now, |unit_price, sale| Event::Purchased {
             order,
             customer: customer.clone(),
             quantity,
-            unit_price: offer.price.amount,
+            unit_price,
+            sale,
             retry,
         })
     }
@@ -187,26 +236,32 @@ impl Product {
         &self,
         demand: &Demand<'_>,
         now: Timestamp,
-        event: impl FnOnce(&Offer) -> Event,
+        event: impl FnOnce(u64, Option<SaleId>) -> Event,
     ) -> Decision {
-        let Some(view) = self.view() else { return Refusal::UnknownProduct.into() };
-        if let Some(refusal) = view.closed_to_all(now) {
+        let Some(view) = self.view_at(now) else { return Refusal::UnknownProduct.into() };
+        let refusal = view.closed_to_all(demand.sale, now);
+        if let Some(refusal) = refusal.or_else(|| self.closed_under(demand.sale, now)) {
             return refusal.into();
         }
-        let short = u64::from(demand.quantity.get()).saturating_sub(self.stock.available);
-        let over_limit = self.over_limit_with_holds(demand, &view.offer);
-        let (lapsed, complete) = self.lapsed_needed(demand.anew, short, over_limit, now);
-        let freed = units_of(&lapsed);
-        let own = units_of(lapsed.iter().filter(|(_, hold)| hold.customer == *demand.customer));
-        let available = self.stock.available + freed;
+        let terms = Terms::at(self, &view, now);
         let wanted = u64::from(demand.quantity.get());
-        let over_limit = view.offer.limit_per_customer.and_then(|limit| {
-            let owned = self.customers.owned(demand.customer).total() - own;
+        let short = wanted.saturating_sub(terms.available);
+        let owned = terms.owned(self, demand.customer);
+        let own = terms.limit.filter(|limit| owned.total() + wanted > u64::from(*limit));
+        let own = own.map(|_| (demand.customer, u64::from(owned.held)));
+        let (lapsed, complete) = self.lapsed_behind(demand.anew, short, own, terms.part, now);
+        let counted = lapsed.iter().filter(|(_, hold)| self.is_of(hold, terms.part, now));
+        let available = terms.available + units_of(counted);
+        let over_limit = terms.limit.and_then(|limit| {
+            let own = lapsed.iter().filter(|(_, hold)| hold.customer == *demand.customer);
+            let own = own.filter(|(_, hold)| terms.counts(hold));
+            let owned = owned.total() - units_of(own);
             let over = owned + wanted > u64::from(limit);
             over.then_some(Refusal::CustomerLimit { limit, owned })
         });
-        // Something is available here: the view would have said "sold out".
+        let sale_full = |part: &SalePart| part.customers.is_full_for(demand.customer);
         let verdict = match over_limit {
+            _ if available == 0 && complete => Err(view.sold_out()),
             Some(_) if !complete => Err(Refusal::Full { table: LAPSED }),
             Some(refusal) => Err(refusal),
             _ if available < wanted && !complete => Err(Refusal::Full { table: LAPSED }),
@@ -215,25 +270,50 @@ impl Product {
             _ if demand.keyed && self.memory.is_full_at(now) => {
                 Err(Refusal::Full { table: "keys" })
             }
-            _ if self.customers.is_full_for(demand.customer) => {
+            _ if self.customers.is_full_for(demand.customer)
+                || terms.part.is_some_and(sale_full) =>
+            {
                 Err(Refusal::Full { table: "customers" })
             }
-            _ => Ok(Verdict::Record(event(&view.offer))),
+            _ => {
+                let sale = terms.part.map(|part| part.terms.sale);
+                Ok(Verdict::Record(event(terms.price, sale)))
+            }
         };
         Decision { lapsed: orders_of(&lapsed), verdict }
     }
 
-    /// The customer and the units of all their holds, where the limit would refuse the demand if
-    /// every one of these holds still ran.
-    fn over_limit_with_holds<'a>(
-        &self,
-        demand: &Demand<'a>,
-        offer: &Offer,
-    ) -> Option<(&'a CustomerId, u64)> {
-        let limit = offer.limit_per_customer?;
-        let owned = self.customers.owned(demand.customer);
-        let over = owned.total() + u64::from(demand.quantity.get()) > u64::from(limit);
-        over.then_some((demand.customer, u64::from(owned.held)))
+    /// What stands in the way of buying under this very sale, where the view does not know it.
+    pub(super) fn closed_under(&self, sale: Option<SaleId>, now: Timestamp) -> Option<Refusal> {
+        let sale = sale?;
+        let Some(part) = self.sales.get(sale) else { return Some(Refusal::UnknownSale) };
+        let (opens_at, closed_at) = (part.terms.opens_at, part.terms.ends_at);
+        if now >= closed_at {
+            return Some(Refusal::Closed { closed_at });
+        }
+        (now < opens_at).then_some(Refusal::NotOpen { opens_at })
+    }
+
+    /// Whether the units of a hold go back to ordinary stock: it was not held under a sale, or that is
+    /// over.
+    pub(super) fn is_ordinary(&self, hold: &Hold, now: Timestamp) -> bool {
+        self.sales.numbered(hold.sale).is_none_or(|part| part.terms.is_over(now))
+    }
+
+    /// Whether they go back to this part, or to ordinary stock.
+    fn is_of(&self, hold: &Hold, part: Option<&SalePart>, now: Timestamp) -> bool {
+        part.map_or_else(|| self.is_ordinary(hold, now), |part| hold.sale == Some(part.number))
+    }
+
+    /// The same for ordinary stock.
+    pub(super) fn lapsed_needed<'a>(
+        &'a self,
+        anew: Option<Lapsed<'a>>,
+        short: u64,
+        own: Option<(&CustomerId, u64)>,
+        now: Timestamp,
+    ) -> (Vec<Lapsed<'a>>, bool) {
+        self.lapsed_behind(anew, short, own, None, now)
     }
 
     /// The lapsed holds a decision has to look behind: those that make up the units it is `short`
@@ -241,11 +321,12 @@ impl Product {
     /// any case. Earliest first; each is then recorded as
     /// expired, so no hold is walked twice. At most [`LAPSED_MAX`] of them, or one decision could take
     /// as long as a whole sale; `false` says that there may be more.
-    fn lapsed_needed<'a>(
+    fn lapsed_behind<'a>(
         &'a self,
         anew: Option<Lapsed<'a>>,
         mut short: u64,
         own: Option<(&CustomerId, u64)>,
+        part: Option<&SalePart>,
         now: Timestamp,
     ) -> (Vec<Lapsed<'a>>, bool) {
         let mut own_held = own.map_or(0, |(_, held)| held);
@@ -260,8 +341,11 @@ impl Product {
                 return (needed, false);
             }
             let units = u64::from(hold.quantity);
-            short = short.saturating_sub(units);
-            if own.is_some_and(|(customer, _)| hold.customer == *customer) {
+            if self.is_of(hold, part, now) {
+                short = short.saturating_sub(units);
+            }
+            let counts = part.is_none_or(|part| hold.sale == Some(part.number));
+            if counts && own.is_some_and(|(customer, _)| hold.customer == *customer) {
                 own_held = own_held.saturating_sub(units);
             }
             needed.push((order, hold));
@@ -371,10 +455,10 @@ impl Product {
     /// follow the journal; that there is so much to give back is checked all the same.
     fn decide_return(
         &self,
-        order: OrderId,
-        customer: &CustomerId,
+        (order, customer): (OrderId, &CustomerId),
         quantity: Quantity,
         reason: ReturnReason,
+        sale: Option<SaleId>,
         now: Timestamp,
         retry: Option<Retry>,
     ) -> Decision {
@@ -384,7 +468,9 @@ impl Product {
         if self.returns.contains(&order) {
             return Refusal::ReturnedAlready.into();
         }
-        if self.customers.owned(customer).sold < quantity.get() {
+        let part = sale.and_then(|sale| self.sales.get(sale));
+        let sold = part.is_none_or(|part| part.may_return(customer, quantity.get()));
+        if self.customers.owned(customer).sold < quantity.get() || !sold {
             return Refusal::UnknownReservation.into();
         }
         if self.returns.is_full() {
@@ -393,7 +479,8 @@ impl Product {
         if retry.is_some() && self.memory.is_full_at(now) {
             return Refusal::Full { table: "keys" }.into();
         }
-        Event::Returned { order, customer: customer.clone(), quantity, reason, retry }.into()
+        let customer = customer.clone();
+        Event::Returned { order, customer, quantity, reason, sale, retry }.into()
     }
 
     fn decide_extend(
@@ -442,12 +529,14 @@ impl Product {
         if !self.is_created() {
             return Refusal::UnknownProduct.into();
         }
-        let Stock { available, stocked, .. } = self.stock;
+        let Stock { stocked, .. } = self.stock;
+        let available = self.ordinary(now);
         let taken = delta.min(0).unsigned_abs();
         let added = delta.max(0).unsigned_abs();
         let (lapsed, complete) =
             self.lapsed_needed(None, taken.saturating_sub(available), None, now);
-        let available = available + units_of(&lapsed);
+        let available =
+            available + units_of(lapsed.iter().filter(|(_, hold)| self.is_ordinary(hold, now)));
         let verdict = if taken > available && !complete {
             Err(Refusal::Full { table: LAPSED })
         } else if taken > available {

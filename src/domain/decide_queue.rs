@@ -2,34 +2,38 @@
 //!
 //! Accepting applies the rules that hold for everybody (steps 1 to 5 and 8 of [`super::decide`]), and of
 //! the customer's limit what has been bought: who is told to wait has a chance. Holds of the customer
-//! and the number of units are decided at the turn, with everything else once more, for the sale may be over by then. A turn is always
-//! decided, with one exception: holds that lapsed in great numbers are expired first, over several
-//! turns.
+//! and the number of units are decided at the turn, with everything else once more, for the sale may be
+//! over by then. A turn is always decided, with two exceptions: holds that lapsed in great numbers are
+//! expired first, over several turns, and while a sale is paused, its queue waits.
 
 use super::command::Retry;
-use super::decide::{Decision, LAPSED, Verdict};
+use super::decide::{Decision, LAPSED, Terms, Verdict};
 use super::{
-    Answer, CustomerId, Event, Offer, OrderId, Outcome, Priority, Product, Quantity, Queued,
-    Refusal, Timestamp, TurnRefusal, Waiting,
+    Answer, CustomerId, Event, OrderId, Priority, Product, Quantity, Queued, Refusal, SaleId,
+    Timestamp, TurnRefusal, Waiting,
 };
 
 impl Product {
     /// May this purchase wait?
     pub(super) fn decide_accept(
         &self,
-        order: OrderId,
-        customer: &CustomerId,
+        (order, customer): (OrderId, &CustomerId),
         quantity: Quantity,
-        priority: Priority,
+        (priority, sale): (Priority, Option<SaleId>),
         now: Timestamp,
         retry: Option<Retry>,
     ) -> Decision {
-        let Some(view) = self.view() else { return Refusal::UnknownProduct.into() };
-        if let Some(refusal) = view.closed_to_all(now) {
+        let Some(view) = self.view_at(now) else { return Refusal::UnknownProduct.into() };
+        let refusal = view.closed_to_all(sale, now);
+        if let Some(refusal) = refusal.or_else(|| self.closed_under(sale, now)) {
             return refusal.into();
         }
-        if let Some(refusal) = self.bought_too_much(customer, quantity, &view.offer) {
-            return refusal.into();
+        let terms = Terms::at(self, &view, now);
+        // What a customer has bought already counts at the door: waiting would change nothing.
+        let owned = u64::from(terms.owned(self, customer).sold);
+        let over = |limit: &u32| owned + u64::from(quantity.get()) > u64::from(*limit);
+        if let Some(limit) = terms.limit.filter(over) {
+            return Refusal::CustomerLimit { limit, owned }.into();
         }
         if self.queue.is_full() {
             return Refusal::Full { table: "queue" }.into();
@@ -37,20 +41,8 @@ impl Product {
         if retry.is_some() && self.memory.is_full_at(now) {
             return Refusal::Full { table: "keys" }.into();
         }
-        Event::Queued { order, customer: customer.clone(), quantity, priority, retry }.into()
-    }
-
-    /// What a customer has bought already counts at the door: waiting would change nothing.
-    fn bought_too_much(
-        &self,
-        customer: &CustomerId,
-        quantity: Quantity,
-        offer: &Offer,
-    ) -> Option<Refusal> {
-        let limit = offer.limit_per_customer?;
-        let owned = u64::from(self.customers.owned(customer).sold);
-        let over = owned + u64::from(quantity.get()) > u64::from(limit);
-        over.then_some(Refusal::CustomerLimit { limit, owned })
+        let customer = customer.clone();
+        Event::Queued { order, customer, quantity, priority, sale, retry }.into()
     }
 
     /// The purchase at the head, as if it were asked for now. Its key was remembered when it was
@@ -60,11 +52,14 @@ impl Product {
             return Refusal::UnknownProduct.into();
         }
         let Some(head) = self.queue.head() else { return Refusal::NotQueued.into() };
-        let Queued { order, customer, quantity, queued_at, .. } = head.clone();
+        let Queued { order, customer, quantity, sale, queued_at, .. } = head.clone();
         let Decision { lapsed, verdict } =
-            self.decide_purchase(order, &customer, quantity, now, None);
+            self.decide_purchase(order, &customer, quantity, sale, now, None);
         let why = match verdict {
-            Err(Refusal::Full { table: LAPSED }) | Ok(_) => return Decision { lapsed, verdict },
+            // Nobody loses their place because the shop paused.
+            Err(Refusal::Full { table: LAPSED } | Refusal::SalePaused) | Ok(_) => {
+                return Decision { lapsed, verdict };
+            }
             Err(refusal) => TurnRefusal::of(refusal).unwrap_or(TurnRefusal::Full),
         };
         let refused = Event::Refused { order, customer, quantity, queued_at, why };
@@ -77,7 +72,7 @@ impl Product {
             return Refusal::UnknownProduct.into();
         }
         if self.queue.drain_per_second() == per_second {
-            return self.shown(Answer::Paced { per_second }, now);
+            return self.said(Answer::Paced { per_second }, now);
         }
         Event::Paced { per_second }.into()
     }
@@ -90,11 +85,6 @@ impl Product {
             return Refusal::NotQueued.into();
         };
         let waiting = Waiting { entry: entry.clone(), position };
-        self.shown(Answer::InQueue(Box::new(waiting)), now)
-    }
-
-    fn shown(&self, answer: Answer, now: Timestamp) -> Decision {
-        let outcome = Outcome { answer, at: now, currency: self.currency(), replayed: false };
-        Decision { lapsed: Vec::new(), verdict: Ok(Verdict::Replay(outcome)) }
+        self.said(Answer::InQueue(Box::new(waiting)), now)
     }
 }

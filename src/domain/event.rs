@@ -2,7 +2,7 @@
 
 use super::{
     Change, CustomerId, HoldEnd, Line, Offer, OrderId, Part, Payment, Priority, Quantity, Retry,
-    ReturnReason, Timestamp, TurnRefusal,
+    ReturnReason, SaleId, SaleTerms, Timestamp, TurnRefusal,
 };
 use std::collections::BTreeMap;
 
@@ -31,6 +31,8 @@ pub enum Event {
         customer: CustomerId,
         quantity: Quantity,
         unit_price: u64,
+        /// That it was bought under.
+        sale: Option<SaleId>,
         retry: Option<Retry>,
     },
     Held {
@@ -39,6 +41,7 @@ pub enum Event {
         quantity: Quantity,
         unit_price: u64,
         expires_at: Timestamp,
+        sale: Option<SaleId>,
         /// For a line of an order; a lead knows no lines yet.
         part: Option<Box<Part>>,
         retry: Option<Retry>,
@@ -57,6 +60,8 @@ pub enum Event {
         customer: CustomerId,
         quantity: Quantity,
         reason: ReturnReason,
+        /// That it was sold under, over or not.
+        sale: Option<SaleId>,
         retry: Option<Retry>,
     },
     Extended {
@@ -81,6 +86,8 @@ pub enum Event {
         customer: CustomerId,
         quantity: Quantity,
         priority: Priority,
+        /// That it is to be bought under; `None`: under whatever runs at its turn.
+        sale: Option<SaleId>,
         retry: Option<Retry>,
     },
     /// The turn of a queued purchase came, and nothing was sold to it. Says whose it was, so that
@@ -107,6 +114,15 @@ pub enum Event {
         order: OrderId,
         amount: u64,
     },
+    /// The product's part of a sale has these terms from now on: a new part, or a change.
+    SaleSet {
+        terms: Box<SaleTerms>,
+        retry: Option<Retry>,
+    },
+    /// The product has no part of this sale any more, and nothing was sold under it.
+    SaleDropped {
+        sale: SaleId,
+    },
     /// The shop changed what it says of the product, its price, or whether it is sold.
     Changed {
         change: Box<Change>,
@@ -123,6 +139,7 @@ impl Event {
             | Self::Refused { .. }
             | Self::Paced { .. }
             | Self::PaidLate { .. }
+            | Self::SaleDropped { .. }
             | Self::RefundOwed { .. } => None,
             Self::Purchased { retry, .. }
             | Self::Queued { retry, .. }
@@ -132,6 +149,7 @@ impl Event {
             | Self::Extended { retry, .. }
             | Self::Ended { retry, .. }
             | Self::Adjusted { retry, .. }
+            | Self::SaleSet { retry, .. }
             | Self::Changed { retry, .. } => retry.as_ref(),
         }
     }

@@ -20,6 +20,7 @@ use super::table::Table;
 use super::{CustomerId, Line, OrderId, Part, Payment, ProductId, Timestamp};
 use foldhash::fast::RandomState;
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::num::NonZeroU8;
 
 /// An active hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Hold {
     pub expires_at: Timestamp,
     pub quantity: u32,
     pub extensions: u8,
+    /// The sale it was held under, by its number at this product.
+    pub sale: Option<NonZeroU8>,
     /// `None` for a reservation of its own.
     pub part: Option<Box<Part>>,
 }

@@ -9,7 +9,7 @@
 use super::answer::{Confirmed, Placed};
 use super::{
     Answer, Currency, Customers, Event, Grace, Hold, HoldEnd, Holds, Memory, Offer, Outcome, Queue,
-    Queued, Returns, Stock, Timestamp, View, promises,
+    Queued, Returns, Sales, Stock, Timestamp, View, promises,
 };
 
 /// One product's state: built by [`Product::apply`] alone, or restored from a snapshot.
@@ -24,6 +24,7 @@ pub struct Product {
     pub(super) memory: Memory,
     pub(super) returns: Returns,
     pub(super) queue: Queue,
+    pub(super) sales: Sales,
     pub(super) revision: u64,
     pub(super) changed_at: Timestamp,
 }
@@ -37,7 +38,8 @@ impl Product {
         stock: Stock,
         revision: u64,
         changed_at: Timestamp,
-        (customers, holds, memory, returns, queue): (Customers, Holds, Memory, Returns, Queue),
+        (customers, holds, memory, returns): (Customers, Holds, Memory, Returns),
+        (queue, sales): (Queue, Sales),
     ) -> Self {
         Self {
             offer,
@@ -49,6 +51,7 @@ impl Product {
             memory,
             returns,
             queue,
+            sales,
             revision,
             changed_at,
         }
@@ -108,11 +111,24 @@ impl Product {
         &self.queue
     }
 
+    /// Its parts of sales.
+    #[must_use]
+    pub const fn sales(&self) -> &Sales {
+        &self.sales
+    }
+
+    /// Units that are sold at the ordinary terms: those that are available and set aside for no sale.
+    #[must_use]
+    pub fn ordinary(&self, now: Timestamp) -> u64 {
+        self.stock.available.saturating_sub(self.sales.set_aside(now))
+    }
+
     /// When something is to be done about this product though nobody asks: for a hold whose time is
-    /// over, or, without delay, for a purchase whose turn comes.
+    /// over, for a sale that opens or ends, or, without delay, for a purchase whose turn comes.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        [self.holds.next_deadline(), self.queue.oldest()].into_iter().flatten().min()
+        let sales = self.sales.next_boundary(self.changed_at);
+        [self.holds.next_deadline(), self.queue.oldest(), sales].into_iter().flatten().min()
     }
 
     /// How many facts this state is made of.
@@ -133,7 +149,7 @@ impl Product {
     #[must_use]
     pub fn entries(&self) -> usize {
         let kept = self.customers.len() + self.holds.len() + self.memory.len() + self.returns.len();
-        kept + 8 * self.queue.len()
+        kept + 8 * self.queue.len() + self.sales.entries()
     }
 
     /// What the product is sold in; `XXX` (no currency, in ISO 4217) before it is created.
@@ -144,6 +160,13 @@ impl Product {
     /// What may be shown of this state; `None` before the product is created.
     #[must_use]
     pub fn view(&self) -> Option<View> {
+        self.view_at(self.changed_at)
+    }
+
+    /// The same as it is at `now`: sales open and end without any fact.
+    #[must_use]
+    pub fn view_at(&self, now: Timestamp) -> Option<View> {
+        let now = now.max(self.changed_at);
         Some(View {
             stock: self.stock,
             offer: self.offer?,
@@ -154,6 +177,9 @@ impl Product {
             next_lapse: self.holds.next_lapse(),
             keys: self.memory.len() as u64,
             queue: self.queue.view(),
+            sale: self.sales.view(now),
+            blocked: self.sales.is_blocked(now),
+            set_aside: self.sales.set_aside(now),
         })
     }
 
@@ -166,6 +192,7 @@ impl Product {
     ///
     /// Total: whatever was decided once is taken. `at` is the time of the decision.
     pub fn apply(&mut self, event: &Event, at: Timestamp) -> Outcome {
+        self.sales.close(at);
         let answer = self.transition(event, at);
         self.revision += 1;
         self.changed_at = self.changed_at.max(at);
@@ -178,6 +205,7 @@ impl Product {
         Outcome { answer, at, currency: self.currency(), replayed: false }
     }
 
+    #[allow(clippy::too_many_lines)] // one arm for each fact
     fn transition(&mut self, event: &Event, at: Timestamp) -> Answer {
         match event {
             Event::Created { offer, units, .. } => {
@@ -187,19 +215,29 @@ impl Product {
                 self.stock.stocked += units;
                 Answer::Created
             }
-            Event::Purchased { order, customer, quantity, unit_price, .. } => {
+            Event::Purchased { order, customer, quantity, unit_price, sale, .. } => {
                 self.queue.sold(order);
                 self.stock.purchase(quantity.get());
                 self.customers.buys(customer, quantity.get());
+                if let Some(part) = sale.and_then(|sale| self.sales.get_mut(sale)) {
+                    part.buys(customer, quantity.get());
+                    self.sales.has_taken();
+                }
                 Answer::Purchased {
                     order: *order,
                     quantity: quantity.get(),
                     unit_price: *unit_price,
                 }
             }
-            Event::Held { order, customer, quantity, unit_price, expires_at, part, .. } => {
+            Event::Held {
+                order, customer, quantity, unit_price, expires_at, sale, part, ..
+            } => {
                 self.stock.hold(quantity.get());
                 self.customers.holds(customer, quantity.get());
+                if let Some(part) = sale.and_then(|sale| self.sales.get_mut(sale)) {
+                    part.holds(customer, quantity.get());
+                    self.sales.has_taken();
+                }
                 let hold = Hold {
                     customer: customer.clone(),
                     unit_price: *unit_price,
@@ -207,6 +245,7 @@ impl Product {
                     expires_at: *expires_at,
                     quantity: quantity.get(),
                     extensions: 0,
+                    sale: sale.and_then(|sale| self.sales.number_of(sale)),
                     part: part.clone(),
                 };
                 self.holds.insert(*order, hold);
@@ -225,16 +264,19 @@ impl Product {
                     expires_at: *expires_at,
                 }))
             }
-            Event::Returned { order, customer, quantity, .. } => {
+            Event::Returned { order, customer, quantity, sale, .. } => {
                 self.stock.take_back(quantity.get());
                 self.customers.returns(customer, quantity.get());
+                if let Some(part) = sale.and_then(|sale| self.sales.get_mut(sale)) {
+                    part.returns(customer, quantity.get());
+                }
                 self.returns.insert(*order);
                 Answer::Returned { order: *order, quantity: quantity.get() }
             }
-            Event::Queued { order, customer, quantity, priority, .. } => {
+            Event::Queued { order, customer, quantity, priority, sale, .. } => {
                 let (order, customer, quantity) = (*order, customer.clone(), *quantity);
-                let (priority, queued_at) = (*priority, at);
-                let entry = Queued { order, customer, quantity, priority, queued_at };
+                let (priority, sale, queued_at) = (*priority, *sale, at);
+                let entry = Queued { order, customer, quantity, priority, sale, queued_at };
                 Answer::Queued { order, position: self.queue.push(entry) }
             }
             Event::Refused { order, why, .. } => {
@@ -263,6 +305,14 @@ impl Product {
                 self.edition = self.revision + 1;
                 Answer::Changed { edition: self.edition }
             }
+            Event::SaleSet { terms, .. } => {
+                self.sales.set(terms, at);
+                Answer::SaleSet { sale: terms.sale, edition: terms.edition }
+            }
+            Event::SaleDropped { sale } => {
+                self.sales.drop_sale(*sale);
+                Answer::SaleDropped { sale: *sale }
+            }
             Event::Adjusted { delta, .. } => {
                 if let Some(stock) = self.stock.adjusted(*delta) {
                     self.stock = stock;
@@ -275,7 +325,11 @@ impl Product {
     fn end_hold(&mut self, order: super::OrderId, end: HoldEnd, at: Timestamp) -> Answer {
         let ended = self.holds.end(&order, end, at);
         if let Some(hold) = &ended {
-            self.customers.ends_hold(&hold.customer, hold.quantity, end == HoldEnd::Confirmed);
+            let sold = end == HoldEnd::Confirmed;
+            self.customers.ends_hold(&hold.customer, hold.quantity, sold);
+            if let Some(part) = self.sales.numbered_mut(hold.sale) {
+                part.ends_hold(&hold.customer, hold.quantity, sold);
+            }
             match end {
                 HoldEnd::Confirmed => self.stock.confirm(hold.quantity),
                 HoldEnd::Released | HoldEnd::Expired => self.stock.give_back(hold.quantity),

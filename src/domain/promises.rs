@@ -11,7 +11,7 @@ mod turns;
 pub use orders::{Orders, WholeOrder, all_or_nothing};
 use turns::Turns;
 
-use super::{Event, HoldEnd, OrderId, Product, RequestKey, Timestamp};
+use super::{Event, HoldEnd, OrderId, Product, RequestKey, SaleId, SaleTerms, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
@@ -35,10 +35,47 @@ fn broken(promise: &'static str, detail: String) -> Result<(), Broken> {
 pub fn exact_sale(product: &Product) -> Result<(), Broken> {
     let stock = product.stock();
     let sum = stock.available.checked_add(stock.held).and_then(|sum| sum.checked_add(stock.sold));
-    if sum == Some(stock.stocked) {
-        return Ok(());
+    if sum != Some(stock.stocked) {
+        return broken("exact sale", format!("available + held + sold is not stocked: {stock:?}"));
     }
-    broken("exact sale", format!("available + held + sold is not stocked: {stock:?}"))
+    exact_sales(product)
+}
+
+/// Promise 1 of each sale of a product: no more is sold and held under it than was set aside for it,
+/// and what is set aside is there.
+fn exact_sales(product: &Product) -> Result<(), Broken> {
+    let above = product.sales().iter().find(|part| part.taken > part.terms.units);
+    if let Some(part) = above {
+        let (sale, units) = (part.terms.sale, part.terms.units);
+        return broken("exact sale", format!("sale {sale} has taken {} of {units}", part.taken));
+    }
+    let set_aside = product.sales().set_aside(product.changed_at());
+    let available = product.stock().available;
+    if set_aside > available {
+        let detail = format!("sales have set {set_aside} units aside, {available} are available");
+        return broken("exact sale", detail);
+    }
+    Ok(())
+}
+
+/// The same, whole: each part of a sale agrees with its holds and its customers.
+fn exact_sales_in_full(product: &Product) -> Result<(), Broken> {
+    for part in product.sales().iter() {
+        let sale = part.terms.sale;
+        let holds = product.holds().iter().filter(|(_, hold)| hold.sale == Some(part.number));
+        let held = holds.map(|(_, hold)| u64::from(hold.quantity)).sum::<u64>();
+        if held != part.held {
+            let detail = format!("sale {sale} counts {} held units, holds {held}", part.held);
+            return broken("exact sale", detail);
+        }
+        let customers = part.customers.iter();
+        let owned = customers.map(|(_, owned)| owned.total()).sum::<u64>();
+        if !part.closed && owned != part.taken {
+            let detail = format!("sale {sale} has taken {}, its customers {owned}", part.taken);
+            return broken("exact sale", detail);
+        }
+    }
+    Ok(())
 }
 
 /// Promise 1, whole: the counts agree with every single hold and every customer's total. Walks the
@@ -66,17 +103,30 @@ pub fn exact_sale_in_full(product: &Product) -> Result<(), Broken> {
         let detail = format!("customers own {sold} and hold {held}: {stock:?}");
         return broken("exact sale", detail);
     }
-    Ok(())
+    exact_sales_in_full(product)
 }
 
-/// No customer has more than the offer allows (part of promise 1: the terms are kept).
+/// No customer has more than the offer allows, nor in a sale more than that allows (part of promise 1:
+/// the terms are kept).
 ///
 /// # Errors
 /// Counts the customers above the limit.
 pub fn limits_kept(product: &Product) -> Result<(), Broken> {
+    for part in product.sales().iter() {
+        let Some(limit) = part.widest_limit else { continue };
+        let mut customers = part.customers.iter();
+        if customers.any(|(_, owned)| owned.total() > u64::from(limit)) {
+            let detail = format!("a customer has more than {limit} in sale {}", part.terms.sale);
+            return broken("limit per customer", detail);
+        }
+    }
     let Some(limit) = product.offer().and_then(|offer| offer.limit_per_customer) else {
         return Ok(());
     };
+    // What is bought under a sale is limited by the sale alone.
+    if product.sales().ever_taken() {
+        return Ok(());
+    }
     let above =
         product.customers().iter().filter(|(_, owned)| owned.total() > u64::from(limit)).count();
     if above > 0 {
@@ -136,6 +186,8 @@ pub struct History {
     ended: HashMap<OrderId, HoldEnd>,
     returned: HashSet<OrderId>,
     turns: Turns,
+    /// The editions of the sales the product has a part of.
+    sales: HashMap<SaleId, u64>,
     keys: HashMap<RequestKey, Timestamp>,
 }
 
@@ -183,7 +235,12 @@ impl History {
                 self.unsold(*order)?;
                 self.ended.insert(*order, HoldEnd::Released);
             }
+            Event::SaleSet { terms, .. } => return self.set_sale(terms),
+            Event::SaleDropped { sale } if self.sales.remove(sale).is_none() => {
+                return broken("exact sale", format!("sale {sale} was dropped but never set"));
+            }
             Event::Created { .. }
+            | Event::SaleDropped { .. }
             | Event::Placed { .. }
             | Event::Extended { .. }
             | Event::Adjusted { .. }
@@ -191,6 +248,17 @@ impl History {
             | Event::Paced { .. } => {}
         }
         Ok(())
+    }
+
+    /// Each change of a sale is of a higher edition.
+    fn set_sale(&mut self, terms: &SaleTerms) -> Result<(), Broken> {
+        let (sale, edition) = (terms.sale, terms.edition);
+        match self.sales.insert(sale, edition) {
+            Some(before) if before >= edition => {
+                broken("exact sale", format!("sale {sale} went from edition {before} to {edition}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A line of an order may be held again after it ran out: its payment came late.

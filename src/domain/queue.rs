@@ -13,7 +13,7 @@
 
 use super::bounds::QUEUE_MAX;
 use super::table::Table;
-use super::{CustomerId, OrderId, Quantity, Refusal, Timestamp};
+use super::{CustomerId, OrderId, Quantity, Refusal, SaleId, Timestamp};
 use foldhash::fast::RandomState;
 use std::collections::VecDeque;
 
@@ -39,6 +39,8 @@ pub struct Queued {
     pub customer: CustomerId,
     pub quantity: Quantity,
     pub priority: Priority,
+    /// That it is to be bought under.
+    pub sale: Option<SaleId>,
     pub queued_at: Timestamp,
 }
 
@@ -67,6 +69,8 @@ pub enum TurnRefusal {
     NotOpen {
         opens_at: Timestamp,
     },
+    /// The sale it was to be bought under was given up.
+    UnknownSale,
     /// A bounded table of the product was full: no fault of the customer's.
     Full,
 }
@@ -81,6 +85,7 @@ impl TurnRefusal {
             Refusal::Closed { closed_at } => Some(Self::Closed { closed_at }),
             Refusal::Inactive => Some(Self::Inactive),
             Refusal::NotOpen { opens_at } => Some(Self::NotOpen { opens_at }),
+            Refusal::UnknownSale => Some(Self::UnknownSale),
             Refusal::Full { .. } => Some(Self::Full),
             _ => None,
         }
@@ -96,6 +101,7 @@ impl TurnRefusal {
             Self::Closed { closed_at } => Refusal::Closed { closed_at },
             Self::Inactive => Refusal::Inactive,
             Self::NotOpen { opens_at } => Refusal::NotOpen { opens_at },
+            Self::UnknownSale => Refusal::UnknownSale,
             Self::Full => Refusal::Full { table: "customers" },
         }
     }
@@ -317,6 +323,7 @@ mod tests {
             customer: CustomerId::from_journal("ann"),
             quantity: Quantity::from_journal(1),
             priority,
+            sale: None,
             queued_at: Timestamp::from_millis(number.into()),
         }
     }

@@ -1,6 +1,6 @@
 //! Refusals: the expected ways a command can be turned down. Values, not errors of the program.
 
-use super::{Currency, HoldEnd, Timestamp};
+use super::{Currency, HoldEnd, SaleId, Timestamp};
 
 /// Why a command changes nothing. Listed in order of precedence: where two apply, the earlier one
 /// is the answer. (A known idempotency key comes before all of them and is not a refusal.)
@@ -30,10 +30,22 @@ pub enum Refusal {
     ExtensionsUsedUp { extensions_max: u8 },
     /// The product is not sold (any more).
     Inactive,
+    /// The product has no part of such a sale.
+    UnknownSale,
+    /// The sale is open: what was asked for comes too late.
+    SaleRunning,
+    /// Something was sold or is held under the sale.
+    SaleHasSales,
+    /// Another sale of the product has a part of this time.
+    SaleOverlaps { sale: SaleId },
+    /// More units are sold or held under the sale than it would have.
+    BelowTaken { taken: u64 },
     /// The sale opens later.
     NotOpen { opens_at: Timestamp },
     /// The sale is over.
     Closed { closed_at: Timestamp },
+    /// The sale is paused.
+    SalePaused,
     /// No unit is left.
     SoldOut,
     /// The customer has what one customer may have.

@@ -1,6 +1,6 @@
 //! View: what may be told about a product without asking its actor.
 
-use super::{Offer, QueueView, Refusal, Stock, Timestamp};
+use super::{Offer, QueueView, Refusal, SaleId, SaleView, Stock, Timestamp};
 
 /// A small copy of a product's state. The engine publishes one after each commit, so a view always
 /// shows durable state and never something a crash could take back (promise 7).
@@ -22,27 +22,82 @@ pub struct View {
     /// may be a retry.
     pub keys: u64,
     pub queue: QueueView,
+    /// The sale that runs, or comes next.
+    pub sale: Option<SaleView>,
+    /// It comes, and the product is not sold before.
+    pub blocked: bool,
+    /// Units that only sales may sell.
+    pub set_aside: u64,
 }
 
 impl View {
+    /// Units that are sold at the ordinary terms.
+    #[must_use]
+    pub const fn ordinary(&self) -> u64 {
+        self.stock.available.saturating_sub(self.set_aside)
+    }
+
     /// The refusal every purchase (also one that would wait) or hold without a known key would get now, whoever asks and for
-    /// however many units; `None` where the answer depends on more than this view.
+    /// however many units, under the sale it asks for; `None` where the answer depends on more than
+    /// this view, as it does when a sale has opened or ended since.
     ///
     /// The rules ([`super::Product::decide`]) run this same function, so the short way and the long
     /// way cannot disagree.
     #[must_use]
-    pub fn closed_to_all(&self, now: Timestamp) -> Option<Refusal> {
+    pub fn closed_to_all(&self, wanted: Option<SaleId>, now: Timestamp) -> Option<Refusal> {
         if !self.active {
             return Some(Refusal::Inactive);
         }
         let now = now.max(self.changed_at);
+        let Some(sale) = self.sale else {
+            return if wanted.is_some() { None } else { self.closed_ordinarily(now) };
+        };
+        if !sale.is_current(now) || wanted.is_some_and(|wanted| wanted != sale.sale) {
+            return None;
+        }
+        if sale.is_open() {
+            let empty = sale.available() == 0 && !self.has_lapsed(now);
+            return if sale.paused {
+                Some(Refusal::SalePaused)
+            } else {
+                empty.then_some(Refusal::SoldOut)
+            };
+        }
+        let opens_at = sale.opens_at;
+        if self.blocked || wanted.is_some() {
+            return Some(Refusal::NotOpen { opens_at });
+        }
+        match self.closed_ordinarily(now)? {
+            Refusal::NotOpen { opens_at: ordinarily } => {
+                Some(Refusal::NotOpen { opens_at: opens_at.min(ordinarily) })
+            }
+            Refusal::SoldOut if self.set_aside == 0 => Some(Refusal::SoldOut),
+            _ => Some(Refusal::NotOpen { opens_at }),
+        }
+    }
+
+    /// The same by the product's own offer.
+    fn closed_ordinarily(&self, now: Timestamp) -> Option<Refusal> {
         if let Some(opens_at) = self.offer.opens_at.filter(|opens_at| now < *opens_at) {
             return Some(Refusal::NotOpen { opens_at });
         }
         if let Some(closed_at) = self.offer.closes_at.filter(|closes_at| now >= *closes_at) {
             return Some(Refusal::Closed { closed_at });
         }
-        let lapsed = self.next_lapse.is_some_and(|lapse| lapse <= now);
-        (self.stock.available == 0 && !lapsed).then_some(Refusal::SoldOut)
+        (self.ordinary() == 0 && !self.has_lapsed(now)).then_some(Refusal::SoldOut)
+    }
+
+    /// What is said when no unit is left, though holds had run out that were to be looked at first.
+    pub(super) fn sold_out(&self) -> Refusal {
+        match self.sale {
+            Some(sale) if !sale.is_open() && self.set_aside > 0 => {
+                Refusal::NotOpen { opens_at: sale.opens_at }
+            }
+            _ => Refusal::SoldOut,
+        }
+    }
+
+    fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.next_lapse.is_some_and(|lapse| lapse <= now)
     }
 }

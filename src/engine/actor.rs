@@ -4,7 +4,7 @@
 //! one slow disk or one busy product does not hold another one's decisions back. Its states:
 //!
 //! ```text
-//!   Awake ──(idle, no holds, no queue, all durable)──▶ Retiring: its snapshot is being stored
+//!   Awake ──(idle, no holds, no queue, no sale to come or running, all durable)──▶ Retiring: its snapshot is being stored
 //!     ▲                                          │ stored, and nobody came meanwhile
 //!     └────────── somebody came ─────────────────┴──▶ Gone: the registry loads it again when asked
 //! ```
@@ -12,10 +12,12 @@
 //! A panic here ends the process: the state in memory could be half changed, the journal cannot. The
 //! runtime would catch it and go on, so every way into the actor holds an [`EndOnPanic`].
 
+use super::decided::TurnResult;
 use super::desk::{Bounds, Desk, Pending};
 use super::followers;
 use super::pace::Pace;
 use super::queues;
+use super::refusals::Wanted;
 use super::registry::Registry;
 use super::threads::THREAD;
 use super::turn::{Parked, Turn};
@@ -89,6 +91,8 @@ pub(super) struct ProductActor {
     /// The state that is known to be in the snapshot table.
     stored_revision: u64,
     alarm: Option<(Timestamp, SpawnHandle)>,
+    /// The sales are shown as they were at this time, or later.
+    shown_at: Timestamp,
     /// Lines that asked their leads ask again at this time.
     ask_at: Timestamp,
     was_idle: bool,
@@ -100,6 +104,8 @@ pub(super) struct Start {
     pub(super) desk: Arc<Desk>,
     pub(super) state: Product,
     pub(super) stored_revision: u64,
+    /// The time its first view was made at.
+    pub(super) shown_at: Timestamp,
     pub(super) journal: JournalHandle,
     pub(super) clock: Clock,
     pub(super) registry: Weak<Registry>,
@@ -127,6 +133,7 @@ impl ProductActor {
             queued_counted: 0,
             stored_revision: start.stored_revision,
             alarm: None,
+            shown_at: start.shown_at,
             ask_at: Timestamp::default(),
             was_idle: false,
             retiring: false,
@@ -174,7 +181,7 @@ impl ProductActor {
             return;
         }
         let partition = self.desk.partition;
-        let view = if events.is_empty() { None } else { self.state.view() };
+        let view = if events.is_empty() { None } else { self.state.view_at(now) };
         self.desk.settling();
         let settle = Box::new(Parked { desk: self.desk.clone(), view, answers });
         if events.is_empty() {
@@ -188,10 +195,11 @@ impl ProductActor {
         self.journal.submit(Work::Facts { partition, section, count, settle });
     }
 
-    /// Sets the timer to the next hold that runs out.
+    /// Sets the timer to the next hold that runs out, or sale that opens or ends.
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
         let question = self.state.holds().next_question().map(|at| at.max(self.ask_at));
-        let next = [self.state.holds().next_lapse(), question].into_iter().flatten().min();
+        let sale = self.state.sales().next_boundary(self.shown_at);
+        let next = [self.state.holds().next_lapse(), question, sale].into_iter().flatten().min();
         if self.alarm.as_ref().map(|(at, _)| *at) == next {
             return;
         }
@@ -227,6 +235,19 @@ impl ProductActor {
         }
     }
 
+    /// A sale has opened or ended: shows it, as soon as nothing is at the writer that shows older state.
+    fn show_sales(&mut self, now: Timestamp) {
+        let passed = self.state.sales().next_boundary(self.shown_at).is_some_and(|at| at <= now);
+        let durable = self.state.revision() == self.desk.durable_revision();
+        if passed
+            && durable
+            && let Some(view) = self.state.view_at(now)
+        {
+            self.desk.show_again(&view);
+            self.shown_at = now;
+        }
+    }
+
     /// One tick of expiry: a bounded number of holds, decided and journaled like any command. It takes
     /// the commands along that wait: they are rung for when nothing of this product is at the writer,
     /// and while a great many holds run out something always is.
@@ -235,6 +256,7 @@ impl ProductActor {
         self.alarm = None;
         let now = self.now();
         self.ask_leads(now);
+        self.show_sales(now);
         if self.desk.unsettled() >= UNSETTLED_MAX {
             let timer = ctx.run_later(Duration::from_millis(5), Self::expire_lapsed);
             self.alarm = Some((now, timer));
@@ -278,6 +300,9 @@ impl ProductActor {
         self.pace.give_back(rate, due - drained.sold);
         self.bounds.decisions.count(now, drained.purchases.len() as u64);
         for purchase in &drained.purchases {
+            if let TurnResult::Refused { why, .. } = purchase.result {
+                self.desk.count_refusal(Wanted::Any, why.refusal());
+            }
             self.metrics.queue_decided(queues::result_of(purchase));
         }
         self.bounds.decided.remember(drained.purchases);
@@ -350,6 +375,7 @@ impl ProductActor {
             && !self.retiring
             && self.state.holds().is_empty()
             && self.state.queue().is_empty()
+            && self.state.sales().next_boundary(self.now()).is_none()
             && self.desk.unsettled() == 0
             && self.state.revision() == self.desk.durable_revision();
         if !(idle && self.was_idle) {

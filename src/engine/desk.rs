@@ -13,7 +13,8 @@ use super::actor::{ProductActor, Ring};
 use super::api::{EngineError, Shown};
 use super::decided::DecidedPurchases;
 use super::queues::Decisions;
-use crate::domain::{Action, Command, Outcome, ProductId, Refusal, Timestamp};
+use super::refusals::{Refusals, Wanted};
+use crate::domain::{Action, Command, Outcome, ProductId, Refusal, SaleId, Timestamp, View};
 use crate::journal::PartitionId;
 use actix::Addr;
 use crossbeam_utils::atomic::AtomicCell;
@@ -90,6 +91,7 @@ pub(super) struct Desk {
     settling: AtomicUsize,
     entries: AtomicUsize,
     touched: AtomicBool,
+    refusals: Refusals,
     bounds: Arc<Bounds>,
     actor: OnceLock<Addr<ProductActor>>,
 }
@@ -97,7 +99,7 @@ pub(super) struct Desk {
 /// Why a command did not get in.
 pub(super) enum NotIn {
     /// The desk was closed before.
-    Closed(Command),
+    Closed(Box<Command>),
     Full(EngineError),
 }
 
@@ -105,7 +107,7 @@ impl Desk {
     pub(super) fn new(
         product: ProductId,
         partition: PartitionId,
-        shown: Option<Shown>,
+        shown: Option<&Shown>,
         revision: u64,
         bounds: Arc<Bounds>,
     ) -> Self {
@@ -113,12 +115,13 @@ impl Desk {
             product,
             partition,
             inbox: Mutex::default(),
-            shown: AtomicCell::new(shown),
+            shown: AtomicCell::new(shown.copied()),
             durable_revision: AtomicU64::new(revision),
             in_flight: AtomicUsize::new(0),
             settling: AtomicUsize::new(0),
             entries: AtomicUsize::new(0),
             touched: AtomicBool::new(false),
+            refusals: Refusals::default(),
             bounds,
             actor: OnceLock::new(),
         }
@@ -145,19 +148,37 @@ impl Desk {
 
     /// The refusal everybody would get for such a command now, from durable state alone.
     pub(super) fn refusal_at_once(&self, command: &Command, now: Timestamp) -> Option<Refusal> {
-        if !matches!(
-            command.action,
-            Action::Purchase { .. } | Action::Hold { .. } | Action::Queue { .. }
-        ) {
-            return None;
-        }
+        let sale = match &command.action {
+            Action::Purchase { sale, .. }
+            | Action::Hold { sale, .. }
+            | Action::Queue { sale, .. } => *sale,
+            _ => return None,
+        };
         let view = self.shown()?.view;
         // With a key that may be known already, or be in a turn that is not durable yet, only the actor
         // can tell a retry from a new request.
         if command.retry.is_some() && (view.keys > 0 || self.unsettled() > 0) {
             return None;
         }
-        view.closed_to_all(now)
+        view.closed_to_all(sale, now)
+    }
+
+    /// Counts a refusal for the sale that was asked for, or else for the one that runs or comes next.
+    pub(super) fn count_refusal(&self, wanted: Wanted, refusal: Refusal) {
+        if wanted == Wanted::Nothing {
+            return;
+        }
+        let shown = self.peek().and_then(|shown| shown.view.sale).map(|sale| sale.sale);
+        // Nobody may have made up the sale that was asked for.
+        if let Some(sale) = shown
+            && (wanted == Wanted::Any || wanted == Wanted::Under(sale))
+        {
+            self.refusals.count(sale, refusal);
+        }
+    }
+
+    pub(super) fn take_refusals(&self) -> Vec<(SaleId, &'static str, u64)> {
+        self.refusals.take()
     }
 
     /// Puts a command in; its answer comes when it is durable. The command runs to its end even if the
@@ -176,7 +197,7 @@ impl Desk {
             if inbox.closed {
                 drop(inbox);
                 self.answered(1);
-                return Err(NotIn::Closed(command));
+                return Err(NotIn::Closed(Box::new(command)));
             }
             inbox.commands.push(Pending { command, reply, decided });
             inbox.commands.len()
@@ -250,14 +271,22 @@ impl Desk {
 
     /// State that is durable now. Called by the writer alone, for the turns of a group newest first:
     /// a version names one state only, the last of its batch.
-    pub(super) fn publish(&self, shown: Shown) {
+    pub(super) fn publish(&self, shown: &Shown) {
         if self.durable_revision() >= shown.view.revision {
             return;
         }
         // In this order: who is answered because of the revision must not meet an older view after.
         let revision = shown.view.revision;
-        self.shown.store(Some(shown));
+        self.shown.store(Some(*shown));
         self.durable_revision.store(revision, Ordering::Release);
+    }
+
+    /// The same state as it is shown at a later time. Called by the actor alone, while nothing of it is
+    /// with the writer.
+    pub(super) fn show_again(&self, view: &View) {
+        if let Some(Shown { version, .. }) = self.shown.load() {
+            self.shown.store(Some(Shown { view: *view, version }));
+        }
     }
 
     pub(super) fn durable_revision(&self) -> u64 {

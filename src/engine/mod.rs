@@ -20,6 +20,7 @@ mod desk;
 mod followers;
 mod pace;
 mod queues;
+mod refusals;
 mod registry;
 mod threads;
 mod turn;
@@ -31,7 +32,9 @@ pub use queues::Queues;
 pub use threads::Placement;
 
 use crate::clock::Clock;
-use crate::domain::{Action, CatalogEntry, Command, Grace, Offer, Outcome, ProductId, Timestamp};
+use crate::domain::{
+    Action, CatalogEntry, Command, Grace, Offer, Outcome, ProductId, SaleId, Timestamp,
+};
 use crate::journal::handle::{JournalHandle, JournalState, Position, Settle, Work};
 use crate::journal::recovery::Tail;
 use crate::journal::store::StoreError;
@@ -122,13 +125,21 @@ impl Engine {
             if let Some(refusal) = desk.refusal_at_once(&command, self.registry.clock.now())
                 && journal.may_answer_from_memory()
             {
+                desk.count_refusal(refusals::wanted(&command), refusal);
                 return Err(refusal.into());
             }
+            let wanted = refusals::wanted(&command);
             match desk.put(command, None) {
-                Ok(answer) => return answer.await.unwrap_or(Err(EngineError::OutcomeUnknown)),
+                Ok(answer) => {
+                    let answer = answer.await.unwrap_or(Err(EngineError::OutcomeUnknown));
+                    if let Err(EngineError::Refused(refusal)) = answer {
+                        desk.count_refusal(wanted, refusal);
+                    }
+                    return answer;
+                }
                 Err(NotIn::Full(error)) => return Err(error),
                 // It retired between the look-up and the question; the registry wakes it again.
-                Err(NotIn::Closed(returned)) => command = returned,
+                Err(NotIn::Closed(returned)) => command = *returned,
             }
             self.registry.forget(&desk);
         }
@@ -149,13 +160,17 @@ impl Engine {
             self.check_ready()?;
             let desk = self.desk(product).await?;
             let (decided, wait) = oneshot::channel();
+            let wanted = refusals::wanted(&command);
             match desk.put(command, Some(decided)) {
                 Ok(answer) => {
                     let early = wait.await.unwrap_or(Err(EngineError::OutcomeUnknown));
+                    if let Err(EngineError::Refused(refusal)) = early {
+                        desk.count_refusal(wanted, refusal);
+                    }
                     return Ok(Decided { early, answer });
                 }
                 Err(NotIn::Full(error)) => return Err(error),
-                Err(NotIn::Closed(returned)) => command = returned,
+                Err(NotIn::Closed(returned)) => command = *returned,
             }
             self.registry.forget(&desk);
         }
@@ -184,28 +199,45 @@ impl Engine {
         units: u64,
         entry: CatalogEntry,
     ) -> Result<ProductId, EngineError> {
-        self.check_ready()?;
-        let admitted = self.registry.bounds.admit()?;
-        let (drawn, id) = oneshot::channel();
-        self.registry.journal.submit(Work::NextProductId { drawn });
-        let product = match id.await {
-            Ok(Ok(product)) => product,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "no product id could be drawn");
-                return Err(EngineError::JournalUnavailable);
-            }
-            // Dropped: the writer has ended, or is stuck and nobody is to wait for that.
-            Err(_) => {
-                self.check_ready()?;
-                return Err(EngineError::JournalUnavailable);
-            }
-        };
-        // From here on the command itself is what is counted.
-        drop(admitted);
+        let product = self.draw_product_id().await?;
         self.registry.start_new(product);
         let action = Action::Create { offer, units, entry: Box::new(entry) };
         self.submit(product, Command::plain(action)).await?;
         Ok(product)
+    }
+
+    async fn draw_product_id(&self) -> Result<ProductId, EngineError> {
+        self.check_ready()?;
+        let _admitted = self.registry.bounds.admit()?;
+        let (drawn, id) = oneshot::channel();
+        self.registry.journal.submit(Work::NextProductId { drawn });
+        match id.await {
+            Ok(Ok(product)) => Ok(product),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "no product id could be drawn");
+                Err(EngineError::JournalUnavailable)
+            }
+            // Dropped: the writer has ended, or is stuck and nobody is to wait for that.
+            Err(_) => {
+                self.check_ready()?;
+                Err(EngineError::JournalUnavailable)
+            }
+        }
+    }
+
+    /// Draws the id of a new sale, from the same numbers as those of products: none is given twice.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub async fn draw_sale_id(&self) -> Result<SaleId, EngineError> {
+        let number = self.draw_product_id().await?;
+        SaleId::new(number.get()).ok_or(EngineError::JournalUnavailable)
+    }
+
+    /// Refused requests since the last call, by sale, product and reason.
+    #[must_use]
+    pub fn take_refusals(&self) -> Vec<(SaleId, ProductId, &'static str, u64)> {
+        self.registry.take_refusals()
     }
 
     /// The newest durable batch of each partition.

@@ -10,7 +10,9 @@ use super::actor::{ProductActor, Start};
 use super::api::{EngineError, Shown, Version};
 use super::desk::{Bounds, Desk};
 use crate::clock::Clock;
-use crate::domain::{Grace, Offer, Product, ProductId, QueueView, Refusal, Timestamp, View};
+use crate::domain::{
+    Grace, Offer, Product, ProductId, QueueView, Refusal, SaleId, Timestamp, View,
+};
 use crate::journal::handle::JournalHandle;
 use crate::journal::recovery::{self, Tail};
 use crate::journal::store::{JournalReader, StoreError};
@@ -156,13 +158,20 @@ impl Registry {
         let index = usize::from(partition.0);
         let seq = self.journal.durable().borrow()[index];
         let version = Version { epoch: self.epochs[index], seq };
-        let shown = state.view().map(|view| Shown { view, version });
-        let desk =
-            Arc::new(Desk::new(product, partition, shown, state.revision(), self.bounds.clone()));
+        let shown_at = self.clock.now();
+        let shown = state.view_at(shown_at).map(|view| Shown { view, version });
+        let desk = Arc::new(Desk::new(
+            product,
+            partition,
+            shown.as_ref(),
+            state.revision(),
+            self.bounds.clone(),
+        ));
         let actor = ProductActor::new(Start {
             desk: desk.clone(),
             state,
             stored_revision,
+            shown_at,
             journal: self.journal.clone(),
             clock: self.clock.clone(),
             registry: Arc::downgrade(self),
@@ -206,20 +215,36 @@ impl Registry {
         awake.filter_map(|desk| Some((desk.product, desk.peek()?.view)))
     }
 
+    /// See [`super::Engine::take_refusals`].
+    pub(super) fn take_refusals(&self) -> Vec<(SaleId, ProductId, &'static str, u64)> {
+        let awake = self.shards.iter().flat_map(|shard| {
+            let desks = shard.read();
+            desks.values().filter_map(|slot| slot.get()?.clone().ok()).collect::<Vec<_>>()
+        });
+        let of_desk = |desk: Arc<Desk>| {
+            let taken = desk.take_refusals().into_iter();
+            taken.map(move |(sale, reason, count)| (sale, desk.product, reason, count))
+        };
+        awake.flat_map(of_desk).collect()
+    }
+
     /// The queues that are not empty.
     pub(super) fn queues(&self) -> Vec<(ProductId, QueueView)> {
         let queues = self.views().map(|(product, view)| (product, view.queue));
         queues.filter(|(_, queue)| queue.depth > 0).collect()
     }
 
-    /// Products in memory whose offer has a time window that is open, with their durable state.
+    /// Products in memory of which a sale runs, or whose offer has a time window that is open, with their
+    /// durable state.
     pub(super) fn open_sales(&self, now: Timestamp) -> Vec<(ProductId, View)> {
         self.views()
             .filter(|(_, view)| {
                 let Offer { opens_at, closes_at, .. } = view.offer;
-                (opens_at.is_some() || closes_at.is_some())
+                let runs = view.sale.is_some_and(|sale| sale.opens_at <= now && now < sale.ends_at);
+                let window = (opens_at.is_some() || closes_at.is_some())
                     && opens_at.is_none_or(|at| at <= now)
-                    && closes_at.is_none_or(|at| now < at)
+                    && closes_at.is_none_or(|at| now < at);
+                runs || window
             })
             .collect()
     }

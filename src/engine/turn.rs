@@ -105,7 +105,7 @@ impl Settle for Parked {
     fn publish(&mut self, position: Position) {
         if let Some(view) = self.view {
             let version = Version { epoch: position.epoch, seq: position.seq };
-            self.desk.publish(Shown { view, version });
+            self.desk.publish(&Shown { view, version });
         }
     }
 

@@ -324,6 +324,9 @@ mod tests {
             next_lapse: None,
             keys: 0,
             queue: crate::domain::QueueView::default(),
+            sale: None,
+            blocked: false,
+            set_aside: 0,
         }
     }
 

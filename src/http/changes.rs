@@ -147,7 +147,7 @@ async fn expected(
 }
 
 /// The versions of `If-Match`; `None` where any will do.
-fn versions(headers: &HeaderMap) -> Result<Option<Vec<u64>>, Problem> {
+pub(super) fn versions(headers: &HeaderMap) -> Result<Option<Vec<u64>>, Problem> {
     let mut versions = Vec::new();
     let bad = || {
         let detail = "the header If-Match must be * or quoted tags, such as \"1\"";

@@ -21,7 +21,7 @@ use crate::checkout::{
 };
 use crate::clock;
 use crate::domain::{
-    CustomerId, Fingerprint, Money, Payment, ProductId, Quantity, Refusal, ReturnReason,
+    CustomerId, Fingerprint, Money, Payment, ProductId, Quantity, Refusal, ReturnReason, SaleId,
 };
 use crate::engine::EngineError;
 use crate::projection::{LineStatus, OrderLine, OrderRow, OrderStatus, OrderedCart, Payments};
@@ -31,6 +31,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use compact_str::CompactString;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a request with a key waits until the tables can tell whether it came before.
@@ -46,6 +47,10 @@ pub struct ItemRequest {
     #[serde(default, deserialize_with = "fields::whole")]
     #[schema(value_type = u32, minimum = 1, maximum = 1000, required)]
     quantity: Option<Whole>,
+    /// Buys under this sale or not at all: nobody pays another price than they saw.
+    #[serde(default, deserialize_with = "fields::optional_whole")]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    sale_id: Option<Whole>,
 }
 
 /// How it is to be paid.
@@ -84,6 +89,8 @@ pub struct OrderRequest {
 pub(super) struct Wanted {
     pub customer: CustomerId,
     pub items: Vec<(ProductId, Quantity)>,
+    /// Products that are bought under this sale or not at all.
+    pub sales: BTreeMap<ProductId, SaleId>,
     pub payment: Payment,
 }
 
@@ -94,25 +101,31 @@ impl OrderRequest {
         let items = check_items(&mut checks, self.items);
         let payment = check_payment(&mut checks, self.payment, checkout);
         match (customer, items, payment) {
-            (Some(customer), Some(items), Some(payment)) => Ok(Wanted { customer, items, payment }),
+            (Some(customer), Some((items, sales)), Some(payment)) => {
+                Ok(Wanted { customer, items, sales, payment })
+            }
             _ => Err(checks.problem()),
         }
     }
 }
 
-fn check_items(
-    checks: &mut Checks,
-    items: Option<Vec<Object<ItemRequest>>>,
-) -> Option<Vec<(ProductId, Quantity)>> {
+/// Products with their quantities, and the sales of those that name one.
+type Items = (Vec<(ProductId, Quantity)>, BTreeMap<ProductId, SaleId>);
+
+fn check_items(checks: &mut Checks, items: Option<Vec<Object<ItemRequest>>>) -> Option<Items> {
     let items = items.unwrap_or_default();
     if items.is_empty() || items.len() > LINES_MAX {
         return checks.fail("items", format!("must name 1 to {LINES_MAX} products"));
     }
-    let mut read = Vec::with_capacity(items.len());
+    let (mut read, mut sales) = (Vec::with_capacity(items.len()), BTreeMap::new());
     for (index, Object(item)) in items.into_iter().enumerate() {
         let mut own = Checks::default();
-        match (own.product(item.product_id), own.quantity(item.quantity)) {
-            (Some(product), Some(quantity)) => read.push((product, quantity)),
+        let (product, quantity) = (own.product(item.product_id), own.quantity(item.quantity));
+        match (product, quantity, own.sale(item.sale_id)) {
+            (Some(product), Some(quantity), Some(sale)) => {
+                read.push((product, quantity));
+                sales.extend(sale.map(|sale| (product, sale)));
+            }
             _ => return checks.fail("items", format!("item {}: {}", index + 1, own.sentence())),
         }
     }
@@ -121,7 +134,7 @@ fn check_items(
         return checks
             .fail("items", format!("must name each product once, {} is twice", twice[0].0));
     }
-    Some(read)
+    Some((read, sales))
 }
 
 pub(super) fn check_payment(
@@ -150,6 +163,7 @@ impl Wanted {
         let mut meaning = Meaning::of(what).text(self.customer.as_str());
         for (product, quantity) in &self.items {
             meaning = meaning.number(product.get()).number(quantity.get().into());
+            meaning = meaning.sale(self.sales.get(product).copied());
         }
         meaning.text(&self.payment.method).text(&self.payment.token).fingerprint()
     }
@@ -194,8 +208,9 @@ pub(super) async fn buy(
     api.admission.buyer(&wanted.customer, wanted.items.iter().map(|(product, _)| *product))?;
     let retry =
         idempotency::retry(headers, Scope::Customer(&wanted.customer), || wanted.meaning(what))?;
-    let Wanted { customer, items, payment } = wanted;
-    let order = NewOrder { order: clock::draw_order_id(), customer, items, payment, retry };
+    let Wanted { customer, items, sales, payment } = wanted;
+    let order = clock::draw_order_id();
+    let order = NewOrder { order, customer, items, sales, payment, retry };
     api.checkout.buy(order).await.map_err(|error| problem_of(api, error))
 }
 
@@ -216,6 +231,10 @@ pub struct CartCheckoutRequest {
     customer_id: Option<CompactString>,
     #[schema(value_type = PaymentRequest, required)]
     payment: Option<Object<PaymentRequest>>,
+    /// Every line is bought under this sale, or nothing is.
+    #[serde(default, deserialize_with = "fields::optional_whole")]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    sale_id: Option<Whole>,
 }
 
 /// Orders what is in the cart: all of it or nothing. What was ordered leaves the cart; after a refusal
@@ -248,13 +267,15 @@ pub async fn cart(
     let customer = caller.customer(value.customer_id.as_deref());
     let customer = checks.customer(Some(customer.unwrap_or(session.id.as_str())));
     let payment = check_payment(&mut checks, value.payment, &api.checkout);
-    let (Some(customer), Some(payment)) = (customer, payment) else { return Err(checks.problem()) };
+    let sale = checks.sale(value.sale_id);
+    let (Some(customer), Some(payment), Some(sale)) = (customer, payment, sale) else {
+        return Err(checks.problem());
+    };
     caller.act_for(&customer)?;
     // To its end, whoever goes away: what was ordered must also leave the cart.
-    let checking_out =
-        RequestId::carried(
-            async move { check_out(&api, &headers, &session, customer, payment).await },
-        );
+    let checking_out = RequestId::carried(async move {
+        check_out(&api, &headers, &session, (customer, sale), payment).await
+    });
     let checking_out = tokio::spawn(checking_out);
     checking_out.await.unwrap_or_else(|_| {
         Err(Problem::new(Code::OutcomeUnknown, "the server failed while it ordered the cart"))
@@ -265,7 +286,7 @@ async fn check_out(
     api: &Api,
     headers: &HeaderMap,
     session: &Session,
-    customer: CustomerId,
+    (customer, sale): (CustomerId, Option<SaleId>),
     payment: Payment,
 ) -> Result<Response, Problem> {
     // Before the cart is read: whoever comes later finds it as this order leaves it.
@@ -285,7 +306,8 @@ async fn check_out(
         return Err(Problem::new(Code::CartEmpty, "there is nothing in the cart to order"));
     }
     items.sort_unstable_by_key(|(product, _)| *product);
-    let wanted = Wanted { customer, items, payment };
+    let sales = items.iter().filter_map(|(product, _)| Some((*product, sale?))).collect();
+    let wanted = Wanted { customer, items, sales, payment };
     let bought = buy(api, headers, "checkout", wanted).await?;
     leave_cart(api, session, &row_of(&bought)).await;
     Ok(marked(session, answer(&bought)))
@@ -370,6 +392,7 @@ fn row_of(Bought { placed, customer, state }: &Bought) -> OrderRow {
                 product: line.product,
                 quantity: line.quantity.get(),
                 unit_price: line.unit_price,
+                sale: None,
                 status: line_status,
             })
             .collect(),

@@ -6,7 +6,7 @@
 use super::fields::Whole;
 use super::problem::{FieldError, Problem};
 use super::time;
-use crate::domain::{CustomerId, IdError, ProductId, Quantity, Timestamp};
+use crate::domain::{CustomerId, IdError, ProductId, Quantity, SaleId, Timestamp};
 use std::borrow::Cow;
 
 const REQUIRED: &str = "is required";
@@ -52,6 +52,14 @@ impl Checks {
         let Some(whole) = value else { return self.fail("productId", REQUIRED) };
         let id = whole.within(0, u64::MAX).and_then(|number| ProductId::new(number).ok());
         id.or_else(|| self.fail("productId", IdError::ProductId.to_string()))
+    }
+
+    /// A sale that may be left out.
+    #[allow(clippy::option_option)] // `None` is what every check answers to a bad value
+    pub fn sale(&mut self, value: Option<Whole>) -> Option<Option<SaleId>> {
+        let Some(whole) = value else { return Some(None) };
+        let sale = whole.within(0, u64::MAX).and_then(SaleId::new);
+        sale.map(Some).or_else(|| self.fail("saleId", IdError::ProductId.to_string()))
     }
 
     pub fn quantity(&mut self, value: Option<Whole>) -> Option<Quantity> {

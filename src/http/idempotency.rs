@@ -8,7 +8,7 @@
 
 use super::order_ref::OrderRef;
 use super::problem::{Code, FieldError, Problem};
-use crate::domain::{CustomerId, Fingerprint, RequestKey, Retry};
+use crate::domain::{CustomerId, Fingerprint, RequestKey, Retry, SaleId};
 use axum::http::HeaderMap;
 use std::borrow::Cow;
 
@@ -154,6 +154,15 @@ impl Meaning {
         self.0.update(&8_u64.to_le_bytes());
         self.0.update(&part.to_le_bytes());
         self
+    }
+
+    /// A request that names no sale means what it meant before there were any.
+    #[must_use]
+    pub fn sale(self, sale: Option<SaleId>) -> Self {
+        match sale {
+            Some(sale) => self.text("sale").number(sale.get()),
+            None => self,
+        }
     }
 
     #[must_use]

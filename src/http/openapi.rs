@@ -4,7 +4,7 @@
 use super::problem::Document;
 use super::{
     api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, numbers, orders,
-    payments, products, purchases, queue, queued, reservations, restock, stock,
+    payments, products, purchases, queue, queued, reservations, restock, sale_stats, sales, stock,
 };
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -61,6 +61,16 @@ const PROBLEM: &str = "application/problem+json";
         queue::get,
         queue::pace,
         restock::adjust,
+        sales::list,
+        sales::create,
+        sales::get,
+        sales::change,
+        sales::delete,
+        sales::pause,
+        sales::resume,
+        sales::end,
+        sales::eligibility,
+        sale_stats::stats,
         auth::register,
         auth::log_in,
         auth::refresh,
@@ -82,6 +92,7 @@ const PROBLEM: &str = "application/problem+json";
         (name = "orders", description = "What customers got"),
         (name = "payments", description = "Notices of a payment provider, and what could not be done"),
         (name = "products", description = "What is sold, and how much of it is left"),
+        (name = "sales", description = "What sells under terms of its own for a time"),
         (name = "accounts", description = "Who asks, and what they may do"),
         (name = "operation", description = "Health and numbers"),
     ),
@@ -212,7 +223,8 @@ impl IntoResponses for NotFound {
     fn responses() -> Answers {
         problems([(
             404,
-            "`product-not-found`, `purchase-not-found`, `reservation-not-found`, `order-not-found`",
+            "`product-not-found`, `sale-not-found`, `purchase-not-found`, `reservation-not-found`, \
+             `order-not-found`",
         )])
     }
 }
@@ -322,7 +334,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 28, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 34, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {

@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::respond::{self, MoneyDocument, Page};
 use super::time::Rfc3339;
 use super::waiting;
-use crate::domain::{Money, OrderId, Timestamp};
+use crate::domain::{Money, OrderId, SaleId, Timestamp};
 use crate::projection::{JobState, OrderCursor, OrderRow, Refund};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -30,6 +30,9 @@ pub struct LineDocument {
     quantity: u32,
     unit_price: MoneyDocument,
     total: MoneyDocument,
+    /// That it was bought under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale_id: Option<u64>,
     /// `held`, `sold`, `released`, `expired`, `cancelled` or `refunded`.
     status: &'static str,
 }
@@ -113,6 +116,7 @@ impl<'a> OrderDocument<'a> {
                 quantity: line.quantity,
                 unit_price: priced(line.unit_price).into(),
                 total: priced(line.unit_price).times(line.quantity).into(),
+                sale_id: line.sale.map(SaleId::get),
                 status: line.status.as_str(),
             })
             .collect();
@@ -264,6 +268,7 @@ mod tests {
     fn row(products: &[u64]) -> OrderRow {
         let product = |id: &u64| ProductId::new(*id).expect("in range");
         let line = |id| OrderLine {
+            sale: None,
             product: product(id),
             quantity: 2,
             unit_price: 50,

@@ -18,7 +18,7 @@ pub use code::Code;
 use super::rate_limit;
 use super::time::Rfc3339;
 use crate::admission::Standing;
-use crate::domain::{ProductId, Timestamp};
+use crate::domain::{ProductId, SaleId, Timestamp};
 use crate::telemetry::request_id::RequestId;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -52,6 +52,7 @@ pub enum Members {
     ClosedAt(Timestamp),
     ExtensionsMax(u8),
     RateLimited(Standing),
+    Sale(SaleId),
 }
 
 /// A failure on its way to the caller.
@@ -235,6 +236,9 @@ pub struct Document<'a> {
     /// How often a reservation may be extended (`extension-limit-reached`).
     #[serde(skip_serializing_if = "Option::is_none")]
     extensions_max: Option<u8>,
+    /// The other sale (`sale-overlaps`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale_id: Option<u64>,
     /// Which of several products it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     product_id: Option<u64>,
@@ -265,6 +269,7 @@ impl<'a> Document<'a> {
             opens_at: None,
             closed_at: None,
             extensions_max: None,
+            sale_id: None,
             product_id: problem.product.map(ProductId::get),
             limited_by: None,
             budget: None,
@@ -283,6 +288,7 @@ impl<'a> Document<'a> {
             }
             Members::OpensAt(time) => document.opens_at = Some(Rfc3339(*time)),
             Members::ClosedAt(time) => document.closed_at = Some(Rfc3339(*time)),
+            Members::Sale(sale) => document.sale_id = Some(sale.get()),
             Members::ExtensionsMax(extensions) => document.extensions_max = Some(*extensions),
             Members::RateLimited(Standing { policy, .. }) => {
                 document.limited_by = Some(policy.limit.as_str());

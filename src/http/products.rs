@@ -9,6 +9,7 @@ use super::openapi::{CreationFailures, InputFailures, OperatorsOnly, QueryFailur
 use super::params::ProductPath;
 use super::problem::{Document, Problem};
 use super::respond::{self, MoneyDocument};
+use super::sales::RunningSale;
 use super::stock::StockCounts;
 use super::time::Rfc3339;
 use super::waiting;
@@ -229,6 +230,9 @@ pub struct ProductDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     created_at: Option<Rfc3339>,
+    /// The sale that runs, or comes next; where one product is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale: Option<RunningSale>,
 }
 
 impl<'a> ProductDocument<'a> {
@@ -256,6 +260,7 @@ impl<'a> ProductDocument<'a> {
             active,
             version,
             created_at: created_at.map(Rfc3339),
+            sale: None,
         }
     }
 
@@ -327,7 +332,11 @@ pub async fn get(
     if let Some(view) = shown {
         (row.offer, row.stock, row.active) = (view.offer, view.stock, view.active);
     }
-    Ok(answer(&row))
+    let sale = shown.and_then(|view| RunningSale::of(view.sale, api.clock.now()));
+    let document = ProductDocument { sale, ..ProductDocument::of_row(&row) };
+    let mut response = respond::json(StatusCode::OK, &document);
+    set_version(&mut response, row.edition);
+    Ok(response)
 }
 
 /// A product that is of this version at least.

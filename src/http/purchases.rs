@@ -15,7 +15,8 @@ use super::respond::{self, MoneyDocument};
 use super::time::Rfc3339;
 use crate::clock;
 use crate::domain::{
-    Action, Answer, Command, CustomerId, Fingerprint, Money, Outcome, Priority, ProductId, Quantity,
+    Action, Answer, Command, CustomerId, Fingerprint, Money, Outcome, Priority, ProductId,
+    Quantity, SaleId,
 };
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -46,6 +47,10 @@ pub struct PurchaseRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     priority: Option<CompactString>,
+    /// Buys under this sale or not at all: nobody pays another price than they saw.
+    #[serde(default, deserialize_with = "fields::optional_whole")]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    sale_id: Option<Whole>,
 }
 
 /// A request whose values are in range.
@@ -54,6 +59,7 @@ pub(super) struct Purchase {
     pub(super) quantity: Quantity,
     pub(super) customer: CustomerId,
     pub(super) priority: Priority,
+    sale: Option<SaleId>,
     /// It is accepted now and decided when its turn comes.
     waits: bool,
 }
@@ -65,9 +71,10 @@ impl PurchaseRequest {
         let quantity = checks.quantity(self.quantity);
         let customer = checks.customer(caller.customer(self.customer_id.as_deref()));
         let priority = check_priority(&mut checks, self.priority.as_deref(), waits);
-        match (product, quantity, customer, priority) {
-            (Some(product), Some(quantity), Some(customer), Some(priority)) => {
-                Ok(Purchase { product, quantity, customer, priority, waits })
+        let sale = checks.sale(self.sale_id);
+        match (product, quantity, customer, priority, sale) {
+            (Some(product), Some(quantity), Some(customer), Some(priority), Some(sale)) => {
+                Ok(Purchase { product, quantity, customer, priority, sale, waits })
             }
             _ => Err(checks.problem()),
         }
@@ -92,19 +99,20 @@ impl Purchase {
             .number(self.product.get())
             .number(self.quantity.get().into())
             .text(self.customer.as_str());
-        match self.priority {
-            Priority::Normal => meaning.fingerprint(),
-            Priority::Vip => meaning.text("vip").fingerprint(),
-        }
+        let meaning = match self.priority {
+            Priority::Normal => meaning,
+            Priority::Vip => meaning.text("vip"),
+        };
+        meaning.sale(self.sale).fingerprint()
     }
 
     fn action(&self) -> Action {
         let (order, customer) = (clock::draw_order_id(), self.customer.clone());
-        let (quantity, priority) = (self.quantity, self.priority);
+        let (quantity, priority, sale) = (self.quantity, self.priority, self.sale);
         if self.waits {
-            Action::Queue { order, customer, quantity, priority }
+            Action::Queue { order, customer, quantity, priority, sale }
         } else {
-            Action::Purchase { order, customer, quantity }
+            Action::Purchase { order, customer, quantity, sale }
         }
     }
 }
@@ -170,11 +178,12 @@ pub(super) fn result_index(answer: &Result<Response, Problem>) -> usize {
             body = PurchaseDocument),
         (status = 202, description = "Accepted and queued (`Prefer: respond-async`); `Location` says \
             where it is shown. A replay says where it stands now", body = PurchaseState),
-        (status = 404, description = "`product-not-found`", body = Document,
+        (status = 404, description = "`product-not-found`; `sale-not-found`: it is not in this \
+            sale", body = Document,
             content_type = "application/problem+json"),
         (status = 409, description = "`sold-out`, `insufficient-stock` with `available`, \
             `customer-limit-reached` with `limit` and `owned`, `sale-not-open` with `opensAt`, \
-            `sale-ended`", body = Document, content_type = "application/problem+json"),
+            `sale-ended`, `sale-paused`", body = Document, content_type = "application/problem+json"),
         SignInFailures, InputFailures, EngineFailures,
     )
 )]

@@ -20,7 +20,7 @@ use super::waiting;
 use crate::clock;
 use crate::domain::{
     Action, Answer, Command, CustomerId, Fingerprint, Hold, HoldEnd, Money, Outcome, ProductId,
-    Quantity, Refusal, Timestamp,
+    Quantity, Refusal, SaleId, Timestamp,
 };
 use crate::engine::EngineError;
 use crate::projection::{ReservationRow, ReservationStatus};
@@ -58,6 +58,10 @@ pub struct ReservationRequest {
     #[serde(default, deserialize_with = "fields::optional_whole")]
     #[schema(value_type = Option<u64>, minimum = 1)]
     hold_seconds: Option<Whole>,
+    /// Holds under this sale or not at all: nobody pays another price than they saw.
+    #[serde(default, deserialize_with = "fields::optional_whole")]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    sale_id: Option<Whole>,
 }
 
 /// A request whose values are in range.
@@ -66,6 +70,7 @@ struct NewReservation {
     quantity: Quantity,
     customer: CustomerId,
     hold_seconds: u64,
+    sale: Option<SaleId>,
 }
 
 impl ReservationRequest {
@@ -75,9 +80,10 @@ impl ReservationRequest {
         let quantity = checks.quantity(self.quantity);
         let customer = checks.customer(caller.customer(self.customer_id.as_deref()));
         let hold_seconds = check_hold_seconds(&mut checks, self.hold_seconds, api);
-        match (product, quantity, customer, hold_seconds) {
-            (Some(product), Some(quantity), Some(customer), Some(hold_seconds)) => {
-                Ok(NewReservation { product, quantity, customer, hold_seconds })
+        let sale = checks.sale(self.sale_id);
+        match (product, quantity, customer, hold_seconds, sale) {
+            (Some(product), Some(quantity), Some(customer), Some(hold_seconds), Some(sale)) => {
+                Ok(NewReservation { product, quantity, customer, hold_seconds, sale })
             }
             _ => Err(checks.problem()),
         }
@@ -98,6 +104,7 @@ impl NewReservation {
             .number(self.quantity.get().into())
             .text(self.customer.as_str())
             .number(self.hold_seconds)
+            .sale(self.sale)
             .fingerprint()
     }
 }
@@ -207,6 +214,7 @@ async fn reserve(
         customer: wanted.customer.clone(),
         quantity: wanted.quantity,
         hold_ms: wanted.hold_seconds * 1_000,
+        sale: wanted.sale,
         part: None,
     };
     let outcome = api.engine.submit(wanted.product, Command { retry, action }).await;

@@ -6,7 +6,8 @@ use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
     Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers,
-    openapi, orders, payments, products, purchases, queue, queued, reservations, restock, stock,
+    openapi, orders, payments, products, purchases, queue, queued, reservations, restock,
+    sale_stats, sales, stock,
 };
 use crate::admission::Budget::{self, Buying, Changing, Listing, Reading, SigningIn, Unlimited};
 use axum::Router;
@@ -52,6 +53,16 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/stock/adjustments", post(at.route("POST /api/v1/stock/adjustments", Staff, Changing, restock::adjust)))
         .route("/api/v1/products/{id}/stock", get(at.route("GET /api/v1/products/{id}/stock", Anyone, Reading, stock::get)))
         .route("/api/v1/products/{id}/stock/adjustments", post(at.route("POST /api/v1/products/{id}/stock/adjustments", Staff, Changing, stock::adjust)))
+        .route("/api/v1/sales", get(at.route("GET /api/v1/sales", Anyone, Listing, sales::list)))
+        .route("/api/v1/sales", post(at.route("POST /api/v1/sales", Admin, Changing, sales::create)))
+        .route("/api/v1/sales/{id}", get(at.route("GET /api/v1/sales/{id}", Anyone, Reading, sales::get)))
+        .route("/api/v1/sales/{id}", patch(at.route("PATCH /api/v1/sales/{id}", Admin, Changing, sales::change)))
+        .route("/api/v1/sales/{id}", delete(at.route("DELETE /api/v1/sales/{id}", Admin, Changing, sales::delete)))
+        .route("/api/v1/sales/{id}/pause", post(at.route("POST /api/v1/sales/{id}/pause", Admin, Changing, sales::pause)))
+        .route("/api/v1/sales/{id}/resume", post(at.route("POST /api/v1/sales/{id}/resume", Admin, Changing, sales::resume)))
+        .route("/api/v1/sales/{id}/end", post(at.route("POST /api/v1/sales/{id}/end", Admin, Changing, sales::end)))
+        .route("/api/v1/sales/{id}/stats", get(at.route("GET /api/v1/sales/{id}/stats", Staff, Reading, sale_stats::stats)))
+        .route("/api/v1/sales/{id}/eligibility", get(at.route("GET /api/v1/sales/{id}/eligibility", Anyone, Reading, sales::eligibility)))
         .route("/api/v1/auth/register", post(at.route("POST /api/v1/auth/register", Anyone, SigningIn, auth::register)))
         .route("/api/v1/auth/login", post(at.route("POST /api/v1/auth/login", Anyone, SigningIn, auth::log_in)))
         .route("/api/v1/auth/refresh", post(at.route("POST /api/v1/auth/refresh", Anyone, SigningIn, auth::refresh)))

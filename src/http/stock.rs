@@ -10,8 +10,9 @@ use super::openapi::{EngineFailures, InputFailures, NotFound, OperatorsOnly};
 use super::params::ProductPath;
 use super::problem::{Document, Problem};
 use super::respond;
+use super::sales::RunningSale;
 use super::time::Rfc3339;
-use crate::domain::{Action, Answer, Command, ProductId, STOCKED_MAX, Stock};
+use crate::domain::{Action, Answer, Command, ProductId, STOCKED_MAX, Stock, Timestamp};
 use crate::engine::Shown;
 use axum::body::Body;
 use axum::extract::State;
@@ -47,8 +48,11 @@ pub struct StockDocument<'a> {
     product_id: u64,
     #[serde(flatten)]
     counts: StockCounts,
-    /// Grows with every change; also the `ETag`.
+    /// Grows with every change; with the state of the sale it is the `ETag`.
     version: &'a str,
+    /// The sale that runs, or comes next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale: Option<RunningSale>,
 }
 
 /// Shows the stock, from memory: durable state only.
@@ -71,19 +75,29 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let shown = api.engine.view(product).await;
     let shown = shown.map_err(|error| Problem::of_engine(error, api.clock.now()))?;
-    Ok(stock_answer(product, shown, &headers))
+    Ok(stock_answer(product, &shown, &headers, api.clock.now()))
 }
 
-fn stock_answer(product: ProductId, shown: Shown, headers: &HeaderMap) -> Response {
+fn stock_answer(
+    product: ProductId,
+    shown: &Shown,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Response {
     let version = shown.version.to_string();
-    let tag = format!("\"{version}\"");
+    let sale = RunningSale::of(shown.view.sale, now);
+    // A sale opens without any change of the stock.
+    let tag = match &sale {
+        Some(sale) => format!("\"{version}-{}\"", sale.state()),
+        None => format!("\"{version}\""),
+    };
     let mut response = if is_known(headers, &tag) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
         let counts = shown.view.stock.into();
-        let document = StockDocument { product_id: product.get(), counts, version: &version };
+        let document = StockDocument { product_id: product.get(), counts, version: &version, sale };
         respond::json(StatusCode::OK, &document)
     };
     let headers = response.headers_mut();

@@ -364,19 +364,28 @@ impl Replayed {
 fn possible(state: &Product, event: &Event) -> Result<(), Broken> {
     let stock = state.stock();
     let fits = match event {
-        Event::Purchased { quantity, .. } | Event::Held { quantity, .. } => {
-            stock.available >= u64::from(quantity.get())
+        Event::Purchased { quantity, sale, .. } | Event::Held { quantity, sale, .. } => {
+            let units = u64::from(quantity.get());
+            let left = |sale| state.sales().get(sale).is_some_and(|part| part.left() >= units);
+            stock.available >= units && sale.is_none_or(left)
         }
         Event::Ended { order, .. }
         | Event::Extended { order, .. }
         | Event::Placed { order, .. } => state.holds().get(order).is_some(),
-        Event::Returned { customer, quantity, .. } => {
+        Event::Returned { customer, quantity, sale, .. } => {
             let units = quantity.get();
-            stock.sold >= u64::from(units) && state.customers().owned(customer).sold >= units
+            let part = sale.and_then(|sale| state.sales().get(sale));
+            part.is_none_or(|part| part.may_return(customer, units))
+                && stock.sold >= u64::from(units)
+                && state.customers().owned(customer).sold >= units
         }
         Event::Adjusted { delta, .. } => stock.adjusted(*delta).is_some(),
         Event::Created { .. } => !state.is_created(),
-        Event::Changed { .. } | Event::Queued { .. } | Event::Paced { .. } => state.is_created(),
+        Event::Changed { .. }
+        | Event::Queued { .. }
+        | Event::Paced { .. }
+        | Event::SaleSet { .. } => state.is_created(),
+        Event::SaleDropped { sale } => state.sales().get(*sale).is_some_and(|part| part.taken == 0),
         Event::Refused { order, .. } => state.queue().get(order).is_some(),
         Event::PaidLate { order, .. } | Event::RefundOwed { order, .. } => {
             state.is_created() && state.holds().get(order).is_none()

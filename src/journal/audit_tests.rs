@@ -105,6 +105,7 @@ async fn audit_of(ends: &[(u64, HoldEnd)]) -> Vec<String> {
                 quantity,
                 unit_price: 5,
                 expires_at: Timestamp::from_millis(90),
+                sale: None,
                 part: Some(Box::new(part)),
                 retry: None,
             },

@@ -6,8 +6,8 @@
 use super::store::{JournalReader, StoreError};
 use super::{Batch, Entry, PartitionId, Seq, stored};
 use crate::domain::{
-    Change, Event, Field, HoldEnd, OrderId, Part, Priority, ProductId, ReturnReason, Timestamp,
-    TurnRefusal,
+    Change, Event, Field, HoldEnd, OrderId, Part, Priority, ProductId, ReturnReason, SaleId,
+    SaleTerms, Timestamp, TurnRefusal,
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -114,26 +114,30 @@ fn fact(event: &Event) -> Value {
             "opensAt": offer.opens_at.map(time),
             "closesAt": offer.closes_at.map(time),
         }),
-        Event::Purchased { order, customer, quantity, unit_price, .. } => json!({
+        Event::Purchased { order, customer, quantity, unit_price, sale, .. } => json!({
             "event": "purchased",
             "orderId": uuid(*order),
             "customerId": customer.as_str(),
             "quantity": quantity.get(),
             "unitPrice": unit_price,
+            "saleId": sale.map(SaleId::get),
         }),
-        Event::Held { order, customer, quantity, unit_price, expires_at, part, .. } => json!({
-            "event": "held",
-            "orderId": uuid(*order),
-            "customerId": customer.as_str(),
-            "quantity": quantity.get(),
-            "unitPrice": unit_price,
-            "expiresAt": time(*expires_at),
-            "part": match part.as_deref() {
-                None => Value::Null,
-                Some(Part::Lead { .. }) => "lead".into(),
-                Some(Part::Follower { lead }) => json!({ "lead": lead.get() }),
-            },
-        }),
+        Event::Held { order, customer, quantity, unit_price, expires_at, sale, part, .. } => {
+            json!({
+                "event": "held",
+                "orderId": uuid(*order),
+                "customerId": customer.as_str(),
+                "quantity": quantity.get(),
+                "unitPrice": unit_price,
+                "expiresAt": time(*expires_at),
+                "saleId": sale.map(SaleId::get),
+                "part": match part.as_deref() {
+                    None => Value::Null,
+                    Some(Part::Lead { .. }) => "lead".into(),
+                    Some(Part::Follower { lead }) => json!({ "lead": lead.get() }),
+                },
+            })
+        }
         Event::Placed { order, lines, expires_at, payment, .. } => json!({
             "event": "placed",
             "orderId": uuid(*order),
@@ -145,7 +149,7 @@ fn fact(event: &Event) -> Value {
             "expiresAt": time(*expires_at),
             "paymentMethod": payment.method,
         }),
-        Event::Returned { order, customer, quantity, reason, .. } => json!({
+        Event::Returned { order, customer, quantity, reason, sale, .. } => json!({
             "event": match reason {
                 ReturnReason::Cancelled => "cancelled",
                 ReturnReason::Refunded => "refunded",
@@ -153,6 +157,7 @@ fn fact(event: &Event) -> Value {
             "orderId": uuid(*order),
             "customerId": customer.as_str(),
             "quantity": quantity.get(),
+            "saleId": sale.map(SaleId::get),
         }),
         Event::Extended { order, expires_at, .. } => json!({
             "event": "extended",
@@ -182,6 +187,8 @@ fn fact(event: &Event) -> Value {
             "orderId": uuid(*order),
             "amount": amount,
         }),
+        Event::SaleSet { terms, .. } => sale_set(terms),
+        Event::SaleDropped { sale } => json!({ "event": "saleDropped", "saleId": sale.get() }),
         Event::Changed { change, .. } => changed(change),
         Event::Queued { .. } | Event::Refused { .. } | Event::Paced { .. } => queue_fact(event),
     }
@@ -189,7 +196,7 @@ fn fact(event: &Event) -> Value {
 
 fn queue_fact(event: &Event) -> Value {
     match event {
-        Event::Queued { order, customer, quantity, priority, .. } => json!({
+        Event::Queued { order, customer, quantity, priority, sale, .. } => json!({
             "event": "queued",
             "orderId": uuid(*order),
             "customerId": customer.as_str(),
@@ -198,6 +205,7 @@ fn queue_fact(event: &Event) -> Value {
                 Priority::Vip => "vip",
                 Priority::Normal => "normal",
             },
+            "saleId": sale.map(SaleId::get),
         }),
         Event::Refused { order, customer, quantity, queued_at, why } => json!({
             "event": "refused",
@@ -212,6 +220,23 @@ fn queue_fact(event: &Event) -> Value {
     }
 }
 
+fn sale_set(terms: &SaleTerms) -> Value {
+    json!({
+        "event": "saleSet",
+        "saleId": terms.sale.get(),
+        "name": terms.name,
+        "products": terms.products.iter().map(|product| product.get()).collect::<Vec<_>>(),
+        "startsAt": time(terms.opens_at),
+        "endsAt": time(terms.ends_at),
+        "paused": terms.paused,
+        "sellsBefore": terms.sells_before,
+        "edition": terms.edition,
+        "price": { "amount": terms.price.amount, "currency": terms.price.currency.as_str() },
+        "limitPerCustomer": terms.limit_per_customer,
+        "units": terms.units,
+    })
+}
+
 fn why_refused(why: TurnRefusal) -> Value {
     match why {
         TurnRefusal::SoldOut => "sold-out".into(),
@@ -220,6 +245,7 @@ fn why_refused(why: TurnRefusal) -> Value {
         TurnRefusal::Closed { closed_at } => json!({ "closedAt": time(closed_at) }),
         TurnRefusal::Inactive => "inactive".into(),
         TurnRefusal::NotOpen { opens_at } => json!({ "opensAt": time(opens_at) }),
+        TurnRefusal::UnknownSale => "sale-not-found".into(),
         TurnRefusal::Full => "table-full".into(),
     }
 }

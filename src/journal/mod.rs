@@ -28,6 +28,7 @@ pub mod store;
 pub mod stored;
 mod stored_catalogue;
 mod stored_queue;
+mod stored_sales;
 pub mod writer;
 
 pub use batch::{Batch, Entry, Epoch, PartitionId, Partitions, Section, Seq};

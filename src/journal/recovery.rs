@@ -83,7 +83,9 @@ impl Tail {
     fn take_row(&mut self, row: Arc<[u8]>) -> Result<(), DecodeError> {
         for (section, range) in stored::decode_ranges(&row)? {
             // Whatever waits is looked at without delay.
-            if section.events.iter().any(|event| matches!(event, Event::Queued { .. })) {
+            let wakes =
+                |event: &Event| matches!(event, Event::Queued { .. } | Event::SaleSet { .. });
+            if section.events.iter().any(wakes) {
                 self.expiries.push((section.product, section.at));
             }
             for event in &section.events {
@@ -308,6 +310,7 @@ mod tests {
             customer: CustomerId::from_journal("ann"),
             quantity: Quantity::from_journal(1),
             priority: Priority::Normal,
+            sale: None,
             retry: None,
         };
         let mut events = vec![stored::ROW_VERSION];

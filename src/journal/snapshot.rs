@@ -1,7 +1,8 @@
 //! Snapshots: a product's whole state as bytes, so that recovery need not begin at the first fact.
 //!
 //! ```text
-//!   version (1 byte = 3) | BLAKE3 of the rest (32 bytes) | StoredProduct | StoredOrders | StoredQueue   (postcard)
+//!   version (1 byte = 4) | BLAKE3 of the rest (32 bytes)
+//!   | StoredProduct | StoredOrders | StoredQueue | StoredSales   (postcard)
 //! ```
 //!
 //! Written by the product's actor through the journal writer, behind the facts it is made of; so a
@@ -10,6 +11,7 @@
 
 use super::stored::{self, DecodeError, StoredEnd, StoredLine, StoredOffer};
 use super::stored_queue::{QueueToStore, StoredQueue};
+use super::stored_sales::StoredSales;
 use crate::domain::{
     Answer, Confirmed, CustomerId, Customers, Fingerprint, Hold, Holds, Line, Memory, OrderId,
     Owned, Part, Payment, Placed, Product, RequestKey, Returns, Stock, Timestamp, promises,
@@ -17,7 +19,10 @@ use crate::domain::{
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-const SNAPSHOT_VERSION: u8 = 3;
+const SNAPSHOT_VERSION: u8 = 4;
+
+/// Had no sales.
+const VERSION_3: u8 = 3;
 
 /// Had no queue.
 const VERSION_2: u8 = 2;
@@ -57,6 +62,7 @@ enum StoredAnswer<'a> {
     Returned { order: [u8; 16], quantity: u32 },
     Changed { edition: u64 },
     Queued { order: [u8; 16], position: u64 },
+    SaleSet { sale: u64, edition: u64 },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -143,7 +149,8 @@ pub fn encode(product: &Product) -> Vec<u8> {
     let written = postcard::to_extend(&stored, bytes);
     let queue = QueueToStore::of(product);
     let written = written.and_then(|bytes| postcard::to_extend(&orders, bytes));
-    match written.and_then(|bytes| postcard::to_extend(&queue, bytes)) {
+    let written = written.and_then(|bytes| postcard::to_extend(&queue, bytes));
+    match written.and_then(|bytes| postcard::to_extend(&StoredSales::of(product), bytes)) {
         Ok(mut bytes) => {
             let digest = blake3::hash(&bytes[HEAD..]);
             bytes[1..HEAD].copy_from_slice(digest.as_bytes());
@@ -159,7 +166,8 @@ pub fn encode(product: &Product) -> Vec<u8> {
 /// # Errors
 /// [`DecodeError`] for anything that [`encode`] did not write.
 pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
-    let (stored, orders, queue) = parts(bytes)?;
+    let (stored, orders, queue, mut sales) = parts(bytes)?;
+    let names = sales.take_names();
     let mut customers = Customers::default();
     customers.reserve(stored.customers.len());
     for (customer, sold, held) in stored.customers {
@@ -179,7 +187,8 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
     let mut holds = Holds::default();
     for hold in stored.holds {
         let part = parts.remove(&hold.order);
-        holds.restore(OrderId(hold.order), Hold { part, ..hold_of(&hold) });
+        let sale = names.holds.get(&hold.order).copied();
+        holds.restore(OrderId(hold.order), Hold { sale, part, ..hold_of(&hold) });
     }
     for (at, order, end) in stored.ended {
         holds.restore_end(OrderId(order), end.into(), Timestamp::from_millis(at));
@@ -203,23 +212,26 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
         stored.stock.into(),
         stored.revision,
         Timestamp::from_millis(stored.changed_at),
-        (customers, holds, memory, returns, queue.queue()?),
+        (customers, holds, memory, returns),
+        (queue.queue(&names.queued)?, sales.sales()?),
     );
     promises::exact_sale_in_full(&product).map_err(|broken| DecodeError::Value(broken.promise))?;
     Ok(product)
 }
 
-/// The three parts, of whatever version.
-fn parts(bytes: &[u8]) -> Result<(StoredProduct<'_>, StoredOrders, StoredQueue<'_>), DecodeError> {
+type Parts<'a> = (StoredProduct<'a>, StoredOrders, StoredQueue<'a>, StoredSales<'a>);
+
+/// The four parts, of whatever version.
+fn parts(bytes: &[u8]) -> Result<Parts<'_>, DecodeError> {
     match bytes.split_first() {
         None => Err(DecodeError::Empty),
         // Written before there was a digest.
         Some((1, rest)) => {
             let stored: StoredProduct<'_> = whole(rest)?;
             let orders = StoredOrders::of_version_1(&stored);
-            Ok((stored, orders, StoredQueue::default()))
+            Ok((stored, orders, StoredQueue::default(), StoredSales::default()))
         }
-        Some((&version @ (VERSION_2 | SNAPSHOT_VERSION), rest)) => {
+        Some((&version @ (VERSION_2 | VERSION_3 | SNAPSHOT_VERSION), rest)) => {
             let (digest, rest) = rest
                 .split_first_chunk::<{ blake3::OUT_LEN }>()
                 .ok_or(DecodeError::Value("a snapshot without digest"))?;
@@ -228,12 +240,14 @@ fn parts(bytes: &[u8]) -> Result<(StoredProduct<'_>, StoredOrders, StoredQueue<'
             }
             let (stored, rest) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
             if version == VERSION_2 {
-                Ok((stored, whole(rest)?, StoredQueue::default()))
-            } else {
-                let (orders, rest) =
-                    postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
-                Ok((stored, orders, whole(rest)?))
+                return Ok((stored, whole(rest)?, StoredQueue::default(), StoredSales::default()));
             }
+            let (orders, rest) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
+            if version == VERSION_3 {
+                return Ok((stored, orders, whole(rest)?, StoredSales::default()));
+            }
+            let (queue, rest) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
+            Ok((stored, orders, queue, whole(rest)?))
         }
         Some((&version, _)) => Err(DecodeError::Version(version)),
     }
@@ -278,6 +292,7 @@ fn hold_of(stored: &StoredHold<'_>) -> Hold {
         expires_at: Timestamp::from_millis(stored.expires_at),
         quantity: stored.quantity,
         extensions: stored.extensions,
+        sale: None,
         part: None,
     }
 }
@@ -333,11 +348,16 @@ fn stored_key(
         Answer::Queued { order, position } => {
             StoredAnswer::Queued { order: order.0, position: *position }
         }
+        Answer::SaleSet { sale, edition } => {
+            StoredAnswer::SaleSet { sale: sale.get(), edition: *edition }
+        }
         Answer::Created
         | Answer::Expired { .. }
         | Answer::Settled { .. }
         | Answer::Noted { .. }
         | Answer::Shown(_)
+        | Answer::SaleShown(_)
+        | Answer::SaleDropped { .. }
         | Answer::Refused { .. }
         | Answer::Paced { .. }
         | Answer::InQueue(_) => return None,
@@ -378,6 +398,9 @@ fn answer_of(stored: StoredAnswer<'_>) -> Result<Answer, DecodeError> {
         StoredAnswer::Changed { edition } => Answer::Changed { edition },
         StoredAnswer::Queued { order, position } => {
             Answer::Queued { order: OrderId(order), position }
+        }
+        StoredAnswer::SaleSet { sale, edition } => {
+            Answer::SaleSet { sale: super::stored_sales::sale_of(sale)?, edition }
         }
         StoredAnswer::Returned { order, quantity } => {
             Answer::Returned { order: OrderId(order), quantity }

@@ -16,9 +16,12 @@
 use super::batch::Section;
 use super::stored_catalogue::{StoredChange, StoredCreation};
 use super::stored_queue::{StoredQueued, StoredRefused};
+use super::stored_sales::{
+    StoredHeld, StoredPurchase, StoredQueuedSale, StoredReturn, StoredSaleSet, sale_of,
+};
 use crate::domain::{
     CatalogEntry, Currency, CustomerId, Event, Fingerprint, HoldEnd, Line, Money, Offer, OrderId,
-    Part, Payment, ProductId, Quantity, RequestKey, Retry, ReturnReason, Timestamp,
+    Part, Payment, Priority, ProductId, Quantity, RequestKey, Retry, ReturnReason, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -157,6 +160,15 @@ enum StoredEvent<'a> {
         order: [u8; 16],
         amount: u64,
     },
+    SaleSet(#[serde(borrow)] StoredSaleSet<'a>),
+    SaleDropped {
+        sale: u64,
+    },
+    /// `Purchased`, `Held` (also of a line), `Returned` and `Queued` under a sale.
+    PurchasedIn(#[serde(borrow)] StoredPurchase<'a>),
+    HeldIn(#[serde(borrow)] StoredHeld<'a>),
+    ReturnedIn(#[serde(borrow)] StoredReturn<'a>),
+    QueuedIn(#[serde(borrow)] StoredQueuedSale<'a>),
 }
 
 /// Appends one section to a buffer.
@@ -343,6 +355,7 @@ impl TryFrom<StoredLine> for Line {
 }
 
 impl<'a> From<&'a Event> for StoredEvent<'a> {
+    #[allow(clippy::too_many_lines)] // one arm for each fact
     fn from(event: &'a Event) -> Self {
         let retry = event.retry().map(StoredRetry::from);
         match event {
@@ -358,9 +371,47 @@ impl<'a> From<&'a Event> for StoredEvent<'a> {
                 category: entry.category.as_deref(),
             },
             Event::Changed { change, .. } => Self::Changed(StoredChange::new(change, retry)),
-            Event::Queued { order, customer, quantity, priority, retry } => Self::Queued(
-                StoredQueued::new((*order, customer), *quantity, *priority, retry.as_ref()),
-            ),
+            Event::SaleSet { terms, .. } => Self::SaleSet(StoredSaleSet::new(terms, retry)),
+            Event::SaleDropped { sale } => Self::SaleDropped { sale: sale.get() },
+            Event::Purchased {
+                order, customer, quantity, unit_price, sale: Some(sale), ..
+            } => {
+                let who = (*order, customer);
+                Self::PurchasedIn(StoredPurchase::new(who, *quantity, *unit_price, *sale, retry))
+            }
+            Event::Held {
+                order,
+                customer,
+                quantity,
+                unit_price,
+                expires_at,
+                sale: Some(sale),
+                part,
+                ..
+            } => Self::HeldIn(StoredHeld::new(
+                (*order, customer),
+                (*quantity, *unit_price),
+                *expires_at,
+                *sale,
+                part.as_deref(),
+                retry,
+            )),
+            Event::Returned { order, customer, quantity, reason, sale: Some(sale), .. } => {
+                let who = (*order, customer);
+                Self::ReturnedIn(StoredReturn::new(who, *quantity, *reason, *sale, retry))
+            }
+            Event::Queued { order, customer, quantity, priority, sale: Some(sale), retry } => {
+                let (who, vip) = ((*order, customer), *priority == Priority::Vip);
+                Self::QueuedIn(StoredQueuedSale::new(who, *quantity, vip, *sale, retry.as_ref()))
+            }
+            Event::Queued { order, customer, quantity, priority, retry, sale: None } => {
+                Self::Queued(StoredQueued::new(
+                    (*order, customer),
+                    *quantity,
+                    *priority,
+                    retry.as_ref(),
+                ))
+            }
             Event::Refused { order, customer, quantity, queued_at, why } => {
                 Self::Refused(StoredRefused::new((*order, customer), *quantity, *queued_at, *why))
             }
@@ -432,6 +483,7 @@ impl<'a> From<&'a Event> for StoredEvent<'a> {
 impl TryFrom<StoredEvent<'_>> for Event {
     type Error = DecodeError;
 
+    #[allow(clippy::too_many_lines)] // one arm for each fact
     fn try_from(stored: StoredEvent<'_>) -> Result<Self, DecodeError> {
         Ok(match stored {
             StoredEvent::Created { offer, units, name, sku, description, category } => {
@@ -446,6 +498,12 @@ impl TryFrom<StoredEvent<'_>> for Event {
             }
             StoredEvent::CreatedWith(creation) => creation.event(),
             StoredEvent::Changed(change) => change.event(),
+            StoredEvent::SaleSet(set) => set.event()?,
+            StoredEvent::SaleDropped { sale } => Self::SaleDropped { sale: sale_of(sale)? },
+            StoredEvent::PurchasedIn(purchase) => purchase.event()?,
+            StoredEvent::HeldIn(held) => held.event()?,
+            StoredEvent::ReturnedIn(returned) => returned.event()?,
+            StoredEvent::QueuedIn(queued) => queued.event()?,
             StoredEvent::Queued(queued) => queued.event(),
             StoredEvent::Refused(refused) => refused.event(),
             StoredEvent::Paced(per_second) => Self::Paced { per_second },
@@ -461,6 +519,7 @@ impl TryFrom<StoredEvent<'_>> for Event {
                     customer: CustomerId::from_journal(customer),
                     quantity: Quantity::from_journal(quantity),
                     unit_price,
+                    sale: None,
                     retry: retry.map(Into::into),
                 }
             }
@@ -471,6 +530,7 @@ impl TryFrom<StoredEvent<'_>> for Event {
                     quantity: Quantity::from_journal(quantity),
                     unit_price,
                     expires_at: Timestamp::from_millis(expires_at),
+                    sale: None,
                     part: None,
                     retry: retry.map(Into::into),
                 }
@@ -489,6 +549,7 @@ impl TryFrom<StoredEvent<'_>> for Event {
                 quantity: Quantity::from_journal(quantity),
                 unit_price,
                 expires_at: Timestamp::from_millis(expires_at),
+                sale: None,
                 part: Some(Box::new(part_of(lead)?)),
                 retry: retry.map(Into::into),
             },
@@ -509,6 +570,7 @@ impl TryFrom<StoredEvent<'_>> for Event {
                     customer: CustomerId::from_journal(customer),
                     quantity: Quantity::from_journal(quantity),
                     reason,
+                    sale: None,
                     retry: retry.map(Into::into),
                 }
             }

@@ -3,11 +3,13 @@
 //! Part of [`super::stored`] and [`super::snapshot`], whose rules about versions hold here too.
 
 use super::stored::{DecodeError, StoredRetry};
+use super::stored_sales::sale_of;
 use crate::domain::{
     CustomerId, Event, OrderId, Priority, Product, Quantity, Queue, Queued, Retry, Timestamp,
     TurnRefusal,
 };
 use serde::{Deserialize, Serialize, Serializer};
+use std::collections::HashMap;
 
 /// A purchase that was accepted.
 #[derive(Serialize, Deserialize)]
@@ -41,12 +43,13 @@ impl<'a> StoredQueued<'a> {
             customer: CustomerId::from_journal(self.customer),
             quantity: Quantity::from_journal(self.quantity),
             priority: priority_of(self.vip),
+            sale: None,
             retry: self.retry.map(Into::into),
         }
     }
 }
 
-const fn priority_of(vip: bool) -> Priority {
+pub(super) const fn priority_of(vip: bool) -> Priority {
     if vip { Priority::Vip } else { Priority::Normal }
 }
 
@@ -59,6 +62,7 @@ enum StoredWhy {
     Inactive,
     NotOpen(u64),
     Full,
+    UnknownSale,
 }
 
 impl From<TurnRefusal> for StoredWhy {
@@ -71,6 +75,7 @@ impl From<TurnRefusal> for StoredWhy {
             TurnRefusal::Inactive => Self::Inactive,
             TurnRefusal::NotOpen { opens_at } => Self::NotOpen(opens_at.as_millis()),
             TurnRefusal::Full => Self::Full,
+            TurnRefusal::UnknownSale => Self::UnknownSale,
         }
     }
 }
@@ -85,6 +90,7 @@ impl From<StoredWhy> for TurnRefusal {
             StoredWhy::Inactive => Self::Inactive,
             StoredWhy::NotOpen(at) => Self::NotOpen { opens_at: Timestamp::from_millis(at) },
             StoredWhy::Full => Self::Full,
+            StoredWhy::UnknownSale => Self::UnknownSale,
         }
     }
 }
@@ -193,7 +199,8 @@ pub(super) struct StoredQueue<'a> {
 }
 
 impl StoredQueue<'_> {
-    pub(super) fn queue(self) -> Result<Queue, DecodeError> {
+    /// `sales` says which of them are to be bought under a sale.
+    pub(super) fn queue(self, sales: &HashMap<[u8; 16], u64>) -> Result<Queue, DecodeError> {
         let mut queue = Queue::default();
         let vip = self.vip.into_iter().map(|stored| (Priority::Vip, stored));
         let normal = self.normal.into_iter().map(|stored| (Priority::Normal, stored));
@@ -207,6 +214,7 @@ impl StoredQueue<'_> {
                 customer: CustomerId::from_journal(stored.customer),
                 quantity: Quantity::from_journal(stored.quantity),
                 priority,
+                sale: sales.get(&stored.order).copied().map(sale_of).transpose()?,
                 queued_at: Timestamp::from_millis(stored.queued_at),
             });
         }

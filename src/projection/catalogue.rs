@@ -130,7 +130,7 @@ pub struct ProductFilter {
     pub currency: Option<Currency>,
     /// Some unit is available, or none is.
     pub in_stock: Option<bool>,
-    /// Sold in a window of time that is open at this time, or not.
+    /// In a sale that is open at this time, or sold in a window of time that is; or neither.
     pub on_sale: Option<(bool, Timestamp)>,
     pub active: Option<bool>,
     pub sort: ProductSort,
@@ -258,9 +258,14 @@ where
     if let Some((open, now)) = filter.on_sale {
         let now = time_to_column(now);
         query.push(if open { " AND (" } else { " AND NOT (" });
-        query.push("coalesce(opens_at, closes_at) IS NOT NULL AND coalesce(opens_at, 0) <= ");
+        query.push(
+            "EXISTS (SELECT 1 FROM sale_products AS part JOIN sales USING (sale_id) WHERE \
+             part.product_id = products.product_id AND NOT sales.paused AND sales.opens_at <= ",
+        );
+        query.push_bind(now).push(" AND sales.ends_at > ").push_bind(now).push(") OR (");
+        query.push("coalesce(products.opens_at, closes_at) IS NOT NULL AND coalesce(products.opens_at, 0) <= ");
         query.push_bind(now).push(" AND coalesce(closes_at, 9223372036854775807) > ");
-        query.push_bind(now).push(")");
+        query.push_bind(now).push("))");
     }
     order(&mut query, filter, bytes);
     query.push(" LIMIT ").push_bind(i64::from(filter.limit));

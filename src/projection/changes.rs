@@ -11,9 +11,10 @@
 use super::moved::{Place, moved};
 use super::refused::RefusedPurchase;
 use super::rows::{OrderStatus, ReservationRow, ReservationStatus};
+use super::sales::{SaleChanges, SaleFolding, SaleMove, SaleProductRow};
 use crate::domain::{
     CatalogEntry, Change, Currency, CustomerId, Event, HoldEnd, Money, Offer, OrderId, Part,
-    Payment, ProductId, RequestKey, ReturnReason, Stock, Timestamp,
+    Payment, ProductId, RequestKey, ReturnReason, SaleId, Stock, Timestamp,
 };
 use crate::journal::Section;
 use std::collections::{HashMap, HashSet};
@@ -33,6 +34,8 @@ pub(super) struct Needs {
     pub products: Vec<ProductId>,
     /// Products of which something else than the stock changes.
     pub described: Vec<ProductId>,
+    /// Products of which something happens under a sale.
+    pub on_sale: Vec<ProductId>,
     /// Orders whose hold began before these facts.
     pub holds: Vec<OrderId>,
 }
@@ -51,6 +54,7 @@ pub(super) struct Prior {
     pub products: HashMap<ProductId, PriorProduct>,
     pub described: HashMap<ProductId, Described>,
     pub holds: HashMap<(OrderId, ProductId), ReservationRow>,
+    pub sale_products: Vec<SaleProductRow>,
 }
 
 /// All of a product but its stock.
@@ -73,6 +77,8 @@ pub(super) struct Sale {
     pub quantity: u32,
     pub unit_price: u64,
     pub total: Money,
+    /// The sale it was bought under.
+    pub under: Option<SaleId>,
     pub at: Timestamp,
 }
 
@@ -146,6 +152,7 @@ pub(super) struct Changes {
     pub paid_late: Vec<LateMoney>,
     /// Those whose money goes back.
     pub refunds_owed: Vec<LateMoney>,
+    pub sales: SaleChanges,
     /// Whole rows.
     pub reservations: Vec<ReservationRow>,
     /// Differences that may make a new row: nothing in them is negative.
@@ -160,11 +167,15 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
     let mut begun = HashSet::new();
     let mut holds = HashSet::new();
     let (mut created, mut described) = (HashSet::new(), HashSet::new());
+    let mut on_sale = HashSet::new();
     for section in sections {
         products.insert(section.product);
         for event in &section.events {
             match event {
-                Event::Held { order, .. } => {
+                Event::Held { order, sale, .. } => {
+                    if sale.is_some() {
+                        on_sale.insert(section.product);
+                    }
                     begun.insert((*order, section.product));
                 }
                 Event::Extended { order, .. }
@@ -174,12 +185,22 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
                     if !begun.contains(&(*order, section.product)) {
                         holds.insert(*order);
                     }
+                    // Whether it was held under a sale is in its row.
+                    if matches!(event, Event::Ended { .. }) {
+                        on_sale.insert(section.product);
+                    }
                 }
                 Event::Created { .. } => {
                     created.insert(section.product);
                 }
                 Event::Changed { .. } => {
                     described.insert(section.product);
+                }
+                Event::Purchased { sale: Some(_), .. }
+                | Event::Returned { sale: Some(_), .. }
+                | Event::SaleSet { .. }
+                | Event::SaleDropped { .. } => {
+                    on_sale.insert(section.product);
                 }
                 Event::Purchased { .. }
                 | Event::Queued { .. }
@@ -194,9 +215,11 @@ pub(super) fn needs(sections: &[Section]) -> Needs {
     let mut needs = Needs {
         products: products.into_iter().collect(),
         described: described.difference(&created).copied().collect(),
+        on_sale: on_sale.into_iter().collect(),
         holds: holds.into_iter().collect(),
     };
     needs.described.sort_unstable();
+    needs.on_sale.sort_unstable();
     needs.products.sort_unstable();
     needs.holds.sort_unstable();
     needs
@@ -210,6 +233,7 @@ pub(super) fn fold(sections: Vec<Section>, prior: Prior) -> Result<Changes, Dama
         created: HashSet::new(),
         changed_products: HashSet::new(),
         holds: prior.holds,
+        sales: SaleFolding::new(prior.sale_products),
         changed: HashSet::new(),
         touched: HashSet::new(),
         totals: Vec::new(),
@@ -228,6 +252,7 @@ struct Folding {
     created: HashSet<ProductId>,
     changed_products: HashSet<ProductId>,
     holds: HashMap<(OrderId, ProductId), ReservationRow>,
+    sales: SaleFolding,
     /// Holds to write.
     changed: HashSet<(OrderId, ProductId)>,
     touched: HashSet<ProductId>,
@@ -269,6 +294,7 @@ impl Folding {
     }
 
     /// Takes one fact and says what the stock is after it.
+    #[allow(clippy::too_many_lines)] // one arm for each fact
     fn event(&mut self, event: Event, fact: Fact, stock: Stock) -> Result<Stock, String> {
         match event {
             Event::Created { offer, units, entry } => {
@@ -282,14 +308,17 @@ impl Folding {
                 self.described.insert(product, row);
                 Ok(Stock { available: units, stocked: units, ..stock })
             }
-            Event::Purchased { order, customer, quantity, unit_price, .. } => {
+            Event::Purchased { order, customer, quantity, unit_price, sale, .. } => {
                 let quantity = quantity.get();
                 self.total(customer.clone(), fact, i64::from(quantity), 0);
-                let sale = fact.sale(order, customer, quantity, unit_price)?;
-                self.changes.purchases.push(sale);
+                let sold = fact.sale(order, (customer, sale), quantity, unit_price)?;
+                self.count_sold(&sold, SaleMove::Buy)?;
+                self.changes.purchases.push(sold);
                 moved(stock, Place::Available, Place::Sold, quantity)
             }
-            Event::Held { order, customer, quantity, unit_price, expires_at, part, .. } => {
+            Event::Held {
+                order, customer, quantity, unit_price, expires_at, sale, part, ..
+            } => {
                 let Fact { product, at: created_at, currency, .. } = fact;
                 let quantity = quantity.get();
                 self.total(customer.clone(), fact, 0, i64::from(quantity));
@@ -307,7 +336,11 @@ impl Folding {
                         Part::Lead { .. } => product,
                         Part::Follower { lead } => lead,
                     }),
+                    sale,
                 };
+                if let Some(sale) = sale {
+                    self.sales.count(sale, product, (SaleMove::Hold, quantity, 0), created_at)?;
+                }
                 self.changed.insert((order, product));
                 // A line of an order may be held again after it ran out. The order costs what it did.
                 if let Some(before) = self.holds.get(&(order, product)) {
@@ -329,10 +362,14 @@ impl Folding {
                 let key = retry.map(|retry| retry.key);
                 self.place(order, expires_at, *payment, key, fact).map(|()| stock)
             }
-            Event::Returned { order, customer, quantity, reason, .. } => {
+            Event::Returned { order, customer, quantity, reason, sale, .. } => {
                 let quantity = quantity.get();
                 self.total(customer, fact, -i64::from(quantity), 0);
                 let Fact { product, at, .. } = fact;
+                if let Some(sale) = sale {
+                    self.sales.count(sale, product, (SaleMove::Return, quantity, 0), at)?;
+                    self.sales.give_back(sale, product, order);
+                }
                 self.changes.returned.push(ReturnedLine { order, product, reason, at });
                 moved(stock, Place::Sold, Place::Available, quantity)
             }
@@ -356,6 +393,14 @@ impl Folding {
                     refused_at: fact.at,
                     why,
                 });
+                Ok(stock)
+            }
+            Event::SaleSet { terms, .. } => {
+                self.sales.set(&terms, fact.product, fact.at);
+                Ok(stock)
+            }
+            Event::SaleDropped { sale } => {
+                self.sales.drop_part(sale, fact.product);
                 Ok(stock)
             }
             // Who waits is shown by the product itself; the tables hear of it when it is decided.
@@ -426,18 +471,29 @@ impl Folding {
         hold.status = ReservationStatus::Ended(end);
         hold.ended_at = Some(fact.at);
         let (customer, quantity, price) = (hold.customer.clone(), hold.quantity, hold.unit_price);
+        let sale = hold.sale;
         let units = i64::from(quantity);
         if hold.lead == Some(fact.product) {
             self.decided.insert(order, (decided(end), fact.at));
         }
         if end == HoldEnd::Confirmed {
             self.total(customer.clone(), fact, units, -units);
-            let sale = fact.sale(order, customer, quantity, price.amount)?;
-            self.changes.confirmed.push(sale);
+            let sold = fact.sale(order, (customer, sale), quantity, price.amount)?;
+            self.count_sold(&sold, SaleMove::Confirm)?;
+            self.changes.confirmed.push(sold);
             return moved(stock, Place::Held, Place::Sold, quantity);
+        }
+        if let Some(sale) = sale {
+            self.sales.count(sale, fact.product, (SaleMove::Release, quantity, 0), fact.at)?;
         }
         self.total(customer, fact, 0, -units);
         moved(stock, Place::Held, Place::Available, quantity)
+    }
+
+    fn count_sold(&mut self, sold: &Sale, what: SaleMove) -> Result<(), String> {
+        let Some(sale) = sold.under else { return Ok(()) };
+        self.sales.bought(sale, sold.customer.clone());
+        self.sales.count(sale, sold.product, (what, sold.quantity, sold.total.amount), sold.at)
     }
 
     fn active_hold(
@@ -465,7 +521,8 @@ impl Folding {
     /// the database most of its page reads and writes.
     fn finish(self) -> Changes {
         let Self { products, created, changed_products, mut described, .. } = self;
-        let Self { mut holds, changed, touched, totals, decided, mut changes, .. } = self;
+        let Self { mut holds, changed, touched, totals, decided, mut changes, sales, .. } = self;
+        changes.sales = sales.finish();
         let (new, old): (Vec<_>, Vec<_>) =
             described.drain().map(|(_, row)| row).partition(|row| created.contains(&row.product));
         changes.products = new;
@@ -513,7 +570,7 @@ impl Fact {
     fn sale(
         self,
         order: OrderId,
-        customer: CustomerId,
+        (customer, sale): (CustomerId, Option<SaleId>),
         quantity: u32,
         unit_price: u64,
     ) -> Result<Sale, String> {
@@ -522,7 +579,7 @@ impl Fact {
             return Err(format!("{quantity} times the price {unit_price} is too much"));
         };
         let total = Money { amount, currency };
-        Ok(Sale { order, product, customer, quantity, unit_price, total, at })
+        Ok(Sale { order, product, customer, quantity, unit_price, total, under: sale, at })
     }
 }
 

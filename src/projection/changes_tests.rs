@@ -27,6 +27,7 @@ fn purchased(number: u8, name: &str, units: u32) -> Event {
         customer: customer(name),
         quantity: Quantity::new(units).unwrap(),
         unit_price: 50,
+        sale: None,
         retry: None,
     }
 }
@@ -38,6 +39,7 @@ fn held(number: u8, name: &str, units: u32) -> Event {
         quantity: Quantity::new(units).unwrap(),
         unit_price: 50,
         expires_at: AT.plus_millis(60),
+        sale: None,
         part: None,
         retry: None,
     }
@@ -66,11 +68,13 @@ fn prior() -> Prior {
         expires_at: AT.plus_millis(9),
         ended_at: None,
         lead: None,
+        sale: None,
     };
     Prior {
         products: HashMap::from([(PRODUCT, product)]),
         described: HashMap::from([(PRODUCT, described())]),
         holds: HashMap::from([((order(1), PRODUCT), hold)]),
+        sale_products: Vec::new(),
     }
 }
 
@@ -207,6 +211,7 @@ fn lines_of_one_order_are_one_row() {
         quantity: 1,
         unit_price: amount,
         total: Money { amount, currency: euro() },
+        under: None,
         at: AT.plus_millis(product),
     };
     let orders = merged_orders(&[sale(1, 3, 10), sale(1, 4, 20), sale(2, 3, 5)]);

@@ -7,7 +7,7 @@ use super::rows::{
     ReservationRow, ReservationStatus, Totals,
 };
 use crate::domain::{
-    Currency, CustomerId, Money, OrderId, Owned, ProductId, ReturnReason, Stock, Timestamp,
+    Currency, CustomerId, Money, OrderId, Owned, ProductId, ReturnReason, SaleId, Stock, Timestamp,
 };
 use crate::journal::{Digest, PartitionId, Seq};
 
@@ -23,7 +23,7 @@ impl From<BadColumn> for sqlx::Error {
 }
 
 // order_id, product_id, customer_id, status, total_amount, currency, created_at, expires_at,
-// paid_late; of a line, if there is one: product_id, quantity, unit_price, returned
+// paid_late; of a line, if there is one: product_id, quantity, unit_price, returned, sale_id
 pub(super) type OrderColumns<Id> = (
     Id,
     i64,
@@ -38,15 +38,16 @@ pub(super) type OrderColumns<Id> = (
     Option<i64>,
     Option<i64>,
     Option<String>,
+    Option<i64>,
 );
 
 // order_id, product_id, created_at, expires_at
 pub(super) type PendingColumns<Id> = (Id, i64, i64, i64);
 
 // order_id, product_id, customer_id, quantity, unit_price, currency, status, created_at,
-// expires_at, ended_at, lead_product_id
+// expires_at, ended_at, lead_product_id, sale_id
 pub(super) type ReservationColumns<Id> =
-    (Id, i64, String, i64, i64, String, String, i64, i64, Option<i64>, Option<i64>);
+    (Id, i64, String, i64, i64, String, String, i64, i64, Option<i64>, Option<i64>, Option<i64>);
 
 // partition, seq, digest
 pub(super) type CursorColumns = (i64, i64, Vec<u8>);
@@ -83,6 +84,10 @@ pub(super) fn time(column: i64, name: &'static str) -> Result<Timestamp, BadColu
 pub(super) fn product_id(column: i64) -> Result<ProductId, BadColumn> {
     let id = count(column, "product_id")?;
     ProductId::new(id).map_err(|_| BadColumn("product_id"))
+}
+
+pub(super) fn sale_id(column: i64) -> Result<SaleId, BadColumn> {
+    SaleId::new(count(column, "sale_id")?).ok_or(BadColumn("sale_id"))
 }
 
 fn currency(column: &str) -> Result<Currency, BadColumn> {
@@ -141,9 +146,9 @@ pub(super) fn orders<Id: OrderIdColumn>(
     let mut orders: Vec<OrderRow> = Vec::new();
     for columns in rows {
         let (order, id, customer, status, amount, code, created_at, ..) = columns;
-        let (.., expires_at, paid_late, line_id, units, unit_price, returned) = columns;
+        let (.., expires_at, paid_late, line_id, units, unit_price, returned, sale) = columns;
         let order = order.order_id()?;
-        let line = line(line_id, units, unit_price, returned.as_deref())?;
+        let line = line(line_id, units, unit_price, (returned.as_deref(), sale))?;
         match orders.last_mut().filter(|last| last.order == order) {
             Some(last) => last.lines.extend(line),
             None => orders.push(OrderRow {
@@ -171,7 +176,7 @@ fn line(
     id: Option<i64>,
     units: Option<i64>,
     unit_price: Option<i64>,
-    returned: Option<&str>,
+    (returned, sale): (Option<&str>, Option<i64>),
 ) -> Result<Option<OrderLine>, BadColumn> {
     let (Some(id), Some(units), Some(unit_price)) = (id, units, unit_price) else {
         return Ok(None);
@@ -183,7 +188,8 @@ fn line(
         Some(_) => return Err(BadColumn("returned")),
     };
     let (product, quantity) = (product_id(id)?, quantity(units)?);
-    Ok(Some(OrderLine { product, quantity, unit_price: count(unit_price, "unit_price")?, status }))
+    let (unit_price, sale) = (count(unit_price, "unit_price")?, sale.map(sale_id).transpose()?);
+    Ok(Some(OrderLine { product, quantity, unit_price, sale, status }))
 }
 
 pub(super) fn pending<Id: OrderIdColumn>(
@@ -201,7 +207,7 @@ pub(super) fn reservation<Id: OrderIdColumn>(
     columns: &ReservationColumns<Id>,
 ) -> Result<ReservationRow, BadColumn> {
     let (order, id, customer, units, amount, code, status, ..) = columns;
-    let (.., created_at, expires_at, ended_at, lead) = columns;
+    let (.., created_at, expires_at, ended_at, lead, sale) = columns;
     Ok(ReservationRow {
         order: order.order_id()?,
         product: product_id(*id)?,
@@ -213,6 +219,7 @@ pub(super) fn reservation<Id: OrderIdColumn>(
         expires_at: time(*expires_at, "expires_at")?,
         ended_at: ended_at.map(|at| time(at, "ended_at")).transpose()?,
         lead: lead.map(product_id).transpose()?,
+        sale: sale.map(sale_id).transpose()?,
     })
 }
 

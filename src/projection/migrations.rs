@@ -45,6 +45,12 @@ pub(super) const FILES: &[File] = &[
         sqlite: include_str!("../../migrations/sqlite/20261121220000_void_jobs.sql"),
         postgres: include_str!("../../migrations/postgres/20261121220000_void_jobs.sql"),
     },
+    File {
+        version: 20_261_121_230_000,
+        description: "sales",
+        sqlite: include_str!("../../migrations/sqlite/20261121230000_sales.sql"),
+        postgres: include_str!("../../migrations/postgres/20261121230000_sales.sql"),
+    },
 ];
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ mod queries;
 mod refused;
 mod round;
 mod rows;
+mod sale_tables;
+mod sales;
 mod sqlite;
 mod write;
 
@@ -54,3 +56,4 @@ pub use rows::{
     Cursor, LineStatus, OrderCursor, OrderLine, OrderRow, OrderStatus, PendingOrder, ProductRow,
     ProductTotals, ReservationRow, ReservationStatus, Totals,
 };
+pub use sales::{SaleFilter, SaleProductRow, SaleRefusals, SaleRow};

@@ -13,8 +13,10 @@ use super::refused::RefusedPurchase;
 use super::rows::{
     Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, Totals,
 };
+use super::sale_tables::{self, SaleTables};
+use super::sales::{SaleFilter, SaleProductRow, SaleRefusals, SaleRow};
 use super::sqlite::SqliteTables;
-use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey, Timestamp};
+use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey, SaleId, Timestamp};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -78,6 +80,7 @@ pub(super) trait Tables: Send + Sync {
 pub struct Queries {
     tables: Arc<dyn Tables>,
     payments: Arc<dyn PaymentTables>,
+    sales: Arc<dyn SaleTables>,
     gate: Option<Gate>,
 }
 
@@ -102,7 +105,9 @@ impl Queries {
             Kind::Sqlite { readers, .. } => Arc::new(SqliteTables::new(readers.clone())),
             Kind::Postgres { readers, .. } => Arc::new(PostgresTables::new(readers.clone())),
         };
-        Self { tables, payments: payment_tables::of(&database.kind), gate: None }
+        let (payments, sales) =
+            (payment_tables::of(&database.kind), sale_tables::of(&database.kind));
+        Self { tables, payments, sales, gate: None }
     }
 
     /// The same for a server: while the projection has stopped, and before the tables are known to
@@ -130,6 +135,67 @@ impl Queries {
     pub(super) fn payment_tables(&self) -> Result<&dyn PaymentTables, QueryError> {
         self.tables()?;
         Ok(self.payments.as_ref())
+    }
+
+    fn sale_tables(&self) -> Result<&dyn SaleTables, QueryError> {
+        self.tables()?;
+        Ok(self.sales.as_ref())
+    }
+
+    /// Sales, newest first.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn sales(&self, filter: SaleFilter) -> Result<Vec<SaleRow>, QueryError> {
+        Ok(self.sale_tables()?.sales(filter).await?)
+    }
+
+    /// One sale.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn sale(&self, sale: SaleId) -> Result<Option<SaleRow>, QueryError> {
+        Ok(self.sale_tables()?.sale(sale).await?)
+    }
+
+    /// Sales that are not over, oldest first.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn sales_to_come(&self, now: Timestamp) -> Result<Vec<SaleRow>, QueryError> {
+        Ok(self.sale_tables()?.unsettled(now).await?)
+    }
+
+    /// The parts of a sale, in order of product.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn sale_products(&self, sale: SaleId) -> Result<Vec<SaleProductRow>, QueryError> {
+        Ok(self.sale_tables()?.parts(sale).await?)
+    }
+
+    /// How many bought something in a sale.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn sale_customers(&self, sale: SaleId) -> Result<u64, QueryError> {
+        Ok(self.sale_tables()?.customers(sale).await?)
+    }
+
+    /// How many requests a sale refused, by product and reason.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn sale_refusals(&self, sale: SaleId) -> Result<Vec<SaleRefusals>, QueryError> {
+        Ok(self.sale_tables()?.refusals(sale).await?)
+    }
+
+    /// Adds refused requests to those that were counted before.
+    ///
+    /// # Errors
+    /// See [`QueryError`]; none is counted then.
+    pub async fn count_sale_refusals(&self, rows: &[SaleRefusals]) -> Result<(), QueryError> {
+        Ok(self.sale_tables()?.count_refusals(rows).await?)
     }
 
     /// How far the tables are.

@@ -35,6 +35,7 @@ pub(super) fn reason_columns(why: TurnRefusal) -> (&'static str, Option<i64>, Op
         TurnRefusal::Closed { closed_at } => ("closed", millis(closed_at), None),
         TurnRefusal::Inactive => ("inactive", None, None),
         TurnRefusal::NotOpen { opens_at } => ("not_open", millis(opens_at), None),
+        TurnRefusal::UnknownSale => ("unknown_sale", None, None),
         TurnRefusal::Full => ("full", None, None),
     }
 }
@@ -51,6 +52,7 @@ fn reason(name: &str, number: Option<i64>, owned: Option<i64>) -> Result<TurnRef
         "closed" => TurnRefusal::Closed { closed_at: Timestamp::from_millis(number()?) },
         "inactive" => TurnRefusal::Inactive,
         "not_open" => TurnRefusal::NotOpen { opens_at: Timestamp::from_millis(number()?) },
+        "unknown_sale" => TurnRefusal::UnknownSale,
         "full" => TurnRefusal::Full,
         _ => return Err(BadColumn("reason")),
     })
@@ -85,6 +87,7 @@ mod tests {
             TurnRefusal::Closed { closed_at: at },
             TurnRefusal::Inactive,
             TurnRefusal::NotOpen { opens_at: at },
+            TurnRefusal::UnknownSale,
             TurnRefusal::Full,
         ] {
             let (name, number, owned) = reason_columns(why);

@@ -2,8 +2,8 @@
 
 use super::payments::Refund;
 use crate::domain::{
-    CatalogEntry, CustomerId, HoldEnd, Money, Offer, OrderId, ProductId, ReturnReason, Stock,
-    Timestamp,
+    CatalogEntry, CustomerId, HoldEnd, Money, Offer, OrderId, ProductId, ReturnReason, SaleId,
+    Stock, Timestamp,
 };
 use crate::journal::{Digest, PartitionId, Seq};
 
@@ -104,6 +104,8 @@ pub struct OrderLine {
     pub quantity: u32,
     /// In the order's currency.
     pub unit_price: u64,
+    /// That it was bought under.
+    pub sale: Option<SaleId>,
     pub status: LineStatus,
 }
 
@@ -136,6 +138,7 @@ impl OrderRow {
                     product: hold.product,
                     quantity: hold.quantity,
                     unit_price: hold.unit_price.amount,
+                    sale: hold.sale,
                     status: LineStatus::of_hold(hold.status),
                 });
             }
@@ -243,6 +246,8 @@ pub struct ReservationRow {
     pub ended_at: Option<Timestamp>,
     /// The lead of the order it is a line of; its own product for the lead itself.
     pub lead: Option<ProductId>,
+    /// That it is held under.
+    pub sale: Option<SaleId>,
 }
 
 /// How far a partition is contained in the tables.

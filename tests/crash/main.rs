@@ -32,6 +32,7 @@ mod queue;
 mod refused;
 mod request;
 mod restart;
+mod sales;
 mod shop;
 mod silence;
 mod stopping;

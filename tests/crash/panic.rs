@@ -32,6 +32,7 @@ async fn write_journal(stand: &Stand) {
         customer: CustomerId::new("ann").unwrap(),
         quantity: Quantity::from_journal(u32::MAX),
         unit_price: 999,
+        sale: None,
         retry: None,
     };
     let at = Timestamp::from_millis(1_790_000_000_000);

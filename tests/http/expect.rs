@@ -4,11 +4,12 @@ use crate::support::Answer;
 use serde_json::{Value, json};
 
 /// Codes of problems that may pass by waiting.
-const RETRYABLE: [&str; 14] = [
+const RETRYABLE: [&str; 15] = [
     "rate-limited",
     "idempotency-key-in-progress",
     "request-timeout",
     "sale-not-open",
+    "sale-paused",
     "overloaded",
     "journal-unavailable",
     "outcome-unknown",
@@ -22,7 +23,8 @@ const RETRYABLE: [&str; 14] = [
 ];
 
 /// Codes of others than 503 that say how long to wait.
-const WAITING: [&str; 3] = ["sale-not-open", "idempotency-key-in-progress", "too-many-attempts"];
+const WAITING: [&str; 4] =
+    ["sale-not-open", "sale-paused", "idempotency-key-in-progress", "too-many-attempts"];
 
 /// What every problem document has.
 const MEMBERS: [&str; 6] = ["type", "title", "status", "code", "detail", "retryable"];

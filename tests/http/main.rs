@@ -27,6 +27,7 @@ mod queue;
 mod rate_limits;
 mod reservations;
 mod restock;
+mod sales;
 mod slow_clients;
 mod start;
 mod surface;

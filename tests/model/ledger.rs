@@ -246,13 +246,16 @@ impl Ledger {
         let Some(offer) = self.offer else { return Err(Refusal::UnknownProduct) };
         match action {
             Action::Create { .. } => unreachable!("answered above"),
-            Action::Purchase { order, customer, quantity } => {
+            Action::SetSale { .. } | Action::DropSale { .. } | Action::LookUpSale { .. } => {
+                unreachable!("this ledger keeps no sales: see tests/rules/sales.rs")
+            }
+            Action::Purchase { order, customer, quantity, .. } => {
                 self.may_have(customer, quantity.get(), &offer, now)?;
                 let (order, units, price) = (*order, quantity.get(), offer.price.amount);
                 self.write(order, customer, units, price, State::Bought, None);
                 Ok(Answer::Purchased { order, quantity: units, unit_price: price })
             }
-            Action::Hold { order, customer, quantity, hold_ms, part } => {
+            Action::Hold { order, customer, quantity, hold_ms, part, .. } => {
                 if part.is_some() {
                     self.may_be_held(*order, now, remembers)?;
                 }
@@ -310,7 +313,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Answer, Refusal> {
         match action {
-            Action::Queue { order, customer, quantity, priority } => {
+            Action::Queue { order, customer, quantity, priority, .. } => {
                 if let Some(refusal) = self.closed_to_all(now) {
                     return Err(refusal);
                 }
@@ -325,6 +328,7 @@ impl Ledger {
                     customer: customer.clone(),
                     quantity: *quantity,
                     priority: *priority,
+                    sale: None,
                     queued_at: now,
                 });
                 let position = self.position(*order).expect("it was just put there");
@@ -534,6 +538,7 @@ impl Ledger {
                 expires_at: until,
                 quantity,
                 extensions: extended,
+                sale: None,
                 part: part.map(Box::new),
             }))),
         }

@@ -310,7 +310,7 @@ impl Shop {
             (self.product.view(), action)
         {
             let expected = self.ledger.closed_to_all(self.now);
-            assert_eq!(view.closed_to_all(self.now), expected, "the view");
+            assert_eq!(view.closed_to_all(None, self.now), expected, "the view");
         }
     }
 
@@ -423,7 +423,7 @@ impl Shop {
             let customer = CustomerId::new(&format!("late {buyer}")).expect("a customer");
             let order = OrderId(self.chance.bytes());
             let quantity = Quantity::new(1).expect("a quantity");
-            self.take(&Command::plain(Action::Purchase { order, customer, quantity }));
+            self.take(&Command::plain(Action::Purchase { order, customer, quantity, sale: None }));
         }
         let sold = self.product.stock().sold - before;
         promises::sold_what_there_was(free, free + 3, sold).unwrap();

@@ -89,14 +89,20 @@ impl Shopper {
             0..6 => {
                 let (customer, quantity) = (self.customer(chance), quantity(chance));
                 let priority = chance.pick(&[Priority::Normal, Priority::Normal, Priority::Vip]);
-                Action::Queue { order: self.new_order(chance), customer, quantity, priority }
+                Action::Queue {
+                    order: self.new_order(chance),
+                    customer,
+                    quantity,
+                    priority,
+                    sale: None,
+                }
             }
             6 => Action::LookUpQueued { order: self.order(chance) },
             7..9 => Action::TakeTurn,
             9 if chance.one_in(4) => Action::Pace { per_second: chance.pick(&[None, Some(7)]) },
             9..22 => {
                 let (customer, quantity) = (self.customer(chance), quantity(chance));
-                Action::Purchase { order: self.new_order(chance), customer, quantity }
+                Action::Purchase { order: self.new_order(chance), customer, quantity, sale: None }
             }
             22..50 => {
                 let (customer, quantity) = (self.customer(chance), quantity(chance));
@@ -108,7 +114,7 @@ impl Shopper {
                     self.lines.truncate(LINES - 1);
                     self.lines.push_front(order);
                 }
-                Action::Hold { order, customer, quantity, hold_ms, part }
+                Action::Hold { order, customer, quantity, hold_ms, sale: None, part }
             }
             50..58 => Action::Confirm { order: self.order(chance) },
             58..64 => Action::Release { order: self.order(chance) },
@@ -136,6 +142,7 @@ impl Shopper {
                 customer: CustomerId::new("stranger").expect("a customer"),
                 quantity: quantity(chance),
                 reason: chance.pick(&[ReturnReason::Cancelled, ReturnReason::Refunded]),
+                sale: None,
             },
             88..91 => Action::Expire { order: self.order(chance) },
             91..94 => Action::LookUp { order: self.order(chance) },

@@ -19,7 +19,8 @@ fn one() -> Quantity {
 fn hold(shop: &mut Shop, lead: ProductId, order: OrderId) {
     let customer = customer_id("ann");
     let part = Some(Part::new_lead());
-    let action = Action::Hold { order, customer, quantity: one(), hold_ms: PAY_MS, part };
+    let action =
+        Action::Hold { order, customer, quantity: one(), hold_ms: PAY_MS, sale: None, part };
     shop.command(lead, action).unwrap();
     let lines = [Line { product: lead, quantity: one(), unit_price: 100 }].into();
     let payment = Box::new(Payment { method: "webhook".into(), token: "t".into() });
@@ -101,7 +102,11 @@ pub async fn what_comes_back_is_owed_once(url: &str) {
     let bought = shop.buy(product, "bob", 1);
     let back = |shop: &mut Shop, order, customer: &str| {
         let (customer, reason) = (customer_id(customer), ReturnReason::Cancelled);
-        shop.command(product, Action::Return { order, customer, quantity: one(), reason }).unwrap();
+        shop.command(
+            product,
+            Action::Return { order, customer, quantity: one(), reason, sale: None },
+        )
+        .unwrap();
     };
     back(&mut shop, order, "ann");
     // Nobody took money for this one.
@@ -160,7 +165,8 @@ pub async fn what_comes_back_is_owed_whatever_is_told_first(url: &str) {
     let lines = products.map(|product| Line { product, quantity: one(), unit_price: 100 });
     for product in products {
         let (customer, part) = (customer_id("ann"), Some(part(product)));
-        let action = Action::Hold { order, customer, quantity: one(), hold_ms: PAY_MS, part };
+        let action =
+            Action::Hold { order, customer, quantity: one(), hold_ms: PAY_MS, part, sale: None };
         shop.command(product, action).unwrap();
     }
     let payment = Box::new(Payment { method: "webhook".into(), token: "t".into() });
@@ -171,7 +177,7 @@ pub async fn what_comes_back_is_owed_whatever_is_told_first(url: &str) {
     }
     for product in products {
         let (customer, reason) = (customer_id("ann"), ReturnReason::Refunded);
-        let back = Action::Return { order, customer, quantity: one(), reason };
+        let back = Action::Return { order, customer, quantity: one(), reason, sale: None };
         shop.command(product, back).unwrap();
     }
     shop.commit();

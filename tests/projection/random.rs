@@ -65,14 +65,19 @@ fn action(shop: &mut Shop, dice: &mut Dice, product: ProductId) -> Action {
         (10, _) => {
             let vip = dice.below(3) == 0;
             let priority = if vip { Priority::Vip } else { Priority::Normal };
-            Action::Queue { order, customer, quantity, priority }
+            Action::Queue { order, customer, quantity, priority, sale: None }
         }
         (11, _) => Action::TakeTurn,
         (12, _) => Action::Pace { per_second: (dice.below(2) == 0).then_some(7) },
-        (0..=2, _) => Action::Purchase { order, customer, quantity },
-        (3..=5, _) => {
-            Action::Hold { order, customer, quantity, hold_ms: 1 + dice.below(3_000), part: None }
-        }
+        (0..=2, _) => Action::Purchase { order, customer, quantity, sale: None },
+        (3..=5, _) => Action::Hold {
+            order,
+            customer,
+            quantity,
+            hold_ms: 1 + dice.below(3_000),
+            sale: None,
+            part: None,
+        },
         (6, Some(order)) => Action::Confirm { order },
         (7, Some(order)) => Action::Release { order },
         (8, Some(order)) => {

@@ -120,7 +120,7 @@ pub async fn holds_end_in_later_rounds(url: &str) {
     assert_eq!((order.total.amount, order.total.currency.as_str()), (1_800, "EUR"));
     assert_eq!(
         order.lines,
-        [OrderLine { product, quantity: 2, unit_price: 900, status: LineStatus::Sold }]
+        [OrderLine { product, quantity: 2, unit_price: 900, sale: None, status: LineStatus::Sold }]
     );
     let owned = follower.queries.customer_totals(&customer_id("cem"), product).await.unwrap();
     assert_eq!(owned, Owned::default());
@@ -137,7 +137,8 @@ pub async fn turns_are_orders_or_refusals(url: &str) {
         let order = shop.draw_order();
         let (customer, quantity) = (customer_id(customer), quantity(units));
         let priority = Priority::Normal;
-        shop.command(product, Action::Queue { order, customer, quantity, priority }).unwrap();
+        shop.command(product, Action::Queue { order, customer, quantity, priority, sale: None })
+            .unwrap();
         orders.push(order);
     }
     shop.commit();
@@ -188,8 +189,11 @@ pub async fn an_order_over_several_products_is_one_order(url: &str) {
         for product in &products {
             let (customer, quantity) = (customer_id("cart"), quantity(2));
             let hold_ms = 60_000;
-            shop.command(*product, Action::Hold { order, customer, quantity, hold_ms, part: None })
-                .unwrap();
+            shop.command(
+                *product,
+                Action::Hold { order, customer, quantity, hold_ms, sale: None, part: None },
+            )
+            .unwrap();
         }
         shop.commit();
         for product in products.iter().rev() {

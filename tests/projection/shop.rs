@@ -186,7 +186,7 @@ impl Shop {
     pub fn buy(&mut self, product: ProductId, customer: &str, units: u32) -> OrderId {
         let order = self.draw_order();
         let (customer, quantity) = (customer_id(customer), Quantity::new(units).unwrap());
-        self.command(product, Action::Purchase { order, customer, quantity }).unwrap();
+        self.command(product, Action::Purchase { order, customer, quantity, sale: None }).unwrap();
         order
     }
 
@@ -199,8 +199,11 @@ impl Shop {
     ) -> OrderId {
         let order = self.draw_order();
         let (customer, quantity) = (customer_id(customer), Quantity::new(units).unwrap());
-        self.command(product, Action::Hold { order, customer, quantity, hold_ms, part: None })
-            .unwrap();
+        self.command(
+            product,
+            Action::Hold { order, customer, quantity, hold_ms, sale: None, part: None },
+        )
+        .unwrap();
         order
     }
 

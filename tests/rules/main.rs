@@ -21,4 +21,5 @@ mod orders;
 mod precedence;
 mod queue;
 mod sale;
+mod sales;
 mod statement;

@@ -114,7 +114,11 @@ impl Clerk {
             ) => Some(refusal),
             _ => None,
         };
-        assert_eq!(view.closed_to_all(now), to_all, "the view against {command:?} at {now:?}");
+        assert_eq!(
+            view.closed_to_all(None, now),
+            to_all,
+            "the view against {command:?} at {now:?}"
+        );
     }
 
     /// A restart: the state from its snapshot.
@@ -186,12 +190,15 @@ impl<'a> Words<'a> {
         let quantity = || Quantity::new(self.0[3].parse().expect("a number")).expect("a quantity");
         let hold_ms = || self.time_after("for").expect("for").as_millis();
         match verb {
-            "buy" => Action::Purchase { order, customer: customer(), quantity: quantity() },
+            "buy" => {
+                Action::Purchase { order, customer: customer(), quantity: quantity(), sale: None }
+            }
             "queue" => Action::Queue {
                 order,
                 customer: customer(),
                 quantity: quantity(),
                 priority: if self.0.contains(&"vip") { Priority::Vip } else { Priority::Normal },
+                sale: None,
             },
             "where" => Action::LookUpQueued { order },
             "hold" => Action::Hold {
@@ -199,6 +206,7 @@ impl<'a> Words<'a> {
                 customer: customer(),
                 quantity: quantity(),
                 hold_ms: hold_ms(),
+                sale: None,
                 part: self.part(),
             },
             "place" => Action::Place {
@@ -224,6 +232,7 @@ impl<'a> Words<'a> {
                 customer: customer(),
                 quantity: quantity(),
                 reason: ReturnReason::Cancelled,
+                sale: None,
             },
             "confirm" => Action::Confirm { order },
             "release" => Action::Release { order },
@@ -351,6 +360,9 @@ fn answered(outcome: &Outcome) -> String {
             format!("adjusted to {} of {}", stock.available, stock.stocked)
         }
         Answer::Changed { edition } => format!("edition {edition}"),
+        Answer::SaleSet { sale, edition } => format!("sale {sale} of edition {edition}"),
+        Answer::SaleDropped { sale } => format!("sale {sale} dropped"),
+        Answer::SaleShown(shown) => format!("sale {} has taken {}", shown.terms.sale, shown.taken),
         Answer::Shown(hold) => {
             let (until, extensions) = (at(hold.expires_at), hold.extensions);
             let (customer, quantity) = (hold.customer.as_str(), hold.quantity);
@@ -382,6 +394,12 @@ fn refused(refusal: Refusal) -> String {
         Refusal::CustomerLimit { limit, owned } => format!("limit {limit}, has {owned}"),
         Refusal::Insufficient { available } => format!("only {available} left"),
         Refusal::AboveMaximum { stocked } => format!("above the maximum from {stocked}"),
+        Refusal::UnknownSale => String::from("unknown sale"),
+        Refusal::SaleRunning => String::from("the sale runs"),
+        Refusal::SaleHasSales => String::from("the sale has sold"),
+        Refusal::SaleOverlaps { sale } => format!("overlaps sale {sale}"),
+        Refusal::BelowTaken { taken } => format!("below {taken} taken"),
+        Refusal::SalePaused => String::from("paused"),
         Refusal::Full { table } => format!("{table} full"),
     };
     format!("no: {why}")

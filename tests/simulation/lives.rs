@@ -89,7 +89,7 @@ async fn buy_beside_a_queue(world: &Shared) {
     let (order, quantity) = (OrderId([0; 16]), Quantity::from_journal(1));
     let wish = |number| {
         let (customer, priority) = (customer(number), Priority::Normal);
-        let action = Action::Queue { order, customer, quantity, priority };
+        let action = Action::Queue { order, customer, quantity, priority, sale: None };
         world.lock().wish(product, action)
     };
     let wishes: Vec<_> = (0..600).map(wish).collect();

@@ -217,6 +217,7 @@ impl World {
             customer: cart.customer.clone(),
             quantity: *quantity,
             hold_ms: 30_000,
+            sale: None,
             part: None,
         };
         self.judge_refusal(asked, node, &Command::plain(action), refusal);
@@ -293,6 +294,7 @@ async fn attempt(world: &Shared, node: &Node, cart: &Cart, may_hang_up: bool) ->
             order,
             customer: cart.customer.clone(),
             items: cart.items.clone(),
+            sales: std::collections::BTreeMap::new(),
             payment: Payment { method: "simulated".into(), token: cart.token.into() },
             retry: cart.retry,
         };

@@ -181,7 +181,7 @@ impl World {
         let draw = self.chance.below(100);
         if draw < 12 {
             let priority = self.chance.pick(&[Priority::Normal, Priority::Normal, Priority::Vip]);
-            return (product, Action::Queue { order, customer, quantity, priority });
+            return (product, Action::Queue { order, customer, quantity, priority, sale: None });
         }
         if draw < 16 && !self.shop.accepted.is_empty() {
             let (product, order) = self.chance.pick(&self.shop.accepted);
@@ -192,10 +192,13 @@ impl World {
             return (product, Action::Pace { per_second });
         }
         if draw < 45 || (draw >= 70 && self.shop.holds.is_empty()) {
-            return (product, Action::Purchase { order, customer, quantity });
+            return (product, Action::Purchase { order, customer, quantity, sale: None });
         }
         if draw < 70 {
-            return (product, Action::Hold { order, customer, quantity, hold_ms, part: None });
+            return (
+                product,
+                Action::Hold { order, customer, quantity, hold_ms, sale: None, part: None },
+            );
         }
         if draw < 76 {
             let delta = self.chance.pick(&[-3, -1, 1, 2, 5]);

@@ -169,7 +169,7 @@ pub fn draw_offer(world: &Shared) -> Offer {
 pub async fn insist(world: &Shared, node: &Node, product: ProductId, number: u64) -> bool {
     let quantity = Quantity::from_journal(1);
     let customer = customer(1_000 + number);
-    let action = Action::Purchase { order: OrderId([0; 16]), customer, quantity };
+    let action = Action::Purchase { order: OrderId([0; 16]), customer, quantity, sale: None };
     let wish = world.lock().wish(product, action);
     loop {
         match attempt(world, node, &wish, false).await {

@@ -116,6 +116,7 @@ async fn buy(
             order: clock::draw_order_id(),
             customer: customers[turn % CUSTOMERS].clone(),
             quantity: Quantity::new(1)?,
+            sale: None,
         };
         engine.submit(product, Command::plain(action)).await?;
         turn += IN_FLIGHT;

@@ -227,6 +227,7 @@ mod tests {
             quantity: Quantity::from_journal(2),
             unit_price: 5,
             expires_at: Timestamp::from_millis(9),
+            sale: None,
             part: Some(Box::new(part)),
             retry: None,
         }

@@ -109,6 +109,7 @@ mod tests {
             customer: CustomerId::from_journal("ann"),
             quantity: Quantity::from_journal(2),
             priority,
+            sale: None,
             retry: None,
         }
     }
@@ -119,6 +120,7 @@ mod tests {
             customer: CustomerId::from_journal("ann"),
             quantity: Quantity::from_journal(units),
             unit_price: 5,
+            sale: None,
             retry: None,
         }
     }

@@ -62,6 +62,7 @@ codes! {
     OrderNotFound NOT_FOUND "order-not-found" "No such order" false
     DeadLetterNotFound NOT_FOUND "dead-letter-not-found" "No such dead letter" false
     ApiKeyNotFound NOT_FOUND "api-key-not-found" "No such API key" false
+    SaleNotFound NOT_FOUND "sale-not-found" "No such sale" false
     RouteNotFound NOT_FOUND "route-not-found" "No such route" false
     MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed" "The route does not know this method" false
     RequestTimeout REQUEST_TIMEOUT "request-timeout" "The request took too long to arrive" true
@@ -77,6 +78,10 @@ codes! {
     CustomerLimitReached CONFLICT "customer-limit-reached" "The customer has what one customer may have" false
     SaleNotOpen CONFLICT "sale-not-open" "The sale has not opened yet" true
     SaleEnded CONFLICT "sale-ended" "The sale is over" false
+    SalePaused CONFLICT "sale-paused" "The sale is paused" true
+    SaleOverlaps CONFLICT "sale-overlaps" "Another sale has the product at that time" false
+    SaleRunning CONFLICT "sale-running" "The sale is open" false
+    SaleHasSales CONFLICT "sale-has-sales" "Something was sold under the sale" false
     ReservationExpired GONE "reservation-expired" "The reservation ran out" false
     ReservationConfirmed CONFLICT "reservation-confirmed" "The reservation is confirmed already" false
     ReservationReleased CONFLICT "reservation-released" "The reservation was released" false

@@ -124,6 +124,29 @@ impl Problem {
             Refusal::Closed { closed_at } => {
                 Self::new(Code::SaleEnded, "the sale is over").with(Members::ClosedAt(closed_at))
             }
+            Refusal::UnknownSale => Self::unknown_sale(),
+            Refusal::SalePaused => {
+                Self::new(Code::SalePaused, "the sale is paused; try again later").retry_after(5)
+            }
+            Refusal::SaleRunning => Self::new(
+                Code::SaleRunning,
+                "the sale is open: its startsAt stays, and it is deleted only when it has ended",
+            ),
+            Refusal::SaleHasSales => Self::new(
+                Code::SaleHasSales,
+                "something was sold or is held under the sale, so it is kept",
+            ),
+            Refusal::SaleOverlaps { sale } => Self::new(
+                Code::SaleOverlaps,
+                format!(
+                    "sale {sale} has this product at that time: choose another time, or end it"
+                ),
+            )
+            .with(Members::Sale(sale)),
+            Refusal::BelowTaken { taken } => Self::validation(vec![FieldError {
+                field: "products",
+                message: format!("units must be at least {taken}, which are sold or held").into(),
+            }]),
             Refusal::SoldOut => Self::new(Code::SoldOut, SOLD_OUT_DETAIL),
             Refusal::CustomerLimit { limit, owned } => Self::new(
                 Code::CustomerLimitReached,
@@ -231,6 +254,11 @@ impl Problem {
     #[must_use]
     pub fn unknown_order() -> Self {
         Self::new(Code::OrderNotFound, "there is no such order")
+    }
+
+    #[must_use]
+    pub fn unknown_sale() -> Self {
+        Self::new(Code::SaleNotFound, "there is no such sale, or the product is not in it")
     }
 
     #[must_use]

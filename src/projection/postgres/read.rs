@@ -34,17 +34,17 @@ const PRODUCT_OF_SKU: &str =
     "SELECT product_id FROM products WHERE sku = $1 ORDER BY product_id LIMIT 1";
 
 const ORDER: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, currency, \
-     created_at, expires_at, paid_late, l.product_id, quantity::bigint, unit_price, returned \
+     created_at, expires_at, paid_late, l.product_id, quantity::bigint, unit_price, returned, l.sale_id \
      FROM orders AS o LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
      WHERE o.order_id = $1 ORDER BY l.product_id";
 
 const ORDER_BY_KEY: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, currency, \
-     created_at, expires_at, paid_late, l.product_id, quantity::bigint, unit_price, returned \
+     created_at, expires_at, paid_late, l.product_id, quantity::bigint, unit_price, returned, l.sale_id \
      FROM orders AS o LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
      WHERE request_key = $1 ORDER BY o.order_id, l.product_id";
 
 const ORDERS_OF: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, \
-     currency, created_at, expires_at, paid_late, l.product_id, quantity::bigint, unit_price, returned \
+     currency, created_at, expires_at, paid_late, l.product_id, quantity::bigint, unit_price, returned, l.sale_id \
      FROM (SELECT * FROM orders WHERE customer_id = $1 AND (created_at, order_id) < ($2, $3) \
      ORDER BY created_at DESC, order_id DESC LIMIT $4) AS o \
      LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
@@ -54,7 +54,7 @@ const PENDING: &str = "SELECT order_id, product_id, created_at, expires_at FROM 
      WHERE status = 'pending_payment' AND expires_at > $1 ORDER BY expires_at LIMIT $2";
 
 const RESERVATIONS: &str = "SELECT order_id, product_id, customer_id, quantity::bigint, unit_price, \
-     currency, status, created_at, expires_at, ended_at, lead_product_id FROM reservations \
+     currency, status, created_at, expires_at, ended_at, lead_product_id, sale_id FROM reservations \
      WHERE order_id = $1 ORDER BY product_id";
 
 const REFUSED: &str = "SELECT order_id, product_id, customer_id, quantity::bigint, queued_at, \

@@ -1,6 +1,6 @@
 //! Writing the query tables in Postgres.
 
-use crate::domain::{OrderId, ProductId, Timestamp};
+use crate::domain::{CustomerId, OrderId, ProductId, SaleId, Timestamp};
 use crate::journal::{Digest, PartitionId, Partitions};
 use crate::projection::catalogue::{self, ProductColumns};
 use crate::projection::changes::{
@@ -14,6 +14,7 @@ use crate::projection::owed;
 use crate::projection::payments::{CLOSE_LATE, JobKind};
 use crate::projection::refused::{RefusedPurchase, reason_columns};
 use crate::projection::rows::{Cursor, OrderStatus, returned};
+use crate::projection::sale_tables;
 use crate::projection::write::{WriteError, Writer};
 use async_trait::async_trait;
 use sqlx::postgres::PgConnection;
@@ -61,15 +62,18 @@ const ADD_TO_ORDERS: &str = "INSERT INTO orders (order_id, product_id, customer_
      total_amount = orders.total_amount + excluded.total_amount, \
      created_at = least(orders.created_at, excluded.created_at)";
 
-const INSERT_LINES: &str = "INSERT INTO order_lines (order_id, product_id, quantity, unit_price) \
-     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::bigint[])";
+const INSERT_LINES: &str = "INSERT INTO order_lines (order_id, product_id, quantity, unit_price, \
+     sale_id) \
+     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::bigint[], $5::bigint[])";
 
 const WRITE_RESERVATIONS: &str = "INSERT INTO reservations (order_id, product_id, customer_id, \
-     quantity, unit_price, currency, status, created_at, expires_at, ended_at, lead_product_id) \
+     quantity, unit_price, currency, status, created_at, expires_at, ended_at, lead_product_id, \
+     sale_id) \
      SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::integer[], $5::bigint[], \
-     $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]) \
+     $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], \
+     $12::bigint[]) \
      ON CONFLICT (order_id, product_id) DO UPDATE SET status = excluded.status, \
-     expires_at = excluded.expires_at, ended_at = excluded.ended_at";
+     expires_at = excluded.expires_at, ended_at = excluded.ended_at, sale_id = excluded.sale_id";
 
 /// After the lines that were confirmed in the same round, which may have made the row.
 const PLACE_ORDERS: &str = "INSERT INTO orders (order_id, product_id, customer_id, currency, \
@@ -145,6 +149,9 @@ const MOVE_TOTALS: &str = "UPDATE customer_totals AS total SET sold = total.sold
      AS delta (customer_id, product_id, sold, held) \
      WHERE total.customer_id = delta.customer_id AND total.product_id = delta.product_id";
 
+const INSERT_SALE_CUSTOMERS: &str = "INSERT INTO sale_customers (sale_id, customer_id) \
+     SELECT * FROM unnest($1::bigint[], $2::text[]) ON CONFLICT DO NOTHING";
+
 const WRITE_CURSORS: &str = "UPDATE projection_cursor AS cursor SET seq = moved.seq, \
      digest = moved.digest FROM unnest($1::integer[], $2::bigint[], $3::bytea[]) \
      AS moved (\"partition\", seq, digest) WHERE cursor.\"partition\" = moved.\"partition\"";
@@ -169,7 +176,7 @@ const PRIOR_DESCRIBED: &str = "SELECT product_id, name, sku, description, catego
      FROM stock JOIN products USING (product_id) WHERE product_id = ANY($1)";
 
 const PRIOR_HOLDS: &str = "SELECT order_id, product_id, customer_id, quantity::bigint, unit_price, \
-     currency, status, created_at, expires_at, ended_at, lead_product_id FROM reservations \
+     currency, status, created_at, expires_at, ended_at, lead_product_id, sale_id FROM reservations \
      WHERE order_id = ANY($1)";
 
 /// The projector's connection.
@@ -257,6 +264,7 @@ impl PostgresWriter {
             .bind(column(rows, |row| row.product.to_column()))
             .bind(column(rows, |row| row.quantity.cast_signed()))
             .bind(column(rows, |row| to_column(row.unit_price)))
+            .bind(column(rows, |row| row.under.map(SaleId::to_column)))
             .execute(&mut self.connection)
             .await?;
         Ok(())
@@ -281,6 +289,21 @@ impl PostgresWriter {
         Ok(())
     }
 
+    async fn insert_sale_customers(
+        &mut self,
+        rows: &[(SaleId, CustomerId)],
+    ) -> Result<(), WriteError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(INSERT_SALE_CUSTOMERS)
+            .bind(column(rows, |(sale, _)| sale.to_column()))
+            .bind(column(rows, |(_, customer)| customer.as_str()))
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
     async fn write_reservations(&mut self, changes: &Changes) -> Result<(), WriteError> {
         let rows = &changes.reservations;
         if rows.is_empty() {
@@ -298,6 +321,7 @@ impl PostgresWriter {
             .bind(column(rows, |row| time_to_column(row.expires_at)))
             .bind(column(rows, |row| row.ended_at.map(time_to_column)))
             .bind(column(rows, |row| row.lead.map(ProductId::to_column)))
+            .bind(column(rows, |row| row.sale.map(SaleId::to_column)))
             .execute(&mut self.connection)
             .await?;
         Ok(())
@@ -461,6 +485,8 @@ impl Writer for PostgresWriter {
             let described = rows.into_iter().map(ProductColumns::described);
             prior.described.extend(described.map(|row| (row.product, row)));
         }
+        prior.sale_products =
+            sale_tables::postgres_prior(&mut self.connection, &needs.on_sale).await?;
         if needs.holds.is_empty() {
             return Ok(prior);
         }
@@ -489,6 +515,8 @@ impl Writer for PostgresWriter {
         self.return_lines(&changes.returned).await?;
         self.write_jobs(changes).await?;
         self.write_reservations(changes).await?;
+        sale_tables::postgres_write(&mut self.connection, &changes.sales).await?;
+        self.insert_sale_customers(&changes.sales.customers).await?;
         self.write_totals(ADD_TO_TOTALS, &changes.gains).await?;
         let moved = self.write_totals(MOVE_TOTALS, &changes.moves).await?;
         WriteError::unless_all(moved, changes.moves.len())

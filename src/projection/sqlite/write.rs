@@ -1,7 +1,7 @@
 //! Writing the query tables in SQLite.
 
 use super::insert::{self, Statement, Texts};
-use crate::domain::{OrderId, ProductId};
+use crate::domain::{OrderId, ProductId, SaleId};
 use crate::journal::{Digest, PartitionId, Partitions};
 use crate::projection::catalogue::{self, ProductColumns};
 use crate::projection::changes::{
@@ -15,6 +15,7 @@ use crate::projection::owed;
 use crate::projection::payments::{CLOSE_LATE, JobKind, JobState};
 use crate::projection::refused::{RefusedPurchase, reason_columns};
 use crate::projection::rows::{Cursor, OrderStatus, ReservationRow, returned};
+use crate::projection::sale_tables;
 use crate::projection::write::{WriteError, Writer};
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
@@ -70,17 +71,19 @@ const ADD_TO_ORDERS: Statement = Statement {
 };
 
 const INSERT_LINES: Statement = Statement {
-    head: "INSERT OR ROLLBACK INTO order_lines (order_id, product_id, quantity, unit_price)",
-    columns: 4,
+    head: "INSERT OR ROLLBACK INTO order_lines (order_id, product_id, quantity, unit_price, \
+           sale_id)",
+    columns: 5,
     tail: "",
 };
 
 const WRITE_RESERVATIONS: Statement = Statement {
     head: "INSERT INTO reservations (order_id, product_id, customer_id, quantity, unit_price, \
-           currency, status, created_at, expires_at, ended_at, lead_product_id)",
-    columns: 11,
+           currency, status, created_at, expires_at, ended_at, lead_product_id, sale_id)",
+    columns: 12,
     tail: "ON CONFLICT (order_id, product_id) DO UPDATE SET status = excluded.status, \
-           expires_at = excluded.expires_at, ended_at = excluded.ended_at",
+           expires_at = excluded.expires_at, ended_at = excluded.ended_at, \
+           sale_id = excluded.sale_id",
 };
 
 /// After the lines that were confirmed in the same round, which may have made the row.
@@ -190,6 +193,12 @@ const MOVE_TOTALS: Statement = Statement {
            held = excluded.held",
 };
 
+const INSERT_SALE_CUSTOMERS: Statement = Statement {
+    head: "INSERT INTO sale_customers (sale_id, customer_id)",
+    columns: 2,
+    tail: "ON CONFLICT DO NOTHING",
+};
+
 const WRITE_CURSORS: Statement = Statement {
     head: "INSERT INTO projection_cursor (\"partition\", seq, digest)",
     columns: 3,
@@ -216,7 +225,7 @@ const PRIOR_DESCRIBED: &str = "SELECT product_id, name, sku, description, catego
      JOIN products USING (product_id)";
 
 const PRIOR_HOLDS: &str = "SELECT order_id, product_id, customer_id, quantity, unit_price, \
-     currency, status, created_at, expires_at, ended_at, lead_product_id \
+     currency, status, created_at, expires_at, ended_at, lead_product_id, sale_id \
      FROM json_each(?) AS wanted CROSS JOIN reservations ON order_id = unhex(wanted.value)";
 
 /// The projector's connection.
@@ -319,6 +328,8 @@ impl Writer for SqliteWriter {
             let described = rows.into_iter().map(ProductColumns::described);
             prior.described.extend(described.map(|row| (row.product, row)));
         }
+        prior.sale_products =
+            sale_tables::sqlite_prior(&mut self.connection, &needs.on_sale).await?;
         if needs.holds.is_empty() {
             return Ok(prior);
         }
@@ -360,6 +371,12 @@ impl Writer for SqliteWriter {
         WriteError::unless_all(returned, changes.returned.len())?;
         self.write_jobs(changes).await?;
         self.run(&WRITE_RESERVATIONS, &changes.reservations, bind_reservation).await?;
+        sale_tables::sqlite_write(&mut self.connection, &changes.sales).await?;
+        self.run(&INSERT_SALE_CUSTOMERS, &changes.sales.customers, |values, (sale, customer)| {
+            values.push(sale.to_column())?;
+            values.push(customer.as_str())
+        })
+        .await?;
         self.run(&ADD_TO_TOTALS, &changes.gains, bind_total).await?;
         let moved = self.run(&MOVE_TOTALS, &changes.moves, bind_total).await?;
         WriteError::unless_all(moved, changes.moves.len())
@@ -426,7 +443,8 @@ fn bind_line(values: &mut insert::Values, sale: &Sale) -> Result<(), sqlx::Error
     values.push(&sale.order.0[..])?;
     values.push(sale.product.to_column())?;
     values.push(i64::from(sale.quantity))?;
-    values.push(to_column(sale.unit_price))
+    values.push(to_column(sale.unit_price))?;
+    values.push(sale.under.map(SaleId::to_column))
 }
 
 fn bind_reservation(values: &mut insert::Values, row: &ReservationRow) -> Result<(), sqlx::Error> {
@@ -440,7 +458,8 @@ fn bind_reservation(values: &mut insert::Values, row: &ReservationRow) -> Result
     values.push(time_to_column(row.created_at))?;
     values.push(time_to_column(row.expires_at))?;
     values.push(row.ended_at.map(time_to_column))?;
-    values.push(row.lead.map(ProductId::to_column))
+    values.push(row.lead.map(ProductId::to_column))?;
+    values.push(row.sale.map(SaleId::to_column))
 }
 
 fn bind_placed(values: &mut insert::Values, row: &PlacedOrder) -> Result<(), sqlx::Error> {

@@ -1,0 +1,97 @@
+//! Sales that a crash left half made: one that is not set for all its products, and a change that not
+//! all of them have heard of.
+
+use crate::support::{Server, Stand};
+use lastunit::domain::{
+    CatalogEntry, Currency, Event, Money, Offer, ProductId, SaleId, SaleTerms, Timestamp,
+};
+use lastunit::journal::store::Group;
+use lastunit::journal::{
+    Batch, Digest, Location, PartitionId, Partitions, Seq, connect_store, stored,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// 2026-09-21, and far behind every run of this test.
+const BEFORE: u64 = 1_790_000_000_000;
+const ENDS: u64 = 4_000_000_000_000;
+
+fn terms(sale: u64, products: [u64; 2], edition: u64) -> SaleTerms {
+    SaleTerms {
+        sale: SaleId::new(sale).unwrap(),
+        name: format!("edition {edition}").into(),
+        products: products.map(|product| ProductId::new(product).unwrap()).into(),
+        opens_at: Timestamp::from_millis(ENDS - 1_000),
+        ends_at: Timestamp::from_millis(ENDS),
+        paused: false,
+        sells_before: false,
+        edition,
+        price: Money { amount: 5, currency: Currency::new("USD").unwrap() },
+        limit_per_customer: None,
+        units: 2,
+    }
+}
+
+/// Products 1 to 4. Of sale 11 only product 1 has heard; of the change of sale 12 only product 3.
+async fn write_journal(stand: &Stand) {
+    std::fs::create_dir_all(stand.data_dir()).unwrap();
+    let location = Location::Sqlite(stand.data_dir().join("journal.sqlite"));
+    let partitions = Partitions::new(16).unwrap();
+    let mut store = connect_store(&location, partitions).await.unwrap();
+    let epochs = store.take_ownership().await.unwrap().epochs;
+    let price = Money { amount: 999, currency: Currency::new("USD").unwrap() };
+    let offer = Offer { price, limit_per_customer: None, opens_at: None, closes_at: None };
+    let at = Timestamp::from_millis(BEFORE);
+    let mut rows: BTreeMap<_, Vec<u8>> = BTreeMap::new();
+    let set = |terms| Event::SaleSet { terms: Box::new(terms), retry: None };
+    for number in 1..=4 {
+        let product = store.next_product_id().await.unwrap();
+        assert_eq!(product.get(), number);
+        let entry = CatalogEntry { name: "thing".into(), ..CatalogEntry::default() };
+        let mut events = vec![Event::Created { offer, units: 10, entry: Box::new(entry) }];
+        match number {
+            1 => events.push(set(terms(11, [1, 2], 1))),
+            3 => events.extend([set(terms(12, [3, 4], 1)), set(terms(12, [3, 4], 2))]),
+            4 => events.push(set(terms(12, [3, 4], 1))),
+            _ => {}
+        }
+        let row = rows.entry(partitions.of(product)).or_insert_with(|| vec![stored::ROW_VERSION]);
+        stored::encode_section(row, product, 1, at, &events);
+    }
+    for _ in 5..=12 {
+        store.next_product_id().await.unwrap();
+    }
+    let batch = |(partition, events): (PartitionId, Vec<u8>)| {
+        let epoch = epochs[usize::from(partition.0)];
+        Batch::behind((Seq(0), Digest::GENESIS), partition, epoch, at, events)
+    };
+    let batches = rows.into_iter().map(batch).collect();
+    store.commit(&Group { batches, ..Group::default() }).await.unwrap();
+}
+
+/// Asks until it is so; a test that waits in vain is ended from outside.
+async fn until(server: &Server, path: &str, so: impl Fn(&crate::support::Answer) -> bool) {
+    while !so(&server.get(path).await) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn half_made_sales_are_settled_at_the_start() {
+    let stand = Stand::embedded();
+    write_journal(&stand).await;
+    let server = stand.start();
+    until(&server, "/api/v1/sales/11", |answer| answer.status == 404).await;
+    assert_eq!(server.buy(1, 10, "ann").await.status, 201, "its units are ordinary stock again");
+    while !server.log().contains("a change of a sale was carried on") {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let sale = server.get("/api/v1/sales/12").await;
+    assert_eq!(sale.body["name"], "edition 2", "{}", sale.body);
+    assert_eq!(sale.body["products"][1]["units"], 2);
+    // Whole again, so it can be changed and deleted.
+    assert_eq!(server.delete("/api/v1/sales/12").await.status, 204);
+    assert_eq!(server.buy(4, 10, "ann").await.status, 201);
+    assert!(server.stop().success());
+    stand.assert_audit();
+}
