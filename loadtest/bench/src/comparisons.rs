@@ -2,8 +2,9 @@
 
 use crate::{
     contestant::Contestant::{
-        self, CartsPostgres, CartsSqlite, Ceiling, Checkout, LastunitPostgres, LastunitSqlite,
-        ListPostgres, ListSqlite, Queued, RedisAlways, RedisEverysec, Refusals, RowLock,
+        self, CartsPostgres, CartsSqlite, Ceiling, Checkout, Guarded, LastunitPostgres,
+        LastunitSqlite, ListPostgres, ListSqlite, Queued, RedisAlways, RedisEverysec, Refusals,
+        RowLock,
     },
     statistics::{Results, median},
     wrk::Load,
@@ -37,7 +38,7 @@ const fn goal(
     Goal { what, contestant, other, least, aim }
 }
 
-const GOALS: [Goal; 11] = [
+const GOALS: [Goal; 12] = [
     goal("purchases, SQLite journal, of the ceiling", LastunitSqlite, Ceiling, 0.70, 0.85),
     goal("purchases, Postgres journal, of the ceiling", LastunitPostgres, Ceiling, 0.60, 0.75),
     goal("sold-out refusals, of the ceiling", Refusals, Ceiling, 0.90, 0.97),
@@ -71,6 +72,13 @@ const GOALS: [Goal; 11] = [
         LastunitSqlite,
         1.0,
         1.0,
+    ),
+    goal(
+        "purchases with tokens and all limits, of those without",
+        Guarded,
+        LastunitSqlite,
+        0.9,
+        0.97,
     ),
     goal("orders of three products, of single purchases", Checkout, LastunitSqlite, 0.4, 0.4),
 ];

@@ -20,6 +20,8 @@ pub enum Contestant {
     RedisAlways,
     /// Redis Lua script, appendfsync everysec
     RedisEverysec,
+    /// lastunit, in local files: every purchase with a token of its customer, and all limits counted
+    Guarded,
     /// lastunit, in local files: purchases that are accepted now and decided later
     Queued,
     /// lastunit, in local files: orders of three products
@@ -38,6 +40,7 @@ pub enum Contestant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
     Purchase,
+    SignedPurchase,
     Queue,
     Order,
     Cart,
@@ -48,6 +51,7 @@ impl Question {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Purchase => "purchase",
+            Self::SignedPurchase => "signed",
             Self::Queue => "queue",
             Self::Order => "order",
             Self::Cart => "cart",
@@ -58,7 +62,7 @@ impl Question {
     /// How many products it needs.
     pub const fn products(self) -> u32 {
         match self {
-            Self::Purchase | Self::Queue => 1,
+            Self::Purchase | Self::SignedPurchase | Self::Queue => 1,
             Self::Order => 3,
             Self::Cart => 16,
             Self::List => 10_000,
@@ -67,7 +71,7 @@ impl Question {
 }
 
 impl Contestant {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Ceiling,
         Self::LastunitSqlite,
         Self::LastunitPostgres,
@@ -75,6 +79,7 @@ impl Contestant {
         Self::RowLock,
         Self::RedisAlways,
         Self::RedisEverysec,
+        Self::Guarded,
         Self::Queued,
         Self::Checkout,
         Self::CartsSqlite,
@@ -93,6 +98,7 @@ impl Contestant {
             Self::RowLock => "row-lock",
             Self::RedisAlways => "redis-always",
             Self::RedisEverysec => "redis-everysec",
+            Self::Guarded => "guarded",
             Self::Queued => "queued",
             Self::Checkout => "checkout",
             Self::CartsSqlite => "carts-sqlite",
@@ -112,6 +118,7 @@ impl Contestant {
             Self::RowLock => "Postgres row lock",
             Self::RedisAlways => "Redis Lua, appendfsync always",
             Self::RedisEverysec => "Redis Lua, appendfsync everysec",
+            Self::Guarded => "lastunit, SQLite journal, tokens (EdDSA) and all limits",
             Self::Queued => "lastunit, purchases accepted to be decided later (202)",
             Self::Checkout => "lastunit, orders of three products",
             Self::CartsSqlite => "lastunit, changes of carts, SQLite",
@@ -124,7 +131,7 @@ impl Contestant {
     pub const fn guarantee(self) -> &'static str {
         match self {
             Self::Ceiling => "nothing: no stock, no order",
-            Self::LastunitSqlite | Self::LastunitPostgres => {
+            Self::LastunitSqlite | Self::LastunitPostgres | Self::Guarded => {
                 "every 201 is on disk, exact sale, order rows follow"
             }
             Self::Refusals => "no refusal while a unit is left",
@@ -140,6 +147,7 @@ impl Contestant {
 
     pub const fn question(self) -> Question {
         match self {
+            Self::Guarded => Question::SignedPurchase,
             Self::Queued => Question::Queue,
             Self::Checkout => Question::Order,
             Self::CartsSqlite | Self::CartsPostgres => Question::Cart,
@@ -164,7 +172,7 @@ impl Contestant {
         match (self, self.question()) {
             (Self::Refusals, _) => 409,
             (_, Question::Queue) => 202,
-            (_, Question::Purchase | Question::Order) => 201,
+            (_, Question::Purchase | Question::SignedPurchase | Question::Order) => 201,
             (_, Question::Cart | Question::List) => 200,
         }
     }
@@ -172,7 +180,7 @@ impl Contestant {
     /// Whether it can be asked how many units it has sold or holds.
     pub const fn keeps_stock(self) -> bool {
         match self.question() {
-            Question::Purchase | Question::Queue | Question::Order => {
+            Question::Purchase | Question::SignedPurchase | Question::Queue | Question::Order => {
                 !matches!(self, Self::Ceiling)
             }
             Question::Cart | Question::List => false,
@@ -181,6 +189,6 @@ impl Contestant {
 
     /// Whether its speed means anything beside the ceiling's: it does another thing.
     pub const fn sells_at_once(self) -> bool {
-        matches!(self.question(), Question::Purchase)
+        matches!(self.question(), Question::Purchase | Question::SignedPurchase)
     }
 }

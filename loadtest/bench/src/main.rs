@@ -25,6 +25,7 @@ mod server;
 mod shop;
 mod statistics;
 mod sync;
+mod tokens;
 mod wrk;
 
 use std::process::ExitCode;

@@ -53,7 +53,15 @@ fn try_size(size: u32, connections: u32, binaries: &Binaries, wrk: &Wrk) -> Resu
     let server = Server::start(Contestant::RowLock, binaries, size)?;
     let (address, product) = (server.shop.address(), server.product);
     let question = Contestant::RowLock.question();
-    let run = Run { address, question, product, connections, seconds: 1, checked_status: None };
+    let run = Run {
+        address,
+        question,
+        product,
+        connections,
+        seconds: 1,
+        checked_status: None,
+        tokens: None,
+    };
     wrk.run(run)?;
     Ok(wrk.run(Run { seconds: SECONDS, ..run })?.requests_per_second())
 }

@@ -101,6 +101,7 @@ impl Driver<'_> {
             connections,
             seconds: self.options.warm_up_seconds,
             checked_status: Some(contestant.status()),
+            tokens: server.tokens(),
         };
         let warm_up = self.wrk.run(run)?;
         let load =

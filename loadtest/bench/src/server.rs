@@ -9,14 +9,17 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use throwaway::{Appendfsync, AtParentDeath, Postgres, Redis, Tied, free_port, wait_until};
+
+use lastunit::account::Role;
 
 use crate::{
     contestant::{Contestant, Question},
     interrupt,
     options::Limits,
     shop::Shop,
+    tokens::Signer,
 };
 
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -39,6 +42,8 @@ pub struct Server {
     process: Tied,
     _store: Store,
     directory: TempDir,
+    /// The tokens of all customers, where they are asked for.
+    tokens: Option<NamedTempFile>,
     pub shop: Shop,
     pub product: i64,
 }
@@ -64,7 +69,7 @@ impl Server {
         let store = Store::start(contestant)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let mut command = if contestant.is_lastunit() {
-            lastunit(binaries, &store, directory.path())?
+            lastunit(contestant, binaries, &store, directory.path())?
         } else {
             baseline(binaries, &store, pool_size)
         };
@@ -73,7 +78,8 @@ impl Server {
         command.stdout(log.try_clone().context("cannot share the log")?).stderr(log);
         let process = Tied::spawn(command, AtParentDeath::Kill)?;
         let shop = Shop::at(address);
-        Ok(Self { process, _store: store, directory, shop, product: BASELINE_PRODUCT })
+        let product = BASELINE_PRODUCT;
+        Ok(Self { process, _store: store, directory, tokens: None, shop, product })
     }
 
     /// Waits until it is ready, and puts the product on its shelf.
@@ -87,6 +93,11 @@ impl Server {
         })?;
         if !ready {
             bail!("GET /health/ready did not answer 200 within {START_LIMIT:?}: {}", self.log());
+        }
+        if contestant == Contestant::Guarded {
+            let signer = Signer::of(&data_dir(self.directory.path()));
+            self.shop.sign_in(signer.sign("bench", Role::Admin)?);
+            self.tokens = Some(signer.of_all_customers()?);
         }
         if contestant == Contestant::Refusals {
             self.product = self.shop.create_product(1)?;
@@ -108,6 +119,10 @@ impl Server {
             File::open(self.directory.path()).context("cannot open the temporary directory")?;
         rustix::fs::syncfs(directory)
             .context("cannot sync the file system of the temporary directory")
+    }
+
+    pub fn tokens(&self) -> Option<&Path> {
+        self.tokens.as_ref().map(NamedTempFile::path)
     }
 
     /// The end of what the server wrote.
@@ -145,12 +160,25 @@ fn baseline(binaries: &Binaries, store: &Store, pool_size: u32) -> Command {
     command
 }
 
+fn data_dir(directory: &Path) -> PathBuf {
+    directory.join("data")
+}
+
 /// The server as users start it, but for its limits.
-fn lastunit(binaries: &Binaries, store: &Store, directory: &Path) -> Result<Command> {
+fn lastunit(
+    contestant: Contestant,
+    binaries: &Binaries,
+    store: &Store,
+    directory: &Path,
+) -> Result<Command> {
     let binary = binaries.lastunit.as_ref().context("the lastunit binary was not looked for")?;
     let mut command = Command::new(binary);
-    command.arg("serve").arg("--data-dir").arg(directory.join("data"));
-    command.envs(binaries.limits.settings());
+    command.arg("serve").arg("--data-dir").arg(data_dir(directory));
+    if contestant == Contestant::Guarded {
+        command.env("LASTUNIT_AUTH__MODE", "jwt").envs(Limits::On.settings());
+    } else {
+        command.envs(binaries.limits.settings());
+    }
     if let Store::Postgres(postgres) = store {
         let url = postgres.url(DATABASE);
         command.args(["--journal-url", &url, "--database-url", &url]);

@@ -14,6 +14,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub struct Shop {
     agent: Agent,
     address: SocketAddr,
+    /// What the driver's own requests carry.
+    token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -38,11 +40,16 @@ impl Shop {
     pub fn at(address: SocketAddr) -> Self {
         let config =
             Agent::config_builder().http_status_as_error(false).timeout_global(Some(LIMIT));
-        Self { agent: config.build().into(), address }
+        Self { agent: config.build().into(), address, token: None }
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From now on requests carry this token.
+    pub fn sign_in(&mut self, token: String) {
+        self.token = Some(token);
     }
 
     pub fn is_ready(&self) -> bool {
@@ -132,7 +139,11 @@ impl Shop {
     }
 
     fn post(&self, path: &str, document: &Value, status: u16) -> Result<String> {
-        let answer = self.agent.post(self.url(path)).send_json(document);
+        let mut request = self.agent.post(self.url(path));
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let answer = request.send_json(document);
         expect(answer.with_context(|| format!("POST {path}"))?, status)
             .with_context(|| format!("POST {path}"))
     }

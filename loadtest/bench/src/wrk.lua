@@ -1,13 +1,17 @@
 -- The load: the same question by ever other customers.
 --
--- Called as: wrk … -- QUESTION PRODUCT_ID CHECKED_STATUS
--- QUESTION is purchase (one unit of the product), queue (the same, decided later), order (one unit of it and of the two after it, to be
+-- Called as: wrk … -- QUESTION PRODUCT_ID CHECKED_STATUS [FILE]
+-- QUESTION is purchase (one unit of the product), signed (the same with the customer's token: line by line in
+-- FILE), queue (the same, decided later), order (one unit of it and of the two after it, to be
 -- paid later), cart (a quantity of one of 16 products) or list (20 of the products of a category).
 -- CHECKED_STATUS is the status that every answer must have, or 0 to leave answers unread: reading
 -- them costs the generator about a tenth of its speed, so only the warm-up does it. Drawing the
 -- request from a table costs nothing that could be measured against one fixed request.
 
 local CUSTOMERS = 32768
+
+-- Gives the next token of the file.
+local tokens
 
 local requests = {}
 local position = 0
@@ -23,6 +27,12 @@ local QUESTIONS = {
   purchase = function(product, customer)
     local body = string.format('{"productId":%d,"quantity":1,"customerId":"c%06d"}', product, customer)
     return wrk.format("POST", "/api/v1/purchases", JSON, body)
+  end,
+
+  signed = function(product, customer)
+    local headers = { ["Content-Type"] = "application/json", ["Authorization"] = "Bearer " .. tokens() }
+    local body = string.format('{"productId":%d,"quantity":1,"customerId":"c%06d"}', product, customer)
+    return wrk.format("POST", "/api/v1/purchases", headers, body)
   end,
 
   queue = function(product, customer)
@@ -64,6 +74,9 @@ function init(arguments)
   local ask = QUESTIONS[arguments[1]]
   local product = tonumber(arguments[2])
   local checked_status = tonumber(arguments[3])
+  if arguments[4] then
+    tokens = io.lines(arguments[4])
+  end
   for customer = 1, CUSTOMERS do
     requests[customer] = ask(product, customer)
   end

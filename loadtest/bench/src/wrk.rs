@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::SocketAddr,
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -25,7 +26,7 @@ pub struct Wrk {
 
 /// One run of the load.
 #[derive(Debug, Clone, Copy)]
-pub struct Run {
+pub struct Run<'a> {
     pub address: SocketAddr,
     pub question: Question,
     /// The first of the products that the question needs.
@@ -34,6 +35,8 @@ pub struct Run {
     pub seconds: u64,
     /// Read every answer and compare its status with this one.
     pub checked_status: Option<u16>,
+    /// A file with the customers' tokens.
+    pub tokens: Option<&'a Path>,
 }
 
 /// What one run of the load saw.
@@ -73,14 +76,15 @@ impl Wrk {
         Ok(Self { script })
     }
 
-    pub fn run(&self, run: Run) -> Result<Load> {
-        let Run { address, question, product, connections, seconds, checked_status } = run;
+    pub fn run(&self, run: Run<'_>) -> Result<Load> {
+        let Run { address, question, product, connections, seconds, checked_status, tokens } = run;
         let mut command = Command::new("wrk");
         command.args(["--threads=1", "--timeout=30s", &format!("--connections={connections}")]);
         command.arg(format!("--duration={seconds}s")).arg("--script").arg(self.script.path());
         command.args([&format!("http://{address}"), "--"]);
         command.args([question.name(), &product.to_string()]);
         command.arg(checked_status.unwrap_or(0).to_string());
+        command.args(tokens);
         command.stdout(Stdio::piped());
         let mut wrk = Tied::spawn(command, AtParentDeath::Kill)?;
         let mut output = wrk.take_stdout().context("wrk has no output")?;
