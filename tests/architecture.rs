@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["clock", "domain", "journal", "telemetry", "threads"]),
     ("projection", &["clock", "domain", "journal", "migrations", "telemetry", "threads"]),
     ("cart", &["clock", "domain", "migrations"]),
-    ("checkout", &["cart", "clock", "domain", "engine", "projection", "telemetry"]),
+    ("checkout", &["cart", "clock", "domain", "engine", "journal", "projection", "telemetry"]),
     ("catalog", &["clock", "domain", "engine", "journal", "projection"]),
     ("account", &["clock", "domain", "migrations", "telemetry", "threads"]),
     ("config", &["account", "cart", "domain", "journal", "telemetry"]),
