@@ -1,5 +1,5 @@
-//! Tokens for the customers of the load, signed with the server's own key: EdDSA, as a server makes it
-//! for itself.
+//! Tokens for the customers of the load, signed with the server's own key, as a server makes it for
+//! itself: `EdDSA`.
 
 use std::{
     io::Write,
