@@ -60,7 +60,7 @@ impl TrustedProxies {
             ForwardingHeader::Forwarded => (header::FORWARDED, element),
         };
         let lines = headers.get_all(name).iter().rev();
-        // A comma inside of quotes would split, too; then neither half can be read, and the walk ends.
+        // A comma inside of quotes splits, too: then a half has one of its quotes, and ends the walk.
         let hops = lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
         hops.map(read)
     }
@@ -68,6 +68,9 @@ impl TrustedProxies {
 
 /// The `for` of one element of `Forwarded` (RFC 7239).
 fn element(text: &str) -> Option<IpAddr> {
+    if text.matches('"').count() % 2 == 1 {
+        return None;
+    }
     let pairs = text.split(';').filter_map(|pair| pair.split_once('='));
     let mut named = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
     let (_, value) = named.next()?;
@@ -176,6 +179,8 @@ mod tests {
             // A quote that the client left open swallows nothing of what the proxy appended.
             ("for=\"1.1.1.1, for=192.0.2.1", "192.0.2.1"),
             ("for=\"192.0.2.1", "10.0.0.1"),
+            // What a client put into another parameter that its proxy quotes.
+            ("for=192.0.2.1;host=\"a,for=9.9.9.9;x=y\"", "10.0.0.1"),
         ] {
             assert_eq!(client(Forwarded, "10.0.0.1", &[("forwarded", line)]), expected, "{line}");
         }

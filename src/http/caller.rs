@@ -71,6 +71,15 @@ impl Caller {
         }
     }
 
+    /// Whoever has proven who they are: a person or a machine.
+    #[must_use]
+    pub fn subject(&self) -> Option<&CustomerId> {
+        match self {
+            Self::Known(identity) => Some(&identity.subject),
+            Self::Open { .. } | Self::Nobody => None,
+        }
+    }
+
     /// The customer that is meant: the one that was named, or the caller.
     #[must_use]
     pub fn customer<'a>(&'a self, named: Option<&'a str>) -> Option<&'a str> {

@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::body::{Json, NoBody};
+use super::caller::Caller;
 use super::checks::Checks;
 use super::fields::{self, Object, Texts};
 use super::idempotency::{self, Meaning, Scope};
@@ -194,11 +195,12 @@ pub(super) fn versions(headers: &HeaderMap) -> Result<Option<Vec<u64>>, Problem>
 )]
 pub async fn change(
     State(api): State<Api>,
+    caller: Caller,
     ProductPath(product): ProductPath,
     Json { headers, value }: Json<ChangeRequest>,
 ) -> Result<Response, Problem> {
     let change = value.check()?;
-    let (edition, replayed) = take(&api, product, change, &headers).await?;
+    let (edition, replayed) = take((&api, &caller), product, change, &headers).await?;
     let mut response = match products::find(&api, product, Some(edition)).await {
         Ok(Some(row)) => products::answer(&row),
         // It is changed, whatever can be shown of it.
@@ -229,11 +231,12 @@ pub async fn change(
 )]
 pub async fn deactivate(
     State(api): State<Api>,
+    caller: Caller,
     ProductPath(product): ProductPath,
     NoBody { headers }: NoBody,
 ) -> Result<Response, Problem> {
     let change = Change { active: Some(false), ..Change::default() };
-    let (edition, replayed) = take(&api, product, change, &headers).await?;
+    let (edition, replayed) = take((&api, &caller), product, change, &headers).await?;
     let mut response = without_content(edition);
     if replayed {
         response.headers_mut().insert(respond::REPLAYED, HeaderValue::from_static("true"));
@@ -243,14 +246,14 @@ pub async fn deactivate(
 
 /// Has a change decided: the version it made, and whether that is the first answer again.
 async fn take(
-    api: &Api,
+    (api, caller): (&Api, &Caller),
     product: ProductId,
     change: Change,
     headers: &HeaderMap,
 ) -> Result<(u64, bool), Problem> {
     let versions = versions(headers)?;
     let expected = expected(api, product, versions.as_deref()).await?;
-    let retry = idempotency::retry(headers, Scope::Operator, || {
+    let retry = idempotency::retry(headers, Scope::Operator(caller.subject()), || {
         meaning(product, &change, versions.as_deref())
     })?;
     let outcome = api.catalog.change(product, change, expected, retry).await;

@@ -25,8 +25,8 @@ pub enum Scope<'a> {
     Customer(&'a CustomerId),
     /// Requests about a reservation do not name its customer, but belong to one.
     Reservation(OrderRef),
-    /// Whoever runs the shop.
-    Operator,
+    /// Whoever runs the shop: each with keys of their own, where they prove who they are.
+    Operator(Option<&'a CustomerId>),
 }
 
 /// Reads the key from the headers, `None` where the caller sent none.
@@ -125,7 +125,9 @@ fn request_key(scope: Scope<'_>, key: &str) -> RequestKey {
         Scope::Reservation(reservation) => {
             Meaning::of("key about a reservation").text(reservation.text().as_str())
         }
-        Scope::Operator => Meaning::of("key of the operator").text(""),
+        Scope::Operator(who) => {
+            Meaning::of("key of the operator").text(who.map_or("", CustomerId::as_str))
+        }
     };
     RequestKey(hash.text(key).first_bytes())
 }
@@ -231,7 +233,7 @@ mod tests {
         let keys = [
             request_key(Scope::Customer(&ann), "bc"),
             request_key(Scope::Customer(&annb), "c"),
-            request_key(Scope::Operator, "bc"),
+            request_key(Scope::Operator(None), "bc"),
         ];
         assert!(keys[0] != keys[1] && keys[0] != keys[2] && keys[1] != keys[2]);
         assert_eq!(keys[0], request_key(Scope::Customer(&ann), "bc"));

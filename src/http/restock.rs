@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::body::{Json, LongJson};
+use super::caller::Caller;
 use super::checks::Checks;
 use super::fields::{self, Object, Whole};
 use super::idempotency::{self, Meaning, Scope};
@@ -192,10 +193,13 @@ fn line_document(
 )]
 pub async fn adjust(
     State(api): State<Api>,
+    caller: Caller,
     LongJson(Json { headers, value }): LongJson<RestockRequest>,
 ) -> Result<Response, Problem> {
     let (lines, atomic) = value.check()?;
-    let retry = idempotency::retry(&headers, Scope::Operator, || meaning(&lines, atomic))?;
+    let retry = idempotency::retry(&headers, Scope::Operator(caller.subject()), || {
+        meaning(&lines, atomic)
+    })?;
     let adjusted: Result<Vec<Adjusted>, RestockError> = if atomic {
         let all = api.catalog.restock_all(lines.clone(), retry).await;
         all.map(|outcomes| outcomes.into_iter().map(Ok).collect())

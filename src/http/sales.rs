@@ -366,10 +366,11 @@ pub async fn list(
 )]
 pub async fn create(
     State(api): State<Api>,
+    caller: Caller,
     LongJson(Json { headers, value }): LongJson<SaleRequest>,
 ) -> Result<Response, Problem> {
     let (new, meaning) = value.check(api.clock.now())?;
-    let retry = idempotency::retry(&headers, Scope::Operator, || meaning)?;
+    let retry = idempotency::retry(&headers, Scope::Operator(caller.subject()), || meaning)?;
     let created = api.catalog.create_sale(new, retry).await;
     let (sale, replayed) = created.map_err(|error| problem_of(&api, error))?;
     let mut response = answer(&api, StatusCode::CREATED, (sale, 1)).await?;

@@ -3,6 +3,7 @@
 
 use super::Api;
 use super::body::Json;
+use super::caller::Caller;
 use super::checks::Checks;
 use super::fields::{self, Whole};
 use super::idempotency::{self, Meaning, Scope};
@@ -192,11 +193,12 @@ pub struct AdjustmentDocument<'a> {
 )]
 pub async fn adjust(
     State(api): State<Api>,
+    caller: Caller,
     ProductPath(product): ProductPath,
     Json { headers, value }: Json<AdjustmentRequest>,
 ) -> Result<Response, Problem> {
     let (delta, reason) = value.check()?;
-    let retry = idempotency::retry(&headers, Scope::Operator, || {
+    let retry = idempotency::retry(&headers, Scope::Operator(caller.subject()), || {
         let meaning = Meaning::of("adjustment").number(product.get());
         meaning.number(delta.cast_unsigned()).text(&reason).fingerprint()
     })?;

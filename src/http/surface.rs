@@ -7,12 +7,14 @@
 //! No answer ever allows credentials (cookies): there are none here, tokens are headers. So an origin that
 //! is allowed can do with a token it has what anybody with that token can, and nothing else.
 
+use super::problem::{Code, Problem};
 use crate::config::{ANY_ORIGIN, ServerConfig};
 use crate::telemetry::request_id::RequestId;
 use axum::body::Body;
 use axum::http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header,
 };
+use axum::response::IntoResponse;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -108,6 +110,26 @@ impl Surface {
         Some(response)
     }
 
+    /// The refusal of a change that a page of another origin asks for; `None` for any other request. A
+    /// browser sends some of these without asking before (CORS only hides the answer from the page), and
+    /// with `auth.mode = "open"` whoever reaches the server may change things: so may not every page that
+    /// somebody at this machine looks at. Programs send no `Origin`.
+    pub(super) fn foreign<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        let origin = request.headers().get(header::ORIGIN)?;
+        let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+        if reads || self.origin(request.headers()).is_some() {
+            return None;
+        }
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let own = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        if own.is_some_and(|(_, name)| host.is_some_and(|host| name.eq_ignore_ascii_case(host))) {
+            return None;
+        }
+        let detail =
+            "a page of this origin may not change anything here: name it in server.cors_origins";
+        Some(Problem::new(Code::Forbidden, detail).into_response())
+    }
+
     /// Completes an answer.
     pub(super) fn complete(
         &self,
@@ -166,6 +188,29 @@ mod tests {
         assert_eq!(headers[REQUEST_ID], "000000000000-1");
         assert!(!headers.contains_key(header::VARY));
         assert!(!headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+    }
+
+    #[test]
+    fn pages_of_other_origins_change_nothing() {
+        let refused = |surface: &Surface, method: &str, origin: &str| {
+            let request = Request::builder().method(method).header("host", "Shop.example:8080");
+            let request = request.header("origin", origin).body(()).expect("a request");
+            surface.foreign(&request).map(|response| response.status().as_u16())
+        };
+        let named = surface("LASTUNIT_SERVER__CORS_ORIGINS", "https://a");
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
+            for own in ["https://a", "http://shop.example:8080", "https://shop.example:8080"] {
+                assert_eq!(refused(&named, method, own), None, "{method} {own}");
+            }
+            for other in
+                ["https://b", "null", "", "http://shop.example", "http://evil/shop.example:8080"]
+            {
+                assert_eq!(refused(&named, method, other), Some(403), "{method} {other}");
+            }
+        }
+        assert_eq!(refused(&named, "GET", "https://b"), None);
+        let program = Request::builder().method("POST").body(()).expect("a request");
+        assert!(named.foreign(&program).is_none());
     }
 
     #[test]

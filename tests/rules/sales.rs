@@ -386,7 +386,8 @@ fn whatever_happens_no_sale_sells_more_than_it_has() {
                         paused: below(6) == 0,
                         sells_before: below(2) == 0,
                         edition,
-                        limit_per_customer: [None, Some(2), Some(3)][below(3) as usize],
+                        limit_per_customer: [None, Some(2), Some(3)]
+                            [usize::try_from(below(3)).unwrap()],
                         ..terms(below(8))
                     };
                     if shop.set(new.clone(), now).is_ok() {
@@ -405,7 +406,7 @@ fn whatever_happens_no_sale_sells_more_than_it_has() {
                     let _ = shop.take(Action::Adjust { delta, reason: "count".into() }, now);
                 }
                 4 => {
-                    let name = ["ann", "bob", "cat"][below(3) as usize];
+                    let name = ["ann", "bob", "cat"][usize::try_from(below(3)).unwrap()];
                     let quantity = Quantity::new(1).unwrap();
                     let (customer, sale, part) = (customer(name), None, None);
                     let hold_ms = 1 + below(60);
@@ -423,14 +424,14 @@ fn whatever_happens_no_sale_sells_more_than_it_has() {
                     if held.is_empty() {
                         continue;
                     }
-                    let (order, _) = held[below(held.len() as u64) as usize];
+                    let (order, _) = held[usize::try_from(below(held.len() as u64)).unwrap()];
                     let confirm = below(2) == 0;
                     let action =
                         if confirm { Action::Confirm { order } } else { Action::Release { order } };
                     let _ = shop.take(action, now);
                 }
                 _ => {
-                    let name = ["ann", "bob", "cat", "dan"][below(4) as usize];
+                    let name = ["ann", "bob", "cat", "dan"][usize::try_from(below(4)).unwrap()];
                     let wanted = (below(3) == 0).then_some(number);
                     match shop.buy_as(id, name, 1, wanted, now) {
                         Ok(80) => {

@@ -285,7 +285,8 @@ impl hyper::service::Service<Request<Incoming>> for Dispatch {
             address: self.shared.proxies.client(self.peer, headers),
             origin: self.shared.surface.origin(headers),
         };
-        let route = match self.shared.surface.preflight(&request) {
+        let surface = &self.shared.surface;
+        let route = match surface.preflight(&request).or_else(|| surface.foreign(&request)) {
             Some(response) => Route::Ready(Some(response)),
             None => Route::Asked(self.router.clone().call(ask_for_body(request))),
         };
