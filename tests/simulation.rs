@@ -15,7 +15,8 @@
 //! at the end each of them had it, once and in order.
 //!
 //! `chance` draws what a seed is like, `disk` is the store, `nodes` are the servers, `shopper` and
-//! `shop` the customers, `orders` what they check out, `late` what is paid late, `truth` and `witness` the checks, `lives` the course of a run.
+//! `shop` the customers, `orders` what they check out, `late` what is paid late,
+//! `sales` sales and their books, `truth` and `witness` the checks, `lives` the course of a run.
 
 // The helpers of a test fail loudly, like the test itself.
 #![allow(clippy::expect_used, clippy::panic)]
@@ -27,6 +28,7 @@ mod simulation {
     pub mod lives;
     pub mod nodes;
     pub mod orders;
+    pub mod sales;
     pub mod shop;
     pub mod shopper;
     pub mod truth;
@@ -105,6 +107,7 @@ fn seeds_hold_every_promise() {
     let started = lastunit::clock::instant();
     let (mut events, mut paid, mut repeated, mut queued) = (0, 0, 0, 0);
     let (mut taken, mut owed) = (0, 0);
+    let (mut under_sales, mut changes, mut paused) = (0, 0, 0);
     for seed in 0..count {
         let log = must_hold(seed, SHOWN);
         let orders = || log.iter().filter(|line| line.contains(" Ok(Bought "));
@@ -112,6 +115,12 @@ fn seeds_hold_every_promise() {
         queued += log.iter().filter(|line| line.contains("answer: Queued")).count() as u64;
         paid += orders().filter(|line| line.contains("state: Confirmed")).count() as u64;
         repeated += orders().filter(|line| line.contains("replayed: true")).count() as u64;
+        let answers = |what: &str| log.iter().filter(|line| line.contains(what)).count() as u64;
+        // The ordinary price is another one.
+        let bought = || log.iter().filter(|line| line.contains("answer: Purchased"));
+        under_sales += bought().filter(|line| !line.contains("unit_price: 1999")).count() as u64;
+        changes += answers("answer: SaleSet");
+        paused += answers("Err(Refused(SalePaused))");
         let late = |what: &str| log.iter().filter(|line| line.ends_with(what)).count() as u64;
         taken += late(": Ok(Sold)");
         owed += late(": Ok(Owed)");
@@ -119,11 +128,14 @@ fn seeds_hold_every_promise() {
     let seconds = lastunit::clock::since(started).as_secs_f64();
     println!(
         "{count} seeds, {events} lines of log in {seconds:.1} s; {paid} orders paid, {repeated} repeated, \
-         {queued} purchases queued, {taken} taken again late, {owed} owed"
+         {queued} purchases queued, {taken} taken again late, {owed} owed; {under_sales} purchases under \
+         sales, {changes} changes of sales, {paused} refused while one was paused"
     );
     // A run in which nothing is bought would prove nothing.
     assert!(count < 100 || (paid > count && repeated > count / 4), "too few orders");
     assert!(count < 100 || queued > count, "too few queued purchases");
+    assert!(count < 100 || (under_sales > count && changes > count), "too few sales");
+    assert!(count < 100 || paused > 0, "no paused sale");
     assert!(count < 100 || (taken > count / 4 && owed > count / 4), "too few late payments");
 }
 

@@ -49,6 +49,29 @@ const GOLDEN_QUEUE: &str = "\
 0505050505050503616e6e02ac02040c0606060606060606060606060606060603616e6e02ac0205ac020c0707070707\
 070707070707070707070703616e6e02ac0206";
 
+/// A row of what sales add.
+const GOLDEN_SALES: &str = "\
+012a01090a10ac020464726f70022aac0205e0a712000101f4034555520109ac02010909090909090909090909090909\
+0909ac02100100012a80b518a0c21e010002f403455552000700120101010101010101010101010101010103616e6e02\
+f403ac0200130202020202020202020202020202020203616e6e02f403d804ac0200010a0a0a0a0a0a0a0a0a0a0a0a0a\
+0a0a0aac02130303030303030303030303030303030303616e6e02f403d804ac02010000130404040404040404040404\
+040404040403616e6e02f403d804ac02010700150505050505050505050505050505050503616e6e0201ac02010b0b0b\
+0b0b0b0b0b0b0b0b0b0b0b0b0bac020c0505050505050505050505050505050503616e6e02ac02071401010101010101\
+01010101010101010103616e6e0201ac02001101";
+
+/// The state of a product with sales.
+const GOLDEN_SALES_SNAPSHOT: &str = "\
+0468a15d9868d9255973111425bec939ec37537eade63716bdd33ba74d6fa8269c01e209455552010801e80700e20706\
+00e8070b090103616e6e0006030202020202020202020202020202020203616e6ef40309d80402000303030303030303\
+030303030303030303616e6ef40309d80402000404040404040404040404040404040403616e6ef40309d80402000003\
+09090909090909090909090909090909ac02090aac02010a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0aac0209010202020202\
+020202020202020202020202f403d8040b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0bac020909050505050505050505050505\
+050505050102030303030303030303030303030303030000000404040404040404040404040404040407000001010101\
+010101010101010101010101010001010606060606060606060606060606060603616e6e02090000000102ac02046472\
+6f70022aac0205e0a712000101f4034555520109ac020106060001090103616e6e00060100012a80b518a0c21e010002\
+f40345555200070200000000000103020202020202020202020202020202020103030303030303030303030303030303\
+0104040404040404040404040404040404010106060606060606060606060606060606ac02";
+
 /// The digest of that row as the first batch of partition 3, and of it again as the second.
 const GOLDEN_DIGESTS: [&str; 2] = [
     "24060914df9fa27e58280b1c9bbf5ec57c2642f9091618f5ece3ed8526bde19f",
@@ -633,6 +656,128 @@ fn facts_of_the_queue_mean_the_same_for_ever() {
     assert_eq!(decode_row(&unhex(GOLDEN_QUEUE)), Ok(vec![section]));
 }
 
+/// A sale in full and in short, and what is bought, held, returned and queued under one.
+fn sale_facts() -> Vec<Event> {
+    let sale = |number| SaleId::new(number).unwrap();
+    let customer = || CustomerId::new("ann").unwrap();
+    let quantity = Quantity::new(2).unwrap();
+    let order = |byte| OrderId([byte; 16]);
+    let key = |byte: u8| Some(Retry { key: RequestKey([byte; 16]), fingerprint: Fingerprint(300) });
+    let time = Timestamp::from_millis;
+    let product = |id| ProductId::new(id).unwrap();
+    let terms = SaleTerms {
+        sale: sale(300),
+        name: "drop".into(),
+        products: [product(42), product(300)].into(),
+        opens_at: time(5),
+        ends_at: time(300_000),
+        paused: false,
+        sells_before: true,
+        edition: 1,
+        price: Money { amount: 500, currency: Currency::new("EUR").unwrap() },
+        limit_per_customer: Some(9),
+        units: 300,
+    };
+    let short = SaleTerms {
+        sale: sale(1),
+        name: "".into(),
+        products: [product(42)].into(),
+        opens_at: time(400_000),
+        ends_at: time(500_000),
+        paused: true,
+        sells_before: false,
+        edition: 2,
+        limit_per_customer: None,
+        units: 7,
+        ..terms.clone()
+    };
+    let held = |byte, part, retry| Event::Held {
+        order: order(byte),
+        customer: customer(),
+        quantity,
+        unit_price: 500,
+        expires_at: time(600),
+        sale: Some(sale(300)),
+        part,
+        retry,
+    };
+    vec![
+        Event::SaleSet { terms: Box::new(terms), retry: key(9) },
+        Event::SaleSet { terms: Box::new(short), retry: None },
+        Event::Purchased {
+            order: order(1),
+            customer: customer(),
+            quantity,
+            unit_price: 500,
+            sale: Some(sale(300)),
+            retry: None,
+        },
+        held(2, None, key(10)),
+        held(3, Some(Box::new(Part::new_lead())), None),
+        held(4, Some(Box::new(Part::Follower { lead: product(7) })), None),
+        Event::Queued {
+            order: order(5),
+            customer: customer(),
+            quantity,
+            priority: Priority::Vip,
+            sale: Some(sale(300)),
+            retry: key(11),
+        },
+        Event::Refused {
+            order: order(5),
+            customer: customer(),
+            quantity,
+            queued_at: time(300),
+            why: TurnRefusal::UnknownSale,
+        },
+        Event::Returned {
+            order: order(1),
+            customer: customer(),
+            quantity,
+            reason: ReturnReason::Refunded,
+            sale: Some(sale(300)),
+            retry: None,
+        },
+        Event::SaleDropped { sale: sale(1) },
+    ]
+}
+
+#[test]
+fn facts_of_sales_mean_the_same_for_ever() {
+    let product = ProductId::new(42).unwrap();
+    let (at, events) = (Timestamp::from_millis(9), sale_facts());
+    let section = Section { product, first_revision: 1, at, events };
+    assert_eq!(hex(&encoded(std::slice::from_ref(&section))), hex(&unhex(GOLDEN_SALES)));
+    assert_eq!(decode_row(&unhex(GOLDEN_SALES)), Ok(vec![section]));
+}
+
+/// Version 4: those facts behind a product's first one, all but the drop, and one more purchase in
+/// the queue.
+#[test]
+fn a_snapshot_with_sales_means_the_same_for_ever() {
+    let at = Timestamp::from_millis(9);
+    let mut product = Product::default();
+    product.apply(&golden_facts()[0], at);
+    let facts = sale_facts();
+    for event in &facts[..facts.len() - 1] {
+        product.apply(event, at);
+    }
+    let mut waiting = facts[6].clone();
+    if let Event::Queued { order, retry, .. } = &mut waiting {
+        (*order, *retry) = (OrderId([6; 16]), None);
+    }
+    product.apply(&waiting, at);
+    assert_eq!(hex(&snapshot::encode(&product)), hex(&unhex(GOLDEN_SALES_SNAPSHOT)));
+    let decoded = snapshot::decode(&unhex(GOLDEN_SALES_SNAPSHOT)).unwrap();
+    assert_eq!(decoded, product);
+    assert_eq!(decoded.view_at(at), product.view_at(at));
+    // Over, it forgets whose units those were: that is kept as well.
+    let over = Timestamp::from_millis(450_000);
+    product
+        .apply(&Event::Ended { order: OrderId([2; 16]), end: HoldEnd::Expired, retry: None }, over);
+    assert_eq!(snapshot::decode(&snapshot::encode(&product)), Ok(product));
+}
+
 /// A late payment, and that it goes back.
 #[test]
 fn facts_of_late_payments_mean_the_same_for_ever() {
@@ -675,7 +820,12 @@ fn snapshots_of_every_version_mean_the_same_for_ever() {
     let state = [&state[..], &[0, 0, 0, 0, 0]].concat();
     let digest = blake3::hash(&state);
     let version_3 = [&[3], digest.as_bytes().as_slice(), &state].concat();
-    assert_eq!(hex(&snapshot::encode(&product)), hex(&version_3));
+    // No sales: nothing was ever taken under one, no hold and nobody who waits names one.
+    let state = [&state[..], &[0, 0, 0, 0]].concat();
+    let digest = blake3::hash(&state);
+    let version_4 = [&[4], digest.as_bytes().as_slice(), &state].concat();
+    assert_eq!(hex(&snapshot::encode(&product)), hex(&version_4));
+    assert_eq!(snapshot::decode(&version_4), Ok(product.clone()));
     assert_eq!(snapshot::decode(&version_3), Ok(product.clone()));
     assert_eq!(snapshot::decode(&version_1), Ok(product.clone()));
     assert_eq!(snapshot::decode(&version_2), Ok(product.clone()));
@@ -701,7 +851,7 @@ fn snapshots_of_every_version_mean_the_same_for_ever() {
     product.apply(&waiting, Timestamp::from_millis(9));
     product.apply(&refused, Timestamp::from_millis(9));
     let entry = |byte: u8| [&[byte; 16][..], b"\x03ann", &[2, 9]].concat();
-    let queue = [&[1], &entry(2)[..], &[1], &entry(1), &[1, 0xac, 2, 0, 1]].concat();
+    let queue = [&[1], &entry(2)[..], &[1], &entry(1), &[1, 0xac, 2, 0, 1], &[0; 4]].concat();
     let bytes = snapshot::encode(&product);
     assert_eq!(hex(&bytes[bytes.len() - queue.len()..]), hex(&queue));
     assert_eq!(snapshot::decode(&bytes), Ok(product));

@@ -1,5 +1,6 @@
 //! Facts in, rows out: each kind of fact, and each way in which facts cannot fit rows.
 
+use super::super::needs::needs;
 use super::*;
 use crate::domain::Quantity;
 

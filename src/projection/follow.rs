@@ -19,6 +19,7 @@
 use super::changes::{self, Damage};
 use super::database::{Database, DatabaseError};
 use super::lag::Lag;
+use super::needs::needs;
 use super::pace::Pace;
 use super::progress::{self, ProjectionProgress, Reporter};
 use super::round::Round;
@@ -379,7 +380,7 @@ async fn apply(writer: &mut dyn Writer, round: Round, now: Timestamp) -> Result<
         writer.rollback().await?;
         return Err(Trouble::Overtaken);
     }
-    let prior = writer.prior(&changes::needs(&round.sections)).await?;
+    let prior = writer.prior(&needs(&round.sections)).await?;
     let mut changes = changes::fold(round.sections, prior)?;
     changes.voids = owed::voids(&changes.decided, now);
     writer.write(&changes).await?;

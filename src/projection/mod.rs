@@ -26,6 +26,7 @@ mod follow;
 mod lag;
 mod migrations;
 mod moved;
+mod needs;
 mod origin;
 mod owed;
 mod pace;

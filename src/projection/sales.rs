@@ -151,6 +151,8 @@ impl SaleFolding {
     pub(super) fn drop_part(&mut self, sale: SaleId, product: ProductId) {
         self.parts.remove(&(sale, product));
         self.touched.remove(&(sale, product));
+        // Its row may lack what came back in this very round, and goes anyway.
+        self.returned.retain(|(of, line, _)| (*of, *line) != (sale, product));
         self.dropped.insert((sale, product));
     }
 

@@ -1,7 +1,8 @@
 //! What the projector asks of a database; `sqlite` and `postgres` implement it side by side.
 
-use super::changes::{Changes, Needs, Prior};
+use super::changes::{Changes, Prior};
 use super::columns::BadColumn;
+use super::needs::Needs;
 use super::rows::Cursor;
 use crate::journal::{PartitionId, Partitions};
 use async_trait::async_trait;

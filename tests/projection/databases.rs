@@ -21,6 +21,17 @@ pub async fn execute(url: &str, sql: &str) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
+/// An empty database beside this one.
+pub async fn another(url: &str) -> String {
+    if let Some(file) = url.strip_suffix("database.db") {
+        return format!("{file}again.db");
+    }
+    let (server, name) = url.rsplit_once('/').unwrap();
+    let again = format!("{name}_again");
+    execute(url, &format!("CREATE DATABASE {again}")).await.unwrap();
+    format!("{server}/{again}")
+}
+
 async fn open(url: &str) -> Result<Database, DatabaseError> {
     Database::open(url, &DatabaseConfig::default()).await
 }

@@ -2,10 +2,10 @@
 
 use crate::shop::Shop;
 use lastunit::clock::Clock;
-use lastunit::domain::{Holds, Product, ProductId};
+use lastunit::domain::{Holds, ProductId, SaleTerms};
 use lastunit::projection::{
     Database, DatabaseConfig, LineStatus, ProjectionConfig, ProjectionProgress, ProjectionState,
-    Projector, ProjectorTask, Queries, ReservationStatus,
+    Projector, ProjectorTask, Queries, ReservationStatus, SaleFilter, SaleProductRow, SaleRow,
 };
 use lastunit::telemetry::metrics::Metrics;
 use std::collections::BTreeSet;
@@ -74,10 +74,32 @@ impl Follower {
             assert_eq!(row.revision, product.revision(), "{context}");
             assert_eq!(row.reservations, product.holds().len() as u64, "{context}");
             self.compare_holds(row.product, product.holds(), context).await;
-            self.compare_customers(row.product, product, context).await;
+            self.compare_customers(shop, row.product, context).await;
         }
+        self.compare_sales(shop, context).await;
         let seqs: Vec<_> = totals.cursors.iter().map(|cursor| cursor.seq).collect();
         assert_eq!(seqs, shop.journal.positions(), "{context}");
+    }
+
+    /// Every sale of every product, and no other.
+    async fn compare_sales(&self, shop: &Shop, context: &str) {
+        let all = SaleFilter { limit: 10_000, ..SaleFilter::default() };
+        let rows = self.queries.sales(all).await.unwrap();
+        let mut seen = 0;
+        for row in &rows {
+            let parts = self.queries.sale_products(row.sale).await.unwrap();
+            assert!(!parts.is_empty(), "{context}: {row:?} has no product");
+            for part in &parts {
+                compare_part(shop, row, part, context);
+            }
+            seen += parts.len();
+            let lines = shop.sold.values().filter(|line| line.sale == Some(row.sale));
+            let customers: BTreeSet<_> = lines.map(|line| line.customer.clone()).collect();
+            let counted = self.queries.sale_customers(row.sale).await.unwrap();
+            assert_eq!(counted, customers.len() as u64, "{context}: {row:?}");
+        }
+        let parts = shop.products.values().map(|product| product.sales().len());
+        assert_eq!(seen, parts.sum::<usize>(), "{context}");
     }
 
     async fn compare_holds(&self, product: ProductId, holds: &Holds, context: &str) {
@@ -96,14 +118,20 @@ impl Follower {
         }
     }
 
-    async fn compare_customers(&self, product: ProductId, state: &Product, context: &str) {
-        for (customer, owned) in state.customers().iter() {
+    async fn compare_customers(&self, shop: &Shop, product: ProductId, context: &str) {
+        for (customer, owned) in shop.products[&product].customers().iter() {
             let row = self.queries.customer_totals(customer, product).await.unwrap();
             assert_eq!(row, owned, "{context}");
             let orders = self.queries.orders_of(customer, None, 10_000).await.unwrap();
             let newest_first =
                 orders.is_sorted_by_key(|order| std::cmp::Reverse((order.created_at, order.order)));
             assert!(newest_first, "{context}");
+            for order in &orders {
+                for line in &order.lines {
+                    let sold = shop.sold.get(&(order.order, line.product));
+                    assert!(sold.is_none_or(|sold| sold.sale == line.sale), "{context}");
+                }
+            }
             let distinct: BTreeSet<_> = orders.iter().map(|order| order.order).collect();
             assert_eq!(distinct.len(), orders.len(), "{context}");
             let sold = orders
@@ -114,4 +142,32 @@ impl Follower {
             assert_eq!(units, owned.sold, "{context}");
         }
     }
+}
+
+fn compare_part(shop: &Shop, row: &SaleRow, part: &SaleProductRow, context: &str) {
+    let context = format!("{context}: {row:?} {part:?}");
+    let state = shop.products[&part.product].sales().get(row.sale).expect(&context);
+    let SaleTerms { price, limit_per_customer, units, edition, .. } = state.terms;
+    assert_eq!((part.price, part.limit_per_customer), (price, limit_per_customer), "{context}");
+    assert_eq!((part.units, part.edition), (units, edition), "{context}");
+    assert_eq!((part.sold, part.held), (state.taken - state.held, state.held), "{context}");
+    if row.edition == edition {
+        let SaleTerms { name, products, opens_at, ends_at, paused, sells_before, .. } =
+            &state.terms;
+        assert_eq!((&*row.name, &*row.products), (&**name, &**products), "{context}");
+        assert_eq!((row.opens_at, row.ends_at), (*opens_at, *ends_at), "{context}");
+        assert_eq!((row.paused, row.sells_before), (*paused, *sells_before), "{context}");
+    }
+    assert!(row.edition >= edition, "{context}");
+    let lines = shop
+        .sold
+        .iter()
+        .filter(|((_, product), line)| (*product, line.sale) == (part.product, Some(part.sale)));
+    let (back, kept): (Vec<_>, Vec<_>) =
+        lines.map(|(_, line)| line).partition(|line| line.returned);
+    let revenue = kept.iter().map(|line| line.unit_price * u64::from(line.quantity.get()));
+    assert_eq!(part.revenue, revenue.sum::<u64>(), "{context}");
+    let returned = back.iter().map(|line| u64::from(line.quantity.get()));
+    assert_eq!(part.returned, returned.sum::<u64>(), "{context}");
+    assert_eq!(part.sold_out_at.is_some(), part.sold >= part.units, "{context}");
 }

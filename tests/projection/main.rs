@@ -14,6 +14,7 @@ mod databases;
 mod follower;
 mod payments;
 mod random;
+mod sales;
 mod scenarios;
 mod shop;
 mod speed;
@@ -74,5 +75,9 @@ on_both_databases! {
     payments::orders_that_end_unpaid_are_asked_about,
     payments::carts_wait_for_their_orders,
     catalogue::products_are_found_by_what_is_said_of_them,
+    sales::a_sale_is_rows,
+    sales::refusals_are_added_up,
+    sales::sales_are_found_by_their_state,
+    sales::what_came_back_goes_with_its_sale,
     random::random_histories_look_like_the_rules_say,
 }

@@ -1,8 +1,12 @@
 //! Random histories: whatever the rules decide, the tables say the same.
 
+use crate::databases;
 use crate::follower::Follower;
+use crate::sales::terms;
 use crate::shop::{Shop, customer_id};
-use lastunit::domain::{Action, OrderId, Priority, ProductId, Quantity};
+use lastunit::domain::{
+    Action, OrderId, Priority, ProductId, Quantity, ReturnReason, SaleId, SaleTerms,
+};
 use lastunit::projection::ProjectionConfig;
 
 /// A small generator (splitmix64): a history is its seed.
@@ -43,6 +47,14 @@ pub async fn random_histories_look_like_the_rules_say(url: &str) {
         follower.compare(&shop, &format!("seed {seed}, part {part}")).await;
         follower.end().await;
     }
+    // Tables that are built at once, from nothing, say the same.
+    let config = ProjectionConfig { batch_bytes_max: usize::MAX, ..ProjectionConfig::default() };
+    let again = Follower::start_with(&shop, &databases::another(url).await, config).await;
+    again.catch_up(&shop).await;
+    again.compare(&shop, &format!("seed {seed}, built again")).await;
+    again.end().await;
+    let sold = shop.sold.values().filter(|line| line.sale.is_some()).count();
+    assert!(sold > 20, "seed {seed}: {sold} sold under sales");
 }
 
 fn step(shop: &mut Shop, dice: &mut Dice) {
@@ -61,21 +73,23 @@ fn action(shop: &mut Shop, dice: &mut Dice, product: ProductId) -> Action {
     let quantity = Quantity::new(u32::try_from(1 + dice.below(4)).unwrap()).unwrap();
     let order = shop.draw_order();
     let held = some_hold(shop, dice, product);
-    match (dice.below(13), held) {
+    let sale = newest_sale(shop, dice, product);
+    match (dice.below(18), held) {
+        (13..=16, _) => sale_action(shop, dice, product),
         (10, _) => {
             let vip = dice.below(3) == 0;
             let priority = if vip { Priority::Vip } else { Priority::Normal };
-            Action::Queue { order, customer, quantity, priority, sale: None }
+            Action::Queue { order, customer, quantity, priority, sale }
         }
         (11, _) => Action::TakeTurn,
         (12, _) => Action::Pace { per_second: (dice.below(2) == 0).then_some(7) },
-        (0..=2, _) => Action::Purchase { order, customer, quantity, sale: None },
+        (0..=2, _) => Action::Purchase { order, customer, quantity, sale },
         (3..=5, _) => Action::Hold {
             order,
             customer,
             quantity,
             hold_ms: 1 + dice.below(3_000),
-            sale: None,
+            sale,
             part: None,
         },
         (6, Some(order)) => Action::Confirm { order },
@@ -88,6 +102,51 @@ fn action(shop: &mut Shop, dice: &mut Dice, product: ProductId) -> Action {
             Action::Adjust { delta, reason: "delivery".into() }
         }
     }
+}
+
+/// Sometimes, the newest sale of a product.
+fn newest_sale(shop: &Shop, dice: &mut Dice, product: ProductId) -> Option<SaleId> {
+    let sales = shop.products[&product].sales();
+    let newest = sales.iter().map(|part| part.terms.sale).max();
+    newest.filter(|_| dice.below(4) == 0)
+}
+
+/// Sets a sale up, changes one, gives one up, or takes back what was sold.
+fn sale_action(shop: &mut Shop, dice: &mut Dice, product: ProductId) -> Action {
+    let sales = shop.products[&product].sales();
+    let parts: Vec<_> = sales.iter().map(|part| part.terms.clone()).collect();
+    let index = usize::try_from(dice.below(parts.len().max(1) as u64)).unwrap();
+    let what = dice.below(9);
+    let Some(before) = parts.get(index).filter(|_| what > 0) else {
+        let sale = shop.draw_sale();
+        let opens_at = shop.now.plus_millis(dice.below(300));
+        let ends_at = opens_at.plus_millis(1 + dice.below(2_000));
+        let (units, sells_before) = (1 + dice.below(12), dice.below(2) == 0);
+        let new = SaleTerms { opens_at, ends_at, units, sells_before, ..terms(sale, product) };
+        return Action::SetSale { terms: Box::new(new) };
+    };
+    if what == 1 {
+        return Action::DropSale { sale: before.sale, undo: true };
+    }
+    if what < 5 {
+        let mut after = SaleTerms { edition: before.edition + 1, ..before.clone() };
+        match dice.below(5) {
+            0 => after.paused = !after.paused,
+            1 => after.units += 1,
+            2 => after.units = after.units.saturating_sub(1).max(1),
+            3 => after.price.amount += 1,
+            _ => after.ends_at = shop.now.plus_millis(dice.below(500)),
+        }
+        return Action::SetSale { terms: Box::new(after) };
+    }
+    let sold = shop.sold.iter().filter(|((_, of), line)| *of == product && !line.returned);
+    let under = sold.clone().filter(|(_, line)| line.sale == Some(before.sale));
+    let line = if what < 8 { under.last() } else { sold.last() };
+    let Some(((order, _), line)) = line else {
+        return Action::Adjust { delta: 5, reason: "delivery".into() };
+    };
+    let (order, customer, quantity) = (*order, line.customer.clone(), line.quantity);
+    Action::Return { order, customer, quantity, reason: ReturnReason::Refunded, sale: line.sale }
 }
 
 fn some_hold(shop: &Shop, dice: &mut Dice, product: ProductId) -> Option<OrderId> {

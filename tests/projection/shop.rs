@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use lastunit::domain::{
     Action, CatalogEntry, Command, Currency, CustomerId, Decision, Event, HoldEnd, Money, Offer,
-    OrderId, Outcome, Product, ProductId, Quantity, Refusal, Timestamp, Verdict,
+    OrderId, Outcome, Product, ProductId, Quantity, Refusal, SaleId, Timestamp, Verdict,
 };
 use lastunit::journal::store::{Head, JournalReader, SnapshotRow, StoreError};
 use lastunit::journal::{Batch, Digest, Epoch, PartitionId, Partitions, Seq, stored};
@@ -120,6 +120,19 @@ pub struct Shop {
     /// What the next commit writes, by partition.
     waiting: BTreeMap<PartitionId, Vec<u8>>,
     orders: u128,
+    sales: u64,
+    /// What was ever sold, also if it came back.
+    pub sold: BTreeMap<(OrderId, ProductId), SoldLine>,
+}
+
+/// A line that was sold.
+#[derive(Debug, Clone)]
+pub struct SoldLine {
+    pub customer: CustomerId,
+    pub quantity: Quantity,
+    pub unit_price: u64,
+    pub sale: Option<SaleId>,
+    pub returned: bool,
 }
 
 impl Shop {
@@ -130,6 +143,8 @@ impl Shop {
             now: START,
             waiting: BTreeMap::new(),
             orders: 0,
+            sales: 0,
+            sold: BTreeMap::new(),
         }
     }
 
@@ -148,7 +163,11 @@ impl Shop {
             Ok(Verdict::Replay(known)) => Some(Ok(known)),
             Err(refusal) => Some(Err(refusal)),
         };
-        let applied: Vec<_> = events.iter().map(|event| state.apply(event, self.now)).collect();
+        let mut applied = Vec::new();
+        for event in &events {
+            note_sold(&mut self.sold, product, state, event);
+            applied.push(state.apply(event, self.now));
+        }
         if !events.is_empty() {
             let partition = self.journal.partitions.of(product);
             let buffer = self.waiting.entry(partition).or_default();
@@ -207,10 +226,48 @@ impl Shop {
         order
     }
 
+    pub fn draw_sale(&mut self) -> SaleId {
+        self.sales += 1;
+        SaleId::new(self.sales).unwrap()
+    }
+
     /// Ids that grow with the time, like those of version 7.
     pub fn draw_order(&mut self) -> OrderId {
         self.orders += 1;
         OrderId(((u128::from(self.now.as_millis()) << 80) | self.orders).to_be_bytes())
+    }
+}
+
+/// Keeps what a fact sells of a product in this state, or takes back.
+fn note_sold(
+    sold: &mut BTreeMap<(OrderId, ProductId), SoldLine>,
+    product: ProductId,
+    state: &Product,
+    event: &Event,
+) {
+    let returned = false;
+    match event {
+        Event::Purchased { order, customer, quantity, unit_price, sale, .. } => {
+            let (customer, quantity) = (customer.clone(), *quantity);
+            let (unit_price, sale) = (*unit_price, *sale);
+            let line = SoldLine { customer, quantity, unit_price, sale, returned };
+            sold.insert((*order, product), line);
+        }
+        Event::Ended { order, end: HoldEnd::Confirmed, .. } => {
+            let hold = state.holds().get(order).unwrap();
+            let line = SoldLine {
+                customer: hold.customer.clone(),
+                quantity: Quantity::new(hold.quantity).unwrap(),
+                unit_price: hold.unit_price,
+                sale: state.sales().numbered(hold.sale).map(|part| part.terms.sale),
+                returned,
+            };
+            sold.insert((*order, product), line);
+        }
+        Event::Returned { order, .. } => {
+            sold.get_mut(&(*order, product)).unwrap().returned = true;
+        }
+        _ => {}
     }
 }
 

@@ -92,6 +92,8 @@ pub struct Weather {
     pub hang_ups: u64,
     /// Of the wishes, how many are wished by a thousand customers at once.
     pub rushes: u64,
+    /// Of the wishes, how many are the shop's about its sales.
+    pub sales: u64,
     /// Pause between two disturbances: windows of failures, take-overs, restarts.
     pub calm_for: Span,
     pub disturbances: Vec<Disturbance>,
@@ -131,6 +133,7 @@ impl Weather {
         let (reads_fail, hang_ups) = (rate(100), rate(200));
         let skew_max = rate(1_500);
         let rushes = if chance.happens(60) { 20 } else { 0 };
+        let sales = chance.pick(&[0, 60, 150, 300]);
         let commit_timeout = chance.between((100, 1_000));
         Self {
             leased,
@@ -164,6 +167,7 @@ impl Weather {
             reads_fail,
             hang_ups,
             rushes,
+            sales,
             calm_for: chance.pick(&[(5, 100), (50, 500), (500, 3_000)]),
             disturbances: disturbances(chance, leased),
         }

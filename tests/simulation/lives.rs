@@ -14,7 +14,7 @@ use super::nodes::{self, Node, Nodes};
 use super::shop::customer;
 use super::shopper::{self, End, pause};
 use super::world::{Shared, Trouble, World};
-use super::{late, orders};
+use super::{late, orders, sales};
 use actix::System;
 use lastunit::domain::{
     Action, Currency, Money, Offer, OrderId, Priority, ProductId, Quantity, promises,
@@ -96,7 +96,7 @@ async fn buy_beside_a_queue(world: &Shared) {
     let asked = wishes.iter().map(|wish| shopper::attempt(world, &node, wish, false));
     futures::future::join_all(asked).await;
     for number in 0..20 {
-        if !shopper::insist(world, &node, product, number).await {
+        if !shopper::insist(world, &node, product, None, number).await {
             world.lock().fail("a unit was there and not sold");
         }
     }
@@ -288,12 +288,15 @@ async fn last_life(world: &Shared) {
     let node = nodes::start_until_ready(world).await;
     repeat_open_wishes(world, &node).await;
     orders::repeat_open(world, &node).await;
+    wait_for_sales(world, &node).await;
     let_queues_drain(world, &node).await;
     let (late, holds) = (late::last_orders(world, &node), wait_for_holds(world, &node));
     futures::future::join(late, holds).await;
     late::finish(world, &node).await;
     let_holds_end(world, &node).await;
     let products = world.lock().truth.products();
+    let last = products.iter().map(|product| sales::hold_a_last_sale(world, &node, *product));
+    futures::future::join_all(last).await;
     for product in &products {
         sell_out(world, &node, *product).await;
     }
@@ -360,6 +363,14 @@ async fn let_holds_end(world: &Shared, node: &Node) {
     }
 }
 
+/// A paused sale keeps its queue, and units that are set aside are nobody else's.
+async fn wait_for_sales(world: &Shared, node: &Node) {
+    let settled_within = world.lock().weather.order_within();
+    pause(settled_within).await;
+    let wait = world.lock().last_sale_ends().millis_since(node.clock.now());
+    pause(wait + 1_000).await;
+}
+
 async fn wait_for_holds(world: &Shared, node: &Node) {
     // What was decided for somebody who did not wait for it becomes durable.
     let settled_within = world.lock().weather.order_within();
@@ -383,7 +394,7 @@ async fn sell_out(world: &Shared, node: &Node, product: ProductId) {
     let wait = offer.opens_at.map_or(0, |at| at.millis_since(node.clock.now()));
     pause(wait + 1).await;
     let customers = stock.available + TOO_MANY;
-    let wanted = (0..customers).map(|number| shopper::insist(world, node, product, number));
+    let wanted = (0..customers).map(|number| shopper::insist(world, node, product, None, number));
     let sold = futures::future::join_all(wanted).await.into_iter().filter(|sold| *sold).count();
     let mut world = world.lock();
     let demand = stock.sold + customers;

@@ -68,6 +68,8 @@ pub struct Shop {
     pub acknowledged: Vec<OrderId>,
     /// Orders of which it was said that nothing was decided.
     pub never: HashSet<OrderId>,
+    /// Sales that were ever wished for.
+    pub sales: u64,
     commands_left: u64,
     wishes: u64,
 }
@@ -87,6 +89,7 @@ impl Shop {
             taking: BTreeSet::new(),
             acknowledged: Vec::new(),
             never: HashSet::new(),
+            sales: 0,
             commands_left: commands,
             wishes: 0,
         }
@@ -164,7 +167,11 @@ impl World {
         let number = self.next_number();
         let remembered = !matches!(
             action,
-            Action::LookUp { .. } | Action::LookUpQueued { .. } | Action::Pace { .. }
+            Action::LookUp { .. }
+                | Action::LookUpQueued { .. }
+                | Action::LookUpSale { .. }
+                | Action::DropSale { .. }
+                | Action::Pace { .. }
         );
         let keyed = self.chance.happens(700) && remembered;
         let key = RequestKey(self.chance.bytes());
@@ -178,10 +185,15 @@ impl World {
         let customer = customer(self.chance.below(CUSTOMERS));
         let quantity = Quantity::from_journal(self.chance.pick(&[1, 1, 1, 1, 2, 3]));
         let hold_ms = self.chance.between(self.weather.hold);
+        let sells = self.weather.sales;
+        if self.chance.happens(sells) {
+            return (product, self.sale_action(product));
+        }
+        let sale = self.wanted_sale(product);
         let draw = self.chance.below(100);
         if draw < 12 {
             let priority = self.chance.pick(&[Priority::Normal, Priority::Normal, Priority::Vip]);
-            return (product, Action::Queue { order, customer, quantity, priority, sale: None });
+            return (product, Action::Queue { order, customer, quantity, priority, sale });
         }
         if draw < 16 && !self.shop.accepted.is_empty() {
             let (product, order) = self.chance.pick(&self.shop.accepted);
@@ -192,12 +204,12 @@ impl World {
             return (product, Action::Pace { per_second });
         }
         if draw < 45 || (draw >= 70 && self.shop.holds.is_empty()) {
-            return (product, Action::Purchase { order, customer, quantity, sale: None });
+            return (product, Action::Purchase { order, customer, quantity, sale });
         }
         if draw < 70 {
             return (
                 product,
-                Action::Hold { order, customer, quantity, hold_ms, sale: None, part: None },
+                Action::Hold { order, customer, quantity, hold_ms, sale, part: None },
             );
         }
         if draw < 76 {

@@ -5,7 +5,7 @@ use super::shop::{Step, Wish, customer, with_new_order};
 use super::world::Shared;
 use super::{late, orders};
 use lastunit::domain::{
-    Action, CatalogEntry, Currency, Money, Offer, OrderId, ProductId, Quantity, Refusal,
+    Action, CatalogEntry, Currency, Money, Offer, OrderId, ProductId, Quantity, Refusal, SaleId,
 };
 use lastunit::engine::EngineError;
 use std::time::Duration;
@@ -166,10 +166,16 @@ pub fn draw_offer(world: &Shared) -> Offer {
 
 /// A customer who comes at the very end, wants one unit and takes the trouble to get an answer.
 /// Whether the unit was sold.
-pub async fn insist(world: &Shared, node: &Node, product: ProductId, number: u64) -> bool {
+pub async fn insist(
+    world: &Shared,
+    node: &Node,
+    product: ProductId,
+    sale: Option<SaleId>,
+    number: u64,
+) -> bool {
     let quantity = Quantity::from_journal(1);
     let customer = customer(1_000 + number);
-    let action = Action::Purchase { order: OrderId([0; 16]), customer, quantity, sale: None };
+    let action = Action::Purchase { order: OrderId([0; 16]), customer, quantity, sale };
     let wish = world.lock().wish(product, action);
     loop {
         match attempt(world, node, &wish, false).await {

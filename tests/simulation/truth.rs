@@ -5,6 +5,7 @@
 //! the state the journal gives, and that a checkpoint hides nothing from recovery. It keeps every
 //! state there ever was, against which the answers are judged (`witness.rs`).
 
+use super::sales::Books;
 use lastunit::domain::promises::{self, Broken, History, Orders};
 use lastunit::domain::{
     Action, Command, Event, OrderId, Outcome, Product, ProductId, Retry, Timestamp, Verdict,
@@ -26,6 +27,7 @@ pub struct Moment {
 /// All moments of one product; the index is the revision.
 struct Told {
     history: History,
+    books: Books,
     moments: Vec<Moment>,
 }
 
@@ -52,6 +54,7 @@ impl Truth {
     fn take_section(&mut self, section: &Section, seq: Seq) -> Result<(), Broken> {
         let told = self.products.entry(section.product).or_insert_with(|| Told {
             history: History::default(),
+            books: Books::default(),
             moments: vec![Moment::default()],
         });
         for entry in section.entries() {
@@ -62,6 +65,7 @@ impl Truth {
                 return Err(broken("time", format!("{:?} goes back to {:?}", state, entry.at)));
             }
             check_turn(&state, entry.event, entry.at)?;
+            told.books.take(entry.event, entry.at)?;
             let outcome = Some(state.apply(entry.event, entry.at));
             promises::exact_sale_in_full(&state)?;
             promises::limits_kept(&state)?;
@@ -128,6 +132,10 @@ impl Truth {
 
     pub fn history(&self, product: ProductId) -> Option<&History> {
         self.products.get(&product).map(|told| &told.history)
+    }
+
+    pub fn books(&self, product: ProductId) -> Option<&Books> {
+        self.products.get(&product).map(|told| &told.books)
     }
 
     /// Every durable moment of a product, by revision.

@@ -38,11 +38,13 @@ struct Place {
 }
 
 impl Place {
-    /// The times at which a state may have been asked.
-    fn times_of(&self, state: &Product) -> [Timestamp; 4] {
+    /// The times at which a state may have been asked: a sale may open and end meanwhile.
+    fn times_of(&self, state: &Product) -> Vec<Timestamp> {
         let [asked, answered] = self.times;
         let changed = state.changed_at();
-        [asked, answered, asked.max(changed), answered.max(changed)]
+        let mut times = vec![asked, answered, asked.max(changed), answered.max(changed)];
+        times.extend(boundaries(state, asked.min(changed), answered.max(changed)));
+        times
     }
 
     /// A state as the answering engine has it.
@@ -51,6 +53,16 @@ impl Place {
         state.set_grace(self.grace);
         state
     }
+}
+
+/// When sales of this state open or end, behind the first time and not behind the last.
+fn boundaries(
+    state: &Product,
+    after: Timestamp,
+    until: Timestamp,
+) -> impl Iterator<Item = Timestamp> {
+    let times = state.sales().iter().flat_map(|part| [part.terms.opens_at, part.terms.ends_at]);
+    times.filter(move |at| after < *at && *at <= until)
 }
 
 impl World {
@@ -135,14 +147,21 @@ impl World {
         command: &Command,
         outcome: &Outcome,
     ) -> Option<usize> {
-        let looked =
-            matches!(outcome.answer, Answer::Shown(_) | Answer::InQueue(_) | Answer::Paced { .. });
+        let looked = matches!(
+            outcome.answer,
+            Answer::Shown(_)
+                | Answer::InQueue(_)
+                | Answer::SaleShown(_)
+                | Answer::SaleSet { .. }
+                | Answer::Paced { .. }
+        );
         if looked {
             let shown = self.decided_somewhere(asked, place, command, |verdict| {
                 matches!(verdict, Ok(Verdict::Replay(shown)) if shown.answer == outcome.answer)
             });
-            // A rate may also be new: then it is a fact.
-            if shown.is_some() || !matches!(outcome.answer, Answer::Paced { .. }) {
+            // A rate and terms may also be new: then they are facts.
+            let new = matches!(outcome.answer, Answer::Paced { .. } | Answer::SaleSet { .. });
+            if shown.is_some() || !new {
                 return shown;
             }
         }
@@ -244,7 +263,12 @@ impl World {
         }
         let moments = self.truth.moments(asked.product);
         let moment = moments.get(revision).ok_or("this revision is not durable")?;
-        if place.state(moment).view() != Some(*view) {
+        // It was made at some time since: sales open and end without any fact.
+        let state = place.state(moment);
+        let answered = place.times[1];
+        let mut times =
+            boundaries(&state, state.changed_at(), answered).chain([state.changed_at()]);
+        if !times.any(|at| state.view_at(at) == Some(*view)) {
             return Err(format!("the durable state is {:?}", moment.state.view()));
         }
         let next = moments.get(revision + 1);

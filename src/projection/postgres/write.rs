@@ -4,12 +4,13 @@ use crate::domain::{CustomerId, OrderId, ProductId, SaleId, Timestamp};
 use crate::journal::{Digest, PartitionId, Partitions};
 use crate::projection::catalogue::{self, ProductColumns};
 use crate::projection::changes::{
-    Changes, Described, LateMoney, Needs, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta,
+    Changes, Described, LateMoney, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta,
     merged_orders,
 };
 use crate::projection::columns::{
     self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
 };
+use crate::projection::needs::Needs;
 use crate::projection::owed;
 use crate::projection::payments::{CLOSE_LATE, JobKind};
 use crate::projection::refused::{RefusedPurchase, reason_columns};

@@ -5,12 +5,13 @@ use crate::domain::{OrderId, ProductId, SaleId};
 use crate::journal::{Digest, PartitionId, Partitions};
 use crate::projection::catalogue::{self, ProductColumns};
 use crate::projection::changes::{
-    Changes, Described, LateMoney, Needs, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta,
+    Changes, Described, LateMoney, PlacedOrder, Prior, ReturnedLine, Sale, TotalDelta,
     merged_orders,
 };
 use crate::projection::columns::{
     self, CursorColumns, PriorColumns, ReservationColumns, time_to_column, to_column,
 };
+use crate::projection::needs::Needs;
 use crate::projection::owed;
 use crate::projection::payments::{CLOSE_LATE, JobKind, JobState};
 use crate::projection::refused::{RefusedPurchase, reason_columns};
