@@ -15,6 +15,7 @@ mod forge;
 mod issuer;
 mod own;
 mod routes;
+mod sales;
 mod secrets;
 mod shop;
 mod start;

@@ -27,6 +27,7 @@ mod queue;
 mod rate_limits;
 mod reservations;
 mod restock;
+mod sale_orders;
 mod sales;
 mod slow_clients;
 mod start;
