@@ -20,7 +20,7 @@ const SWEEP_AT: u32 = 60;
 /// Steps of one sweep, and the pause between them.
 const SWEEPS_IN_A_ROW: u32 = 100;
 const SWEEP_PAUSE: Duration = Duration::from_millis(20);
-const DAY_MILLIS: u64 = 86_400_000;
+pub(super) const DAY_MILLIS: u64 = 86_400_000;
 
 /// What accounts are run with.
 #[derive(Clone)]

@@ -4,9 +4,9 @@
 //! as a hash. It names its family, so a token that was used before is recognised and ends the whole family:
 //! somebody has a copy, and nobody can tell who is the thief.
 
-use super::accounts::{AccountError, Accounts};
+use super::accounts::{AccountError, Accounts, DAY_MILLIS};
 use super::email::Email;
-use super::passwords::PasswordError;
+use super::passwords::{PasswordError, Place};
 use super::rights::Role;
 use super::store::{Account, Rotated};
 use super::tokens::TokenError;
@@ -74,7 +74,8 @@ impl Accounts {
         if self.0.store.account_of(email).await?.is_some() {
             return Err(AccountError::Exists);
         }
-        let password_hash = self.counted(self.0.passwords.hash(password).await)?;
+        let place = self.counted(self.0.passwords.place())?;
+        let password_hash = self.0.passwords.hash(place, password).await?;
         let id = clock::draw_uuid().to_string();
         let account = Account {
             id: CustomerId::new(&id).map_err(|_| AccountError::Failed)?,
@@ -91,30 +92,45 @@ impl Accounts {
         self.sign_in(account).await
     }
 
-    /// Signs in with a password. Everything before the answer is the same for an unknown address.
+    /// Signs in with a password. Everything before the answer is the same for an unknown address. A try is
+    /// noted when nothing can come between it and the password any more: a server that is busy, or a store
+    /// that is away, is no wrong password.
     ///
     /// # Errors
     /// [`AccountError`].
     pub async fn log_in(&self, email: &Email, password: String) -> Result<SignedIn, AccountError> {
         self.issues()?;
-        if let Err(until) = self.0.store.attempt(email, self.0.clock.now()).await? {
-            self.0.metrics.signed_in(SignIn::Throttled);
-            return Err(AccountError::TooManyAttempts { until });
-        }
+        let place = self.counted(self.0.passwords.place())?;
         let account = self.0.store.account_of(email).await?;
-        let hash = account.as_ref().map(|account| account.password_hash.clone());
-        let is_right = self.counted(self.0.passwords.verify(password, hash).await)?;
-        let Some(account) = account.filter(|_| is_right) else {
-            self.0.metrics.signed_in(SignIn::Refused);
-            return Err(AccountError::WrongCredentials);
-        };
-        self.0.store.forget_attempts(email).await?;
+        let account = self.prove(email, account, (place, password)).await?;
         let signed_in = self.sign_in(account).await?;
         self.0.metrics.signed_in(SignIn::SignedIn);
         Ok(signed_in)
     }
 
-    /// Exchanges a refresh token for the next one and a new access token.
+    /// Lets an account through whose password this is; slows down whoever guesses.
+    async fn prove(
+        &self,
+        email: &Email,
+        account: Option<Account>,
+        (place, password): (Place, String),
+    ) -> Result<Account, AccountError> {
+        if let Err(until) = self.0.store.attempt(email, self.0.clock.now()).await? {
+            self.0.metrics.signed_in(SignIn::Throttled);
+            return Err(AccountError::TooManyAttempts { until });
+        }
+        let hash = account.as_ref().map(|account| account.password_hash.clone());
+        let is_right = self.0.passwords.verify(place, password, hash).await?;
+        let Some(account) = account.filter(|_| is_right) else {
+            self.0.metrics.signed_in(SignIn::Refused);
+            return Err(AccountError::WrongCredentials);
+        };
+        self.0.store.forget_attempts(email).await?;
+        Ok(account)
+    }
+
+    /// Exchanges a refresh token for the next one and a new access token. The exchange is the last step: a
+    /// failure before it leaves the token as it was, so it may be sent again.
     ///
     /// # Errors
     /// [`AccountError`].
@@ -123,22 +139,24 @@ impl Accounts {
         let unknown = TokenError::Invalid("is no refresh token, or its sign-in has ended");
         let token = RefreshToken::parse(token).ok_or(unknown)?;
         let next = RefreshToken::draw(token.family).ok_or(AccountError::Failed)?;
+        let account = self.0.store.account_of_family(token.family_hash()).await?.ok_or(unknown)?;
         let now = self.0.clock.now();
-        let expires_at = self.refresh_expires_at(now);
+        let signed_in = self.signed_in(account, &next, now)?;
+        let expires_at = signed_in.refresh_expires_at;
         let hashes = (token.secret_hash(), next.secret_hash());
         let rotated = self.0.store.rotate(token.family_hash(), hashes, (now, expires_at)).await?;
-        let id = match rotated {
-            Rotated::Next(id) => id,
-            Rotated::Unknown => return Err(unknown.into()),
-            Rotated::Expired => return Err(TokenError::Expired.into()),
+        match rotated {
+            Rotated::Next => {
+                self.0.metrics.signed_in(SignIn::Refreshed);
+                Ok(signed_in)
+            }
+            Rotated::Unknown => Err(unknown.into()),
+            Rotated::Expired => Err(TokenError::Expired.into()),
             Rotated::Reused => {
                 self.0.metrics.signed_in(SignIn::Reused);
-                return Err(AccountError::Reused);
+                Err(AccountError::Reused)
             }
-        };
-        let account = self.0.store.account(&id).await?.ok_or(unknown)?;
-        self.0.metrics.signed_in(SignIn::Refreshed);
-        self.signed_in(account, &next, expires_at)
+        }
     }
 
     /// Ends a sign-in. A token that is unknown has none, and that is as well.
@@ -162,20 +180,24 @@ impl Accounts {
     async fn sign_in(&self, account: Account) -> Result<SignedIn, AccountError> {
         let family = clock::draw_secret().ok_or(AccountError::Failed)?;
         let token = RefreshToken::draw(family).ok_or(AccountError::Failed)?;
-        let expires_at = self.refresh_expires_at(self.0.clock.now());
+        let signed_in = self.signed_in(account, &token, self.0.clock.now())?;
         let hashes = (token.family_hash(), token.secret_hash());
-        self.0.store.sign_in(hashes, account.id.as_str(), expires_at).await?;
-        self.signed_in(account, &token, expires_at)
+        let (account, expires_at) = (&signed_in.account, signed_in.refresh_expires_at);
+        if self.0.store.sign_in(hashes, account, expires_at).await? {
+            return Ok(signed_in);
+        }
+        // Its password was changed while this one was looked at.
+        Err(AccountError::WrongCredentials)
     }
 
     fn signed_in(
         &self,
         account: Account,
         token: &RefreshToken,
-        refresh_expires_at: Timestamp,
+        now: Timestamp,
     ) -> Result<SignedIn, AccountError> {
         let access_seconds = self.0.settings.access_seconds;
-        let times = (self.0.clock.now(), access_seconds);
+        let times = (now, access_seconds);
         let rules = &self.0.settings.rules;
         let access_token = rules.issue(&self.keys(), &account.id, account.role, times);
         let access_token = access_token.map_err(|error| {
@@ -183,11 +205,8 @@ impl Accounts {
             AccountError::Failed
         })?;
         let refresh_token = token.text();
+        let refresh_expires_at = now.plus_millis(self.0.settings.refresh_days * DAY_MILLIS);
         Ok(SignedIn { account, access_token, access_seconds, refresh_token, refresh_expires_at })
-    }
-
-    fn refresh_expires_at(&self, now: Timestamp) -> Timestamp {
-        now.plus_millis(self.0.settings.refresh_days * 86_400_000)
     }
 
     fn issues(&self) -> Result<(), AccountError> {

@@ -16,11 +16,12 @@
 //! one look into the cache.
 //!
 //! States: keys are there, or the start is refused; a file that is broken later leaves the keys of before. The
-//! store is there or away: while it is away nobody signs in and API keys that are not in the cache are
-//! answered [`AccountError::Unavailable`], but tokens go on and so do sales.
+//! store is there or away: while it is away nobody signs in and API keys that were not in use are answered
+//! [`AccountError::Unavailable`], but tokens and keys that are known go on, and so do sales.
 //!
 //! What must never happen: a token decides how it is verified; a secret is kept or logged in a form that
-//! can be used; an unknown account can be told from a wrong password.
+//! can be used; an unknown account can be told from a wrong password by signing
+//! in (registering tells: it must refuse an address that is taken).
 
 mod accounts;
 mod api_keys;

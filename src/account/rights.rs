@@ -124,7 +124,7 @@ pub struct Identity {
     /// The customer a person is; of a machine, a name for its key.
     pub subject: CustomerId,
     pub rights: Rights,
-    /// Until when the proof holds without being looked at again.
+    /// Until when the proof holds, whatever else is known by then.
     pub valid_until: Timestamp,
 }
 

@@ -38,6 +38,9 @@ const BY_EMAIL: &str = "SELECT account_id, email, password_hash, role, created_a
 const BY_ID: &str = "SELECT account_id, email, password_hash, role, created_at \
      FROM accounts WHERE account_id = $1";
 
+const BY_FAMILY: &str = "SELECT account_id, email, password_hash, role, created_at \
+     FROM sign_ins JOIN accounts USING (account_id) WHERE family_hash = $1";
+
 /// Counts a failure before the password is looked at, so that tries at the same moment cannot share one.
 /// Four are free; then the pause doubles from one second up to 15 minutes. No row: it is too early.
 const ATTEMPT: &str = "INSERT INTO login_attempts AS attempt \
@@ -51,13 +54,13 @@ const NEXT_ATTEMPT: &str = "SELECT next_at FROM login_attempts WHERE email_hash 
 
 const FORGET_ATTEMPTS: &str = "DELETE FROM login_attempts WHERE email_hash = $1";
 
+/// Nobody signs in with a password that was changed meanwhile.
 const SIGN_IN: &str = "INSERT INTO sign_ins (family_hash, token_hash, account_id, expires_at) \
-     VALUES ($1, $2, $3, $4)";
+     SELECT $1, $2, account_id, $4 FROM accounts WHERE account_id = $3 AND password_hash = $5";
 
 /// Of two that come with one token, one finds it.
 const ROTATE: &str = "UPDATE sign_ins SET token_hash = $3, expires_at = $4 \
-     WHERE family_hash = $1 AND token_hash = $2 AND revoked_at IS NULL AND expires_at > $5 \
-     RETURNING account_id";
+     WHERE family_hash = $1 AND token_hash = $2 AND revoked_at IS NULL AND expires_at > $5";
 
 const CURRENT: &str = "SELECT token_hash, expires_at FROM sign_ins WHERE family_hash = $1";
 
@@ -124,7 +127,7 @@ pub struct ApiKey {
 /// What became of a refresh token.
 pub(super) enum Rotated {
     /// The next one takes its place.
-    Next(String),
+    Next,
     /// It was used before: somebody has a copy.
     Reused,
     Expired,
@@ -233,6 +236,17 @@ impl Store {
         row.map(account).transpose()
     }
 
+    /// Whose sign-in it is, also of one that has ended.
+    pub(super) async fn account_of_family(
+        &self,
+        family: blake3::Hash,
+    ) -> Result<Option<Account>, StoreError> {
+        let row: Option<AccountRow> = ask!(self, pool => sqlx::query_as(BY_FAMILY)
+            .bind(family.as_bytes().as_slice())
+            .fetch_optional(pool))?;
+        row.map(account).transpose()
+    }
+
     /// Begins a try to sign in. `Err` inside: until when the next one is not let in.
     pub(super) async fn attempt(
         &self,
@@ -260,22 +274,25 @@ impl Store {
         })
     }
 
+    /// `false`: the password that was proven is none any more.
     pub(super) async fn sign_in(
         &self,
         (family, token): (blake3::Hash, blake3::Hash),
-        account: &str,
+        account: &Account,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        ask!(self, pool => async {
-            sqlx::query(SIGN_IN)
+    ) -> Result<bool, StoreError> {
+        let done = ask!(self, pool => async {
+            let done = sqlx::query(SIGN_IN)
                 .bind(family.as_bytes().as_slice())
                 .bind(token.as_bytes().as_slice())
-                .bind(account)
+                .bind(account.id.as_str())
                 .bind(column(expires_at))
+                .bind(account.password_hash.as_str())
                 .execute(pool)
-                .await
-                .map(drop)
-        })
+                .await?;
+            Ok(done.rows_affected())
+        })?;
+        Ok(done == 1)
     }
 
     /// Puts `next` into the place of `token`.
@@ -285,15 +302,19 @@ impl Store {
         (token, next): (blake3::Hash, blake3::Hash),
         (now, expires_at): (Timestamp, Timestamp),
     ) -> Result<Rotated, StoreError> {
-        let account: Option<String> = ask!(self, pool => sqlx::query_scalar(ROTATE)
-            .bind(family.as_bytes().as_slice())
-            .bind(token.as_bytes().as_slice())
-            .bind(next.as_bytes().as_slice())
-            .bind(column(expires_at))
-            .bind(column(now))
-            .fetch_optional(pool))?;
-        if let Some(account) = account {
-            return Ok(Rotated::Next(account));
+        let done = ask!(self, pool => async {
+            let done = sqlx::query(ROTATE)
+                .bind(family.as_bytes().as_slice())
+                .bind(token.as_bytes().as_slice())
+                .bind(next.as_bytes().as_slice())
+                .bind(column(expires_at))
+                .bind(column(now))
+                .execute(pool)
+                .await?;
+            Ok(done.rows_affected())
+        })?;
+        if done == 1 {
+            return Ok(Rotated::Next);
         }
         let current: Option<(Vec<u8>, i64)> = ask!(self, pool => sqlx::query_as(CURRENT)
             .bind(family.as_bytes().as_slice())

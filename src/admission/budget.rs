@@ -10,12 +10,13 @@ pub enum Budget {
     Listing,
     /// Other reading.
     Reading,
-    /// Registering and signing in: each costs a slow hash.
+    /// Registering, signing in and changing a password: each costs a slow hash.
     SigningIn,
     /// Changes that sell nothing: carts, the catalogue, stock.
     Changing,
-    /// Buying, holding, ordering, paying, and what finishes or undoes those. Shed by nothing but the
-    /// engine's own bound.
+    /// Buying, holding, ordering, paying, and what finishes or undoes those. Staying signed in, too: it
+    /// costs no slow hash, and a buyer must not be locked out by those who sign in. Shed by nothing but
+    /// the engine's own bound.
     Buying,
     /// Neither limited nor shed: health, metrics, and the signed notices of a payment provider, who
     /// sends those of all customers from one address.

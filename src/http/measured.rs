@@ -72,7 +72,7 @@ where
                 Answer::Asked(handler.call(request, api))
             }
             Passage::Refused(problem) => Answer::Refused(Some(problem.into_response())),
-            // Seldom: an API key of which nobody has asked the store for some seconds.
+            // Seldom: an API key that the store is to be asked about, for all others who send it.
             Passage::Unasked(accounts, key) => Answer::LookedUp(Box::pin(async move {
                 match requirement.look_up(&accounts, key, api.clock.now()).await {
                     Ok(known) => {

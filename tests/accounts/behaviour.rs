@@ -3,12 +3,13 @@
 use crate::shop::PASSWORD;
 use crate::support::Stand;
 use lastunit::account::{
-    AccountError, Accounts, Checked, Email, KeyFiles, Location, NewApiKey, Role, Scopes, Settings,
-    TokenAlgorithm, TokenError, TokenRules,
+    AccountError, Accounts, Checked, Email, Identity, KeyFiles, Location, NewApiKey, Role, Scopes,
+    Settings, TokenAlgorithm, TokenError, TokenRules,
 };
 use lastunit::clock::Clock;
 use lastunit::domain::Timestamp;
 use lastunit::telemetry::metrics::AccountMetrics;
+use std::sync::Arc;
 use throwaway::Postgres;
 
 pub struct Kit {
@@ -32,6 +33,18 @@ impl Kit {
 
     async fn accounts(&self) -> Accounts {
         let data_dir = self.stand.data_dir();
+        self.accounts_with(KeyFiles {
+            algorithm: TokenAlgorithm::EdDsa,
+            verifying: None,
+            signing: None,
+            issues: true,
+            data_dir,
+        })
+        .await
+    }
+
+    async fn accounts_with(&self, keys: KeyFiles) -> Accounts {
+        let data_dir = self.stand.data_dir();
         let location = match &self.postgres {
             None => Location::Sqlite(data_dir.join("accounts.sqlite")),
             Some(postgres) => {
@@ -39,13 +52,7 @@ impl Kit {
             }
         };
         let settings = Settings {
-            keys: KeyFiles {
-                algorithm: TokenAlgorithm::EdDsa,
-                verifying: None,
-                signing: None,
-                issues: true,
-                data_dir,
-            },
+            keys,
             rules: TokenRules {
                 issuer: "lastunit".into(),
                 audience: "lastunit".into(),
@@ -198,25 +205,118 @@ pub async fn api_keys_end(kit: Kit) {
     let new = |expires_at| NewApiKey { name: "a".into(), scopes: Scopes::ORDERS_READ, expires_at };
     let (key, text) = here.create_key(new(None)).await.expect("made");
     let (_, short) = here.create_key(new(expires_at)).await.expect("made");
-    let ask = async |accounts: &Accounts, text: &str| match accounts.check(text) {
+    for accounts in [&here, &there] {
+        let identity = ask_key(accounts, &text).await.expect("known");
+        assert!(!identity.is_person() && identity.runs_the_shop());
+        assert!(matches!(accounts.check(&text), Checked::Known(_)), "it is remembered");
+        ask_key(accounts, &short).await.expect("known");
+    }
+    assert!(here.revoke_key(&key.id).await.expect("asked"));
+    assert!(invalid(&ask_key(&here, &text).await.expect_err("revoked here at once")));
+    ask_key(&there, &text).await.expect("remembered there");
+    kit.clock.advance(5_000);
+    assert!(invalid(&ask_key(&there, &text).await.expect_err("revoked there within five seconds")));
+    ask_key(&here, &short).await.expect("valid still");
+    kit.clock.advance(55_000);
+    let expired = AccountError::Token(TokenError::Expired);
+    assert_eq!(ask_key(&here, &short).await.expect_err("ran out"), expired);
+    assert!(!here.revoke_key("unknown").await.expect("asked"));
+}
+
+/// What a server says of a key that is sent to it.
+async fn ask_key(accounts: &Accounts, text: &str) -> Result<Arc<Identity>, AccountError> {
+    match accounts.check(text) {
         Checked::Known(identity) => Ok(identity),
         Checked::Refused(error) => Err(error),
         Checked::Unasked(key) => accounts.look_up(key).await,
-    };
-    for accounts in [&here, &there] {
-        let identity = ask(accounts, &text).await.expect("known");
-        assert!(!identity.is_person() && identity.runs_the_shop());
-        assert!(matches!(accounts.check(&text), Checked::Known(_)), "it is remembered");
-        ask(accounts, &short).await.expect("known");
     }
-    assert!(here.revoke_key(&key.id).await.expect("asked"));
-    assert!(invalid(&ask(&here, &text).await.expect_err("revoked here at once")));
-    ask(&there, &text).await.expect("remembered there");
+}
+
+async fn make_key(accounts: &Accounts, expires_at: Option<Timestamp>) -> String {
+    let scopes = Scopes::PURCHASES_WRITE;
+    let new = NewApiKey { name: "a".into(), scopes, expires_at };
+    accounts.create_key(new).await.expect("made").1
+}
+
+pub async fn one_request_looks_at_a_key_again(kit: Kit) {
+    let accounts = kit.accounts().await;
+    let text = make_key(&accounts, None).await;
+    ask_key(&accounts, &text).await.expect("known");
+    kit.clock.advance(3_999);
+    assert!(matches!(accounts.check(&text), Checked::Known(_)));
+    kit.clock.advance(1);
+    let Checked::Unasked(again) = accounts.check(&text) else { panic!("nobody looks") };
+    assert!(matches!(accounts.check(&text), Checked::Known(_)), "the others go on");
+    accounts.look_up(again).await.expect("known still");
+    kit.clock.advance(3_999);
+    assert!(matches!(accounts.check(&text), Checked::Known(_)), "from then on anew");
+    // One that goes away without an answer leaves it to the next.
+    kit.clock.advance(1);
+    drop(accounts.check(&text));
+    assert!(matches!(accounts.check(&text), Checked::Known(_)));
+    kit.clock.advance(1_000);
+    assert!(matches!(accounts.check(&text), Checked::Unasked(_)));
+}
+
+pub async fn known_keys_do_not_need_the_store(kit: Kit) {
+    let accounts = kit.accounts().await;
+    let ends = kit.clock.now().plus_millis(300_000);
+    let (text, other) = (make_key(&accounts, None).await, make_key(&accounts, None).await);
+    let short = make_key(&accounts, Some(ends)).await;
+    for known in [&text, &short] {
+        ask_key(&accounts, known).await.expect("known");
+    }
+    // From here on every question fails.
+    accounts.close().await;
+    for _ in 0..59 {
+        kit.clock.advance(5_000);
+        for known in [&text, &short] {
+            ask_key(&accounts, known).await.expect("it was known");
+            assert!(matches!(accounts.check(known), Checked::Known(_)), "nobody waits for long");
+        }
+    }
+    let unasked = ask_key(&accounts, &other).await.expect_err("never seen here");
+    assert!(matches!(unasked, AccountError::Unavailable(_)), "{unasked:?}");
     kit.clock.advance(5_000);
-    assert!(invalid(&ask(&there, &text).await.expect_err("revoked there within five seconds")));
-    ask(&here, &short).await.expect("valid still");
-    kit.clock.advance(55_000);
-    let expired = AccountError::Token(TokenError::Expired);
-    assert_eq!(ask(&here, &short).await.expect_err("ran out"), expired);
-    assert!(!here.revoke_key("unknown").await.expect("asked"));
+    ask_key(&accounts, &short).await.expect_err("its own end counts");
+    ask_key(&accounts, &text).await.expect("it was known");
+    kit.clock.advance(299_999);
+    ask_key(&accounts, &text).await.expect("it was known");
+    kit.clock.advance(1);
+    let ended = ask_key(&accounts, &text).await.expect_err("too long ago");
+    assert!(matches!(ended, AccountError::Unavailable(_)), "{ended:?}");
+}
+
+pub async fn a_busy_server_is_no_wrong_password(kit: Kit) {
+    let accounts = kit.accounts().await;
+    let ann = email("ann@example.com");
+    accounts.register(&ann, PASSWORD.into()).await.expect("made");
+    // Two threads with 33 places each; nobody leaves a place whose future is not polled.
+    let nobody = email("nobody@example.com");
+    let mut others: Vec<_> =
+        (0..66).map(|_| Box::pin(accounts.log_in(&nobody, "a wrong password".into()))).collect();
+    for other in &mut others {
+        assert!(futures::poll!(other.as_mut()).is_pending());
+    }
+    for _ in 0..20 {
+        let busy = accounts.log_in(&ann, PASSWORD.into()).await.map(|_| ());
+        assert_eq!(busy, Err(AccountError::Busy));
+    }
+    drop(others);
+    for _ in 0..5 {
+        let wrong = accounts.log_in(&ann, "a wrong password".into()).await.map(|_| ());
+        assert_eq!(wrong, Err(AccountError::WrongCredentials), "all five are free still");
+    }
+}
+
+pub async fn a_refresh_that_fails_may_be_sent_again(kit: Kit) {
+    let accounts = kit.accounts().await;
+    let ann = accounts.register(&email("ann@example.com"), PASSWORD.into()).await.expect("made");
+    let data_dir = kit.stand.data_dir();
+    let algorithm = TokenAlgorithm::EdDsa;
+    let keyless = KeyFiles { algorithm, verifying: None, signing: None, issues: false, data_dir };
+    let keyless = kit.accounts_with(keyless).await;
+    let failed = keyless.refresh(&ann.refresh_token).await.map(|_| ());
+    assert_eq!(failed, Err(AccountError::Failed));
+    accounts.refresh(&ann.refresh_token).await.expect("it is as it was");
 }

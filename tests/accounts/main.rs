@@ -51,4 +51,8 @@ on_both_databases! {
     tries_are_slowed_down_alike
     what_ran_out_is_told
     api_keys_end
+    one_request_looks_at_a_key_again
+    known_keys_do_not_need_the_store
+    a_busy_server_is_no_wrong_password
+    a_refresh_that_fails_may_be_sent_again
 }

@@ -97,6 +97,25 @@ async fn an_address_has_a_budget_for_each_kind_of_request() {
 }
 
 #[tokio::test]
+async fn who_is_signed_in_stays_so_while_others_sign_in() {
+    let stand = limited(&[("ADDRESS_SIGNING_IN_PER_SECOND", 1), ("ADDRESS_SIGNING_IN_BURST", 4)]);
+    let server = stand.setting("AUTH__MODE", "jwt").start();
+    let post = async |path: &str, body: Value| {
+        Answer::of(client().post(server.url(path)).json(&body)).await
+    };
+    let ann = json!({"email": "ann@example.com", "password": "correct horse battery"});
+    let registered = post("/api/v1/auth/register", ann).await;
+    let mut refresh = registered.body["refreshToken"].clone();
+    let (refused, _) = until_limited(async |_| post("/api/v1/auth/login", json!({})).await).await;
+    assert_limited(&refused, "address", "signing-in", 4);
+    for _ in 0..10 {
+        let answer = post("/api/v1/auth/refresh", json!({ "refreshToken": refresh })).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        refresh = answer.body["refreshToken"].clone();
+    }
+}
+
+#[tokio::test]
 async fn customers_and_products_are_limited_wherever_they_buy() {
     let stand = limited(&[("CUSTOMER_BUYING_PER_SECOND", 1), ("CUSTOMER_BUYING_BURST", 3)]);
     let server = stand.start();
