@@ -333,15 +333,14 @@ pub async fn pay(world: &Shared, node: &Node, known: &Known) {
     world.note(format_args!("#{} {reply:?}", asked.number));
     match reply {
         Ok(Some(bought)) => world.judge_state(asked.number, known.order, bought.state),
-        // It is over, or is being taken again.
-        Ok(None) => {}
         Err(PlaceError::Declined { .. }) => {
             world.judge_state(asked.number, known.order, OrderState::Cancelled);
         }
         Err(PlaceError::Line { error: EngineError::Refused(refusal), .. }) => {
             world.fail(format_args!("#{}: an order cannot be paid: {refusal:?}", asked.number));
         }
-        Err(_) => {}
+        // It is over, is being taken again, or nobody knows.
+        Ok(None) | Err(_) => {}
     }
 }
 
