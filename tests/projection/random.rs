@@ -139,9 +139,9 @@ fn sale_action(shop: &mut Shop, dice: &mut Dice, product: ProductId) -> Action {
         }
         return Action::SetSale { terms: Box::new(after) };
     }
-    let sold = shop.sold.iter().filter(|((_, of), line)| *of == product && !line.returned);
-    let under = sold.clone().filter(|(_, line)| line.sale == Some(before.sale));
-    let line = if what < 8 { under.last() } else { sold.last() };
+    let mut sold = shop.sold.iter().filter(|((_, of), line)| *of == product && !line.returned);
+    let mut under = sold.clone().filter(|(_, line)| line.sale == Some(before.sale));
+    let line = if what < 8 { under.next_back() } else { sold.next_back() };
     let Some(((order, _), line)) = line else {
         return Action::Adjust { delta: 5, reason: "delivery".into() };
     };
