@@ -42,7 +42,7 @@ pub fn answers(contestant: Contestant, load: &Load) -> Vec<String> {
 pub fn stock(
     contestant: Contestant,
     server: &Server,
-    loads: &[&Load],
+    loads: &[Load],
     connections: u32,
 ) -> Result<Option<String>> {
     if !contestant.keeps_stock() {

@@ -13,7 +13,7 @@ use lastunit::domain::{CustomerId, Timestamp};
 use tempfile::NamedTempFile;
 
 /// As many as the script of the load draws from.
-const CUSTOMERS: u32 = 32_768;
+pub const CUSTOMERS: u32 = 32_768;
 const VALID_SECONDS: u64 = 86_400;
 
 /// Signs tokens for the server whose data are in this folder.
