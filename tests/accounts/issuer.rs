@@ -188,9 +188,12 @@ async fn an_account_is_changed_by_whoever_has_its_store() {
         (&["account", "bob@example.com", "--role", "admin"][..], "there is no account with"),
         (&["account", "bob"], "must be an address"),
         (&["account", "ann@example.com", "--role", "root"], "customer, staff or admin"),
-        (&["account", "ann@example.com", "--data-dir", "/nowhere"], "there is no file of accounts"),
     ] {
         let (done, said, error) = command(words);
         assert!(!done && said.is_empty() && error.contains(complaint), "{words:?}: {error}");
     }
+    let elsewhere = crate::shop::stand();
+    let output = elsewhere.command(&["account", "ann@example.com"]).output().expect("runs");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no file of accounts"));
+    assert!(!elsewhere.data_dir().join("accounts.sqlite").exists(), "and none is made");
 }
