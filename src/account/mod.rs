@@ -33,6 +33,7 @@ mod keys;
 mod migrations;
 mod passwords;
 mod rights;
+mod statements;
 mod store;
 mod tokens;
 
