@@ -3,7 +3,7 @@
 //! Whatever goes wrong is one line on standard error, `lastunit: what happened and what to do`, and
 //! exit status 1. Wrong usage is explained by clap with exit status 2.
 
-use crate::account::Role;
+use crate::account::{AccountChange, Role};
 use crate::app::{self, StartError};
 use crate::config::{self, Config, Flags};
 use clap::error::ErrorKind;
@@ -96,6 +96,18 @@ enum Command {
         #[arg(long, value_name = "TIME", default_value = "1h", value_parser = seconds)]
         ttl: u64,
     },
+    /// Show an account, give it another role, or end its sign-ins (auth.mode = "jwt").
+    Account {
+        /// The address it was registered with.
+        #[arg(value_name = "EMAIL")]
+        email: String,
+        /// What they are from now on: customer, staff or admin.
+        #[arg(long, value_name = "ROLE", value_parser = role)]
+        role: Option<Role>,
+        /// End every sign-in.
+        #[arg(long)]
+        sign_out: bool,
+    },
     /// Print the OpenAPI document.
     Openapi,
     /// Print the settings in effect, passwords hidden.
@@ -175,6 +187,9 @@ fn execute(cli: Cli) -> Result<(), StartError> {
         }
         Some(Command::Migrate) => app::migrate(&settings),
         Some(Command::Token { role, subject, ttl }) => app::token(&settings, role, &subject, ttl),
+        Some(Command::Account { email, role, sign_out }) => {
+            app::account(&settings, &email, AccountChange { role, sign_out })
+        }
         Some(Command::Openapi) => app::print(&app::openapi()?),
         Some(Command::Config) => app::print(&settings.to_toml()?),
     }

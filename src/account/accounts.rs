@@ -1,10 +1,11 @@
 //! The handle on accounts: what everybody else calls.
 
+use super::email::Email;
 use super::gate::Gate;
 use super::keys::{KeyError, KeyFiles, Keys};
 use super::passwords::{PasswordError, Passwords};
 use super::rights::Role;
-use super::store::{Location, OpenError, Store, StoreError};
+use super::store::{Account, Location, OpenError, Store, StoreError};
 use super::tokens::{TokenError, TokenRules};
 use crate::clock::Clock;
 use crate::domain::{CustomerId, Timestamp};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
-/// How often key files are looked at.
+/// How often key files and the store are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Every how many looks the sweep goes through the tables.
 const SWEEP_AT: u32 = 60;
@@ -56,6 +57,8 @@ pub enum AccountError {
     Busy,
     #[error("{0}")]
     Unavailable(String),
+    #[error("this is for customers with a password here, and there is no account behind the token")]
+    NoAccount,
     /// Tokens are not issued here.
     #[error("nobody signs in here: auth.issuer_enabled is false")]
     NoIssuer,
@@ -66,7 +69,8 @@ pub enum AccountError {
 
 impl From<StoreError> for AccountError {
     fn from(error: StoreError) -> Self {
-        tracing::warn!(%error, "a question about accounts has no answer");
+        // The store has told the log, once.
+        tracing::debug!(%error, "a question about accounts has no answer");
         Self::Unavailable("accounts cannot be asked at the moment".to_owned())
     }
 }
@@ -125,7 +129,7 @@ impl Accounts {
         self.0.gate.keys().public.clone()
     }
 
-    /// Follows the key files and removes what ran out, for ever; run it as a task.
+    /// Follows the key files, watches the store and removes what ran out, for ever; run it as a task.
     pub async fn upkeep(self) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -147,6 +151,7 @@ impl Accounts {
                 }
                 Err(_) => {}
             }
+            self.0.store.look().await;
             if tick == SWEEP_AT {
                 self.sweep().await;
             }
@@ -169,8 +174,9 @@ impl Accounts {
     }
 
     /// Why the store cannot be asked at the moment; `None` while it can.
-    pub async fn away(&self) -> Option<String> {
-        self.0.store.away().await
+    #[must_use]
+    pub fn away(&self) -> Option<String> {
+        self.0.store.away()
     }
 
     /// Ends the connections.
@@ -183,6 +189,65 @@ impl Accounts {
     }
 }
 
+/// What is to become of an account.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountChange {
+    pub role: Option<Role>,
+    /// Ends every sign-in.
+    pub sign_out: bool,
+}
+
+/// An account after a change.
+pub struct ChangedAccount {
+    pub account: Account,
+    pub role_before: Role,
+    /// How many sign-ins were ended.
+    pub signed_out: u64,
+}
+
+/// Changes an account without a server, for whoever may write to its store. A server beside it sees the
+/// change when the account refreshes its token.
+///
+/// # Errors
+/// When there is no such account, or its store cannot be asked; in one sentence.
+pub async fn change_offline(
+    location: &Location,
+    email: &Email,
+    change: AccountChange,
+    now: Timestamp,
+) -> Result<ChangedAccount, OpenError> {
+    if let Location::Sqlite(path) = location
+        && !path.exists()
+    {
+        return Err(OpenError(format!(
+            "there is no file of accounts {}: give --data-dir and settings as the server has them",
+            path.display()
+        )));
+    }
+    let store = Store::open(location).await?;
+    let changed = change_in(&store, email, change, now).await;
+    store.close().await;
+    changed.map_err(|error| OpenError(error.to_string()))?.ok_or_else(|| {
+        OpenError(format!("there is no account with the address {}", email.written()))
+    })
+}
+
+async fn change_in(
+    store: &Store,
+    email: &Email,
+    AccountChange { role, sign_out }: AccountChange,
+    now: Timestamp,
+) -> Result<Option<ChangedAccount>, StoreError> {
+    let Some(mut account) = store.account_of(email).await? else { return Ok(None) };
+    let role_before = account.role;
+    if let Some(role) = role {
+        store.set_role(&account.id, role).await?;
+        account.role = role;
+    }
+    let signed_out = if sign_out { store.revoke_all(&account.id, now).await? } else { 0 };
+    Ok(Some(ChangedAccount { account, role_before, signed_out }))
+}
+
 /// Signs a token without a server, for whoever may read the key.
 ///
 /// # Errors
@@ -193,7 +258,7 @@ pub fn sign_offline(
     (subject, role): (&CustomerId, Role),
     (now, seconds): (Timestamp, u64),
 ) -> Result<String, OpenError> {
-    let keys = files.make_and_load().map_err(|error| OpenError(error.to_string()))?;
+    let keys = files.load_to_sign().map_err(|error| OpenError(error.to_string()))?;
     if keys.signing.is_none() {
         return Err(OpenError(
             "there is no key to sign with: give auth.signing_key_file, or ask whoever issues the \

@@ -169,6 +169,32 @@ impl Accounts {
         Ok(self.0.store.revoke(token.family_hash(), self.0.clock.now()).await?)
     }
 
+    /// Gives an account another password and ends all its sign-ins: whoever else is signed in may be why.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    pub async fn change_password(
+        &self,
+        subject: &CustomerId,
+        current: String,
+        new: String,
+    ) -> Result<(), AccountError> {
+        self.issues()?;
+        // Both places first: who has proven the old password is not sent away with the new one.
+        let place = self.counted(self.0.passwords.place())?;
+        let next_place = self.counted(self.0.passwords.place())?;
+        let account = self.account(subject).await?.ok_or(AccountError::NoAccount)?;
+        let email = Email::parse(&account.email).ok_or(AccountError::Failed)?;
+        let account = self.prove(&email, Some(account), (place, current)).await?;
+        let password_hash = self.0.passwords.hash(next_place, new).await?;
+        let now = self.0.clock.now();
+        if self.0.store.set_password(&account, &password_hash, now).await? {
+            self.0.metrics.signed_in(SignIn::PasswordChanged);
+            return Ok(());
+        }
+        Err(AccountError::WrongCredentials)
+    }
+
     /// The account of a subject; `None` where it is somebody else's.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 //! settings, so a public key is never taken for a secret.
 
 use super::crypto::{self, PrivateKey};
+use crate::clock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::{
@@ -15,7 +16,7 @@ use jsonwebtoken::jwk::{
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// Most keys of one file: a token without `kid` may be tried with each.
@@ -122,6 +123,22 @@ impl KeyFiles {
         self.load()
     }
 
+    /// The same for whoever signs beside the server: makes no key, which would not be the server's.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn load_to_sign(&self) -> Result<Keys, KeyError> {
+        let path = self.own_file();
+        if self.uses_own_key() && !path.exists() {
+            return Err(KeyError(format!(
+                "there is no signing key {}: the first start of the server makes it, so start that, \
+                 or give --data-dir and settings as the server has them",
+                path.display()
+            )));
+        }
+        self.load()
+    }
+
     /// Reads and checks all keys. One that has gone missing is an error: another one in its place would
     /// make every token void.
     ///
@@ -192,9 +209,15 @@ impl KeyFiles {
         let made = new_key_pem().and_then(|pem| {
             fs::create_dir_all(&self.data_dir)?;
             // Whole or not at all: half a key would refuse every start from now on.
-            let draft = self.data_dir.join(format!("{OWN_FILE}.new"));
-            write_private(&draft, &pem)?;
-            fs::rename(&draft, &path)
+            let draft = self.data_dir.join(format!("{OWN_FILE}.{}", clock::draw_uuid().simple()));
+            let linked =
+                write_private(&draft, &pem).and_then(|()| match fs::hard_link(&draft, &path) {
+                    // Of two starts at once one makes the key, and both use it.
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+                    linked => linked,
+                });
+            let _ = fs::remove_file(&draft);
+            linked
         });
         made.map_err(|error| {
             KeyError(format!(
@@ -238,7 +261,7 @@ impl KeyFiles {
     }
 
     fn verifying_keys(&self, path: &Path, bytes: &[u8]) -> Result<Vec<VerifyingKey>, KeyError> {
-        let text = std::str::from_utf8(bytes).unwrap_or_default().trim_start();
+        let text = std::str::from_utf8(without_mark(bytes)).unwrap_or_default().trim_start();
         let keys = if text.starts_with('{') {
             self.of_jwks(path, text)?
         } else if self.algorithm == TokenAlgorithm::Hs256 {
@@ -371,16 +394,22 @@ fn secret<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a [u8], KeyError> {
             path.display()
         )))
     };
-    if secret.starts_with(BEGIN.as_bytes()) {
+    // Wherever it stands: tools put words before a key.
+    if bytes.windows(BEGIN.len()).any(|part| part == BEGIN.as_bytes()) {
         return wrong("holds a key in PEM, which others may know");
     }
-    if secret.starts_with(b"{") {
+    if without_mark(bytes).trim_ascii_start().starts_with(b"{") {
         return wrong("holds a JWKS document, which can only verify");
     }
     if secret.len() < SECRET_BYTES_MIN {
         return wrong("holds a secret that is too short");
     }
     Ok(secret)
+}
+
+/// A text without the mark that some editors put before it.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
 }
 
 fn new_key_pem() -> std::io::Result<String> {
@@ -395,8 +424,6 @@ fn new_key_pem() -> std::io::Result<String> {
 /// Writes a file that nobody else may read.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    // What a start before left behind may have been open to others.
-    let _ = fs::remove_file(path);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()

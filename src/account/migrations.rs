@@ -7,12 +7,24 @@ use sqlx::migrate::{MigrateError, Migrator};
 /// Where it is noted what is done.
 const NOTED_IN: &str = "_sqlx_migrations_accounts";
 
-const FILES: &[File] = &[File {
-    version: 20_261_121_220_000,
-    description: "create",
-    sqlite: include_str!("../../migrations/accounts/sqlite/20261121220000_create.sql"),
-    postgres: include_str!("../../migrations/accounts/postgres/20261121220000_create.sql"),
-}];
+const FILES: &[File] = &[
+    File {
+        version: 20_261_121_220_000,
+        description: "create",
+        sqlite: include_str!("../../migrations/accounts/sqlite/20261121220000_create.sql"),
+        postgres: include_str!("../../migrations/accounts/postgres/20261121220000_create.sql"),
+    },
+    File {
+        version: 20_261_122_000_000,
+        description: "sign_ins_by_account",
+        sqlite: include_str!(
+            "../../migrations/accounts/sqlite/20261122000000_sign_ins_by_account.sql"
+        ),
+        postgres: include_str!(
+            "../../migrations/accounts/postgres/20261122000000_sign_ins_by_account.sql"
+        ),
+    },
+];
 
 pub(super) fn sqlite() -> Migrator {
     noted_apart(migrations::sqlite(FILES))

@@ -33,10 +33,13 @@ mod keys;
 mod migrations;
 mod passwords;
 mod rights;
+mod statements;
 mod store;
 mod tokens;
 
-pub use accounts::{AccountError, Accounts, Settings, sign_offline};
+pub use accounts::{
+    AccountChange, AccountError, Accounts, ChangedAccount, Settings, change_offline, sign_offline,
+};
 pub use api_keys::{API_KEY_PREFIX, NewApiKey};
 pub use email::Email;
 pub use gate::{Checked, PresentedKey};

@@ -59,6 +59,7 @@ impl Scopes {
     pub const METRICS_READ: Self = Self(1 << 6);
     /// Includes every other one.
     pub const ADMIN: Self = Self(1 << 7);
+    pub const ALL: Self = Self((1 << SCOPES.len()) - 1);
 
     #[must_use]
     pub const fn or(self, other: Self) -> Self {

@@ -3,12 +3,19 @@
 //! both databases.
 //!
 //! States: there or away. A Postgres that is away at the start is migrated when it is first there; meanwhile
-//! every question is answered with [`StoreError`] after a bounded time. Tokens are verified without it.
+//! every question is answered with [`StoreError`] after a bounded time, and each change is one line in the
+//! log. Tokens are verified without it.
 
 use super::email::Email;
 use super::migrations;
 use super::rights::{Role, Scopes};
+use super::statements::{
+    ATTEMPT, BY_EMAIL, BY_FAMILY, BY_ID, CREATE_ACCOUNT, CREATE_KEY, CURRENT, FORGET_ATTEMPTS, KEY,
+    KEYS, NEXT_ATTEMPT, REVOKE, REVOKE_ALL, REVOKE_KEY, ROTATE, SET_PASSWORD, SET_ROLE, SIGN_IN,
+    SWEEP_ATTEMPTS, SWEEP_SIGN_INS,
+};
 use crate::domain::{CustomerId, Timestamp};
+use parking_lot::Mutex;
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
@@ -27,63 +34,6 @@ const PREPARE_TIMEOUT: Duration = Duration::from_secs(5);
 const FILE_CONNECTIONS: u32 = 4;
 /// Rows that one step of the sweep removes at most.
 const SWEPT_AT_ONCE: i64 = 500;
-
-const CREATE_ACCOUNT: &str = "INSERT INTO accounts \
-     (account_id, email, email_key, password_hash, role, created_at) \
-     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email_key) DO NOTHING";
-
-const BY_EMAIL: &str = "SELECT account_id, email, password_hash, role, created_at \
-     FROM accounts WHERE email_key = $1";
-
-const BY_ID: &str = "SELECT account_id, email, password_hash, role, created_at \
-     FROM accounts WHERE account_id = $1";
-
-const BY_FAMILY: &str = "SELECT account_id, email, password_hash, role, created_at \
-     FROM sign_ins JOIN accounts USING (account_id) WHERE family_hash = $1";
-
-/// Counts a failure before the password is looked at, so that tries at the same moment cannot share one.
-/// Four are free; then the pause doubles from one second up to 15 minutes. No row: it is too early.
-const ATTEMPT: &str = "INSERT INTO login_attempts AS attempt \
-     (email_hash, failures, next_at, seen_at) VALUES ($1, 1, $2, $2) \
-     ON CONFLICT (email_hash) DO UPDATE SET failures = attempt.failures + 1, seen_at = $2, \
-     next_at = $2 + CASE WHEN attempt.failures < 4 THEN 0 WHEN attempt.failures < 14 \
-     THEN CAST(1000 AS BIGINT) << CAST(attempt.failures - 4 AS INTEGER) ELSE 900000 END \
-     WHERE attempt.next_at <= $2 RETURNING failures";
-
-const NEXT_ATTEMPT: &str = "SELECT next_at FROM login_attempts WHERE email_hash = $1";
-
-const FORGET_ATTEMPTS: &str = "DELETE FROM login_attempts WHERE email_hash = $1";
-
-/// Nobody signs in with a password that was changed meanwhile.
-const SIGN_IN: &str = "INSERT INTO sign_ins (family_hash, token_hash, account_id, expires_at) \
-     SELECT $1, $2, account_id, $4 FROM accounts WHERE account_id = $3 AND password_hash = $5";
-
-/// Of two that come with one token, one finds it.
-const ROTATE: &str = "UPDATE sign_ins SET token_hash = $3, expires_at = $4 \
-     WHERE family_hash = $1 AND token_hash = $2 AND revoked_at IS NULL AND expires_at > $5";
-
-const CURRENT: &str = "SELECT token_hash, expires_at FROM sign_ins WHERE family_hash = $1";
-
-const REVOKE: &str =
-    "UPDATE sign_ins SET revoked_at = $2 WHERE family_hash = $1 AND revoked_at IS NULL";
-
-const SWEEP_SIGN_INS: &str = "DELETE FROM sign_ins WHERE family_hash IN \
-     (SELECT family_hash FROM sign_ins WHERE expires_at <= $1 LIMIT $2)";
-
-const SWEEP_ATTEMPTS: &str = "DELETE FROM login_attempts WHERE email_hash IN \
-     (SELECT email_hash FROM login_attempts WHERE seen_at <= $1 LIMIT $2)";
-
-const CREATE_KEY: &str = "INSERT INTO api_keys \
-     (key_id, name, scopes, key_hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
-
-const KEY: &str = "SELECT key_id, name, scopes, key_hash, created_at, expires_at, revoked_at \
-     FROM api_keys WHERE key_id = $1";
-
-const KEYS: &str = "SELECT key_id, name, scopes, key_hash, created_at, expires_at, revoked_at \
-     FROM api_keys WHERE key_id < $1 ORDER BY key_id DESC LIMIT $2";
-
-const REVOKE_KEY: &str =
-    "UPDATE api_keys SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL";
 
 /// The store of accounts cannot be asked at the moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -147,6 +97,8 @@ pub(super) struct Store {
     pools: Pools,
     /// The tables are there.
     migrated: OnceCell<()>,
+    /// Why it is away; `None` while it is there.
+    away: Mutex<Option<String>>,
 }
 
 /// Asks whichever database it is, once its tables are there.
@@ -154,10 +106,11 @@ macro_rules! ask {
     ($store:expr, $pool:ident => $asked:expr) => {{
         let store: &Store = $store;
         store.ready().await?;
-        match &store.pools {
-            Pools::Sqlite($pool) => $asked.await.map_err(away),
-            Pools::Postgres { pool: $pool, .. } => $asked.await.map_err(away),
-        }
+        let answer = match &store.pools {
+            Pools::Sqlite($pool) => $asked.await.map_err(unanswered),
+            Pools::Postgres { pool: $pool, .. } => $asked.await.map_err(unanswered),
+        };
+        store.noted(answer)
     }};
 }
 
@@ -170,32 +123,58 @@ impl Store {
                 (open_postgres(url, *connections_max)?, None)
             }
         };
-        let store = Self { pools, migrated: OnceCell::new_with(migrated) };
+        let (migrated, away) = (OnceCell::new_with(migrated), Mutex::new(None));
+        let store = Self { pools, migrated, away };
         match tokio::time::timeout(PREPARE_TIMEOUT, store.prepare()).await {
             Ok(Err(Unprepared::Wrong(reason))) => return Err(OpenError(reason)),
             Ok(Ok(())) => {}
-            Ok(Err(Unprepared::Away(reason))) => warn_away(&reason),
-            Err(_) => warn_away("it does not answer"),
+            Ok(Err(Unprepared::Away(reason))) => store.is_away(&reason),
+            Err(_) => store.is_away("it does not answer"),
         }
         Ok(store)
     }
 
-    /// Why it cannot be asked at the moment; `None` while it can.
-    pub(super) async fn away(&self) -> Option<String> {
+    /// Asks it something, and notes whether it is there. This alone says that it is there again: one that
+    /// answers every other request must not fill the log.
+    pub(super) async fn look(&self) {
         let asked: Result<Option<AccountRow>, StoreError> =
             async { ask!(self, pool => sqlx::query_as(BY_ID).bind("").fetch_optional(pool)) }.await;
-        asked.err().map(|StoreError(reason)| reason)
+        if asked.is_ok() && self.away.lock().take().is_some() {
+            tracing::info!("the store of accounts is there again");
+        }
+    }
+
+    /// Why it is away; `None` while it is there.
+    pub(super) fn away(&self) -> Option<String> {
+        self.away.lock().clone()
+    }
+
+    /// Notes when an answer tells that it is away.
+    fn noted<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        answer.inspect_err(|StoreError(reason)| self.is_away(reason))
+    }
+
+    /// Said once, however many requests notice.
+    fn is_away(&self, reason: &str) {
+        let mut away = self.away.lock();
+        if away.is_none() {
+            tracing::warn!(
+                reason,
+                "the store of accounts is away: nobody can sign in, sales go on"
+            );
+        }
+        *away = Some(reason.to_owned());
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
         let prepared = tokio::time::timeout(PREPARE_TIMEOUT, self.prepare()).await;
-        match prepared {
+        self.noted(match prepared {
             Ok(Ok(())) => Ok(()),
             Ok(Err(Unprepared::Away(reason) | Unprepared::Wrong(reason))) => {
                 Err(StoreError(reason))
             }
             Err(_) => Err(StoreError("it does not answer".to_owned())),
-        }
+        })
     }
 
     async fn prepare(&self) -> Result<(), Unprepared> {
@@ -343,6 +322,48 @@ impl Store {
         })
     }
 
+    /// Changes the password and ends every sign-in, both or neither. `false`: it was another one by then.
+    pub(super) async fn set_password(
+        &self,
+        account: &Account,
+        password_hash: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        ask!(self, pool => async {
+            let mut change = pool.begin().await?;
+            let changed = sqlx::query(SET_PASSWORD)
+                .bind(account.id.as_str())
+                .bind(account.password_hash.as_str())
+                .bind(password_hash)
+                .execute(&mut *change)
+                .await?;
+            let ended = sqlx::query(REVOKE_ALL).bind(account.id.as_str()).bind(column(now));
+            if changed.rows_affected() == 1 {
+                ended.execute(&mut *change).await?;
+                change.commit().await?;
+            }
+            Ok(changed.rows_affected() == 1)
+        })
+    }
+
+    pub(super) async fn set_role(&self, id: &CustomerId, role: Role) -> Result<(), StoreError> {
+        ask!(self, pool => async {
+            sqlx::query(SET_ROLE).bind(id.as_str()).bind(role.as_str()).execute(pool).await.map(drop)
+        })
+    }
+
+    /// Ends every sign-in of an account. Gives how many.
+    pub(super) async fn revoke_all(
+        &self,
+        id: &CustomerId,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        ask!(self, pool => async {
+            let ended = sqlx::query(REVOKE_ALL).bind(id.as_str()).bind(column(now)).execute(pool);
+            Ok(ended.await?.rows_affected())
+        })
+    }
+
     pub(super) async fn create_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         ask!(self, pool => async {
             sqlx::query(CREATE_KEY)
@@ -412,10 +433,6 @@ enum Unprepared {
     Wrong(String),
 }
 
-fn warn_away(reason: &str) {
-    tracing::warn!(reason, "the store of accounts is away: nobody can sign in, sales go on");
-}
-
 async fn open_file(path: &Path) -> Result<SqlitePool, OpenError> {
     let place = path.display().to_string();
     let unusable = |reason: String| {
@@ -483,7 +500,7 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), Unprepared> {
     })
 }
 
-fn away(error: sqlx::Error) -> StoreError {
+fn unanswered(error: sqlx::Error) -> StoreError {
     StoreError(error.to_string())
 }
 
@@ -506,6 +523,7 @@ fn is_hash(stored: &[u8], hash: blake3::Hash) -> bool {
 }
 
 fn damaged(what: &str) -> StoreError {
+    tracing::error!(what, "a stored row of accounts cannot be read");
     StoreError(format!("{what} is not what lastunit writes"))
 }
 

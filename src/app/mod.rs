@@ -11,7 +11,7 @@ mod offline;
 mod serve;
 mod signals;
 
-pub use offline::{audit, journal_cat, migrate, openapi, print, token};
+pub use offline::{account, audit, journal_cat, migrate, openapi, print, token};
 pub use serve::serve;
 
 use crate::cart::Carts;

@@ -1,10 +1,10 @@
-//! Commands that need no server: audit, journal cat, migrate, token, openapi.
+//! Commands that need no server: audit, journal cat, migrate, token, account, openapi.
 
 use super::{
     StartError, journal_error, journal_location, open_carts, open_database,
     open_database_for_reading, prepare_folder,
 };
-use crate::account::{self, Accounts, Role};
+use crate::account::{self, AccountChange, Accounts, Email, Role};
 use crate::cart::Location;
 use crate::clock::Clock;
 use crate::config::{AuthMode, Config};
@@ -298,7 +298,7 @@ async fn migrate_carts(config: &Config) -> Result<(), StartError> {
 async fn migrate_accounts(config: &Config) -> Result<(), StartError> {
     let metrics = crate::telemetry::metrics::AccountMetrics::default();
     let accounts = Accounts::open(config.accounts(), Clock::system(), metrics).await?;
-    let away = accounts.away().await;
+    let away = accounts.away();
     accounts.close().await;
     match away {
         Some(reason) => {
@@ -331,6 +331,47 @@ pub fn token(config: &Config, role: Role, subject: &str, seconds: u64) -> Result
     let times = (Clock::system().now(), seconds);
     let token = account::sign_offline(&settings.keys, &settings.rules, (&subject, role), times)?;
     print(&token)
+}
+
+/// Shows an account, and changes it if that is wanted.
+///
+/// # Errors
+/// When there is no such account, or its store cannot be asked.
+pub fn account(config: &Config, email: &str, change: AccountChange) -> Result<(), StartError> {
+    if config.auth.mode == AuthMode::Open {
+        return Err(StartError::new(
+            "auth.mode is \"open\", so there are no accounts; set auth.mode = \"jwt\" here and for \
+             the server",
+        ));
+    }
+    let email = Email::parse(email)
+        .ok_or_else(|| StartError::new("EMAIL must be an address such as ann@example.com"))?;
+    let settings = config.accounts();
+    let now = Clock::system().now();
+    let changed = block_on(async {
+        Ok(account::change_offline(&settings.location, &email, change, now).await?)
+    })?;
+    let account = &changed.account;
+    let mut lines = vec![format!(
+        "{}: customer {}, role {}",
+        account.email,
+        account.id.as_str(),
+        account.role.as_str()
+    )];
+    if change.role.is_some() {
+        lines.push(format!(
+            "the role was {}; access tokens from before keep that one for up to {} seconds",
+            changed.role_before.as_str(),
+            settings.access_seconds
+        ));
+    }
+    if change.sign_out {
+        lines.push(format!(
+            "{} sign-ins are ended; their access tokens are valid for up to {} seconds",
+            changed.signed_out, settings.access_seconds
+        ));
+    }
+    print(&lines.join("\n"))
 }
 
 /// The OpenAPI document as JSON.

@@ -178,7 +178,11 @@ impl Carts {
         if from == into {
             return Ok(());
         }
-        let (other, mine) = (self.read(from).await?, self.read(into).await?);
+        let other = self.read(from).await?;
+        if other.lines().is_empty() {
+            return Ok(());
+        }
+        let mine = self.read(into).await?;
         let wanted = mine.wanted_from(&other);
         for line in &wanted {
             let put = self.shared.store.put(into, *line, self.when()).await;

@@ -221,10 +221,13 @@ fn scopes(name: &str) -> Scopes {
             Scopes::ORDERS_READ.or(Scopes::PURCHASES_WRITE)
         }
         "purchases" | "reservations" | "cart" => Scopes::PURCHASES_WRITE,
-        "orders" | "admin" if reads => Scopes::ORDERS_READ,
+        "orders" if reads => Scopes::ORDERS_READ,
+        "admin" if reads && resource == "/admin/dead-letters" => Scopes::ORDERS_READ,
         "orders" if resource == "/orders" => Scopes::PURCHASES_WRITE,
         "orders" => Scopes::ORDERS_WRITE,
-        "admin" if resource.starts_with("/admin/dead-letters") => Scopes::ORDERS_WRITE,
+        "admin" if resource.starts_with("/admin/dead-letters/") => Scopes::ORDERS_WRITE,
+        // Every key may ask what it is.
+        "auth" if reads && resource == "/auth/me" => Scopes::ALL,
         "products" | "categories" => Scopes::PRODUCTS_WRITE,
         "sales" if reads => Scopes::SALES_WRITE.or(Scopes::METRICS_READ),
         "sales" => Scopes::SALES_WRITE,
@@ -292,7 +295,11 @@ mod tests {
             ("GET /metrics", Scopes::METRICS_READ),
             ("POST /api/v1/api-keys", Scopes::NONE),
             ("POST /api/v1/admin/anything", Scopes::NONE),
-            ("GET /api/v1/auth/me", Scopes::NONE),
+            ("GET /api/v1/admin/anything", Scopes::NONE),
+            ("GET /api/v1/admin/dead-letters", Scopes::ORDERS_READ),
+            ("POST /api/v1/admin/dead-letters/{id}/retry", Scopes::ORDERS_WRITE),
+            ("GET /api/v1/auth/me", Scopes::ALL),
+            ("POST /api/v1/auth/password", Scopes::NONE),
         ] {
             assert_eq!(scopes(name), expected, "{name}");
         }

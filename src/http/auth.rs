@@ -10,7 +10,9 @@ use super::openapi::{AccountFailures, InputFailures, SignInFailures};
 use super::problem::{Code, Document, Problem};
 use super::respond;
 use super::time::Rfc3339;
-use crate::account::{Account, Accounts, Email, Identity, PASSWORD_CHARS, Rights, SignedIn};
+use crate::account::{
+    Account, AccountError, Accounts, Email, Identity, PASSWORD_CHARS, Rights, SignedIn,
+};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -37,7 +39,6 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Only a new password has to be a good one; any other is right or wrong.
     fn check(self, is_new: bool) -> Result<(Email, String), Problem> {
         let mut checks = Checks::default();
         let email = match self.email {
@@ -45,22 +46,51 @@ impl Credentials {
             Some(text) => Email::parse(&text)
                 .or_else(|| checks.fail("email", "must be an address such as ann@example.com")),
         };
-        let password = match self.password {
-            None => checks.fail("password", "is required"),
-            Some(text) => {
-                let chars = text.chars().count();
-                let (least, most) = PASSWORD_CHARS.into_inner();
-                if chars > most || (is_new && chars < least) {
-                    checks.fail("password", format!("must have {least} to {most} characters"))
-                } else {
-                    Some(text)
-                }
-            }
-        };
+        let password = password(&mut checks, "password", self.password, is_new);
         match (email, password) {
             (Some(email), Some(password)) => Ok((email, password)),
             _ => Err(checks.problem()),
         }
+    }
+}
+
+/// Only a new password has to be a good one; any other is right or wrong.
+fn password(
+    checks: &mut Checks,
+    field: &'static str,
+    sent: Option<String>,
+    is_new: bool,
+) -> Option<String> {
+    let Some(text) = sent else { return checks.fail(field, "is required") };
+    let chars = text.chars().count();
+    let (least, most) = PASSWORD_CHARS.into_inner();
+    if chars > most || (is_new && chars < least) {
+        return checks.fail(field, format!("must have {least} to {most} characters"));
+    }
+    Some(text)
+}
+
+/// The password of now, and the next one.
+// Never `Debug`: a password must not be printed.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "currentPassword": "correct horse battery", "newPassword": "battery staple horse"
+}))]
+pub struct PasswordChange {
+    #[schema(value_type = String, max_length = 128, required)]
+    current_password: Option<String>,
+    /// Any characters.
+    #[schema(value_type = String, min_length = 10, max_length = 128, required)]
+    new_password: Option<String>,
+}
+
+impl PasswordChange {
+    fn check(self) -> Result<(String, String), Problem> {
+        let mut checks = Checks::default();
+        let current = password(&mut checks, "currentPassword", self.current_password, false);
+        let new = password(&mut checks, "newPassword", self.new_password, true);
+        current.zip(new).ok_or_else(|| checks.problem())
     }
 }
 
@@ -264,6 +294,37 @@ pub async fn log_out(
     let accounts = accounts(&api)?;
     let logged_out = accounts.log_out(&value.check()?).await;
     logged_out.map_err(|error| Problem::of_account(&error, api.clock.now()))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Changes the caller's password and ends all their sign-ins. Access tokens are valid until they run out.
+#[utoipa::path(
+    post, path = "/api/v1/auth/password", tag = "accounts", operation_id = "changePassword",
+    request_body = PasswordChange,
+    responses(
+        (status = 204, description = "Sign in with the new password from now on"),
+        (status = 401, description = "`invalid-credentials`: the current password is wrong; \
+            `unauthorized`, `invalid-token`, `token-expired`", body = Document,
+            content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: there is no account behind the token",
+            body = Document, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-attempts`: wait for `Retry-After` seconds",
+            body = Document, content_type = "application/problem+json"),
+        InputFailures, AccountFailures,
+    )
+)]
+pub async fn change_password(
+    State(api): State<Api>,
+    caller: Caller,
+    Json { value, .. }: Json<PasswordChange>,
+) -> Result<StatusCode, Problem> {
+    let accounts = accounts(&api)?;
+    let (current, new) = value.check()?;
+    let Some(subject) = caller.person() else {
+        return Err(Problem::of_account(&AccountError::NoAccount, api.clock.now()));
+    };
+    let changed = accounts.change_password(subject, current, new).await;
+    changed.map_err(|error| Problem::of_account(&error, api.clock.now()))?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -5,6 +5,7 @@
 //! away does not stop a sale, so it makes `/health` say `degraded` and leaves the server ready.
 
 use super::Api;
+use super::access::Gate;
 use super::respond;
 use crate::projection::ProjectionState;
 use axum::extract::State;
@@ -22,7 +23,7 @@ use serde::Serialize;
     }
 }))]
 pub struct HealthDocument {
-    /// `ok`, `degraded` (sales go on, queries or carts may fail or be old) or `unavailable`.
+    /// `ok`, `degraded` (sales go on; queries, carts or signing in may fail or be old) or `unavailable`.
     status: &'static str,
     version: &'static str,
     /// `on`, or `off` with `limits.enabled = false`: then requests are neither limited nor shed.
@@ -36,6 +37,9 @@ struct Checks {
     engine: CheckDocument,
     projection: CheckDocument,
     carts: CheckDocument,
+    /// With `auth.mode = "jwt"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accounts: Option<CheckDocument>,
 }
 
 /// How one part is.
@@ -82,6 +86,11 @@ impl CheckDocument {
         Self::of(api.carts.away().map(|reason| ("degraded", reason)))
     }
 
+    fn accounts(api: &Api) -> Option<Self> {
+        let Gate::Accounts(accounts) = &api.gate else { return None };
+        Some(Self::of(accounts.away().map(|reason| ("degraded", reason))))
+    }
+
     fn answer(&self) -> Response {
         let up = self.status == "ok";
         let status = if up { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -102,10 +111,12 @@ pub async fn overall(State(api): State<Api>) -> Response {
         engine: CheckDocument::engine(&api),
         projection: CheckDocument::projection(&api),
         carts: CheckDocument::carts(&api),
+        accounts: CheckDocument::accounts(&api),
     };
-    let others = [checks.projection.status, checks.carts.status];
+    let accounts = checks.accounts.as_ref().map_or("ok", |check| check.status);
+    let others = [checks.projection.status, checks.carts.status, accounts];
     let (status, code) = match (checks.engine.status, others) {
-        ("ok", ["ok", "ok"]) => ("ok", StatusCode::OK),
+        ("ok", ["ok", "ok", "ok"]) => ("ok", StatusCode::OK),
         ("ok", _) => ("degraded", StatusCode::OK),
         _ => ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
     };

@@ -75,6 +75,7 @@ const PROBLEM: &str = "application/problem+json";
         auth::log_in,
         auth::refresh,
         auth::log_out,
+        auth::change_password,
         auth::me,
         auth::public_keys,
         api_keys::list,
@@ -334,7 +335,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 34, "{:?}", paths.keys().collect::<Vec<_>>());
+        assert_eq!(checked, 35, "{:?}", paths.keys().collect::<Vec<_>>());
         let shown = &document["paths"]["/api/v1/reservations/{id}"]["get"]["responses"]["503"];
         let text = shown["description"].as_str().expect("text");
         for code in ["not-owner", "projection-behind", "database-unavailable"] {

@@ -67,6 +67,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/auth/login", post(at.route("POST /api/v1/auth/login", Anyone, SigningIn, auth::log_in)))
         .route("/api/v1/auth/refresh", post(at.route("POST /api/v1/auth/refresh", Anyone, Buying, auth::refresh)))
         .route("/api/v1/auth/logout", post(at.route("POST /api/v1/auth/logout", Anyone, Changing, auth::log_out)))
+        .route("/api/v1/auth/password", post(at.route("POST /api/v1/auth/password", Customer, SigningIn, auth::change_password)))
         .route("/api/v1/auth/me", get(at.route("GET /api/v1/auth/me", Customer, Reading, auth::me)))
         .route("/api/v1/api-keys", get(at.route("GET /api/v1/api-keys", Admin, Listing, api_keys::list)))
         .route("/api/v1/api-keys", post(at.route("POST /api/v1/api-keys", Admin, Changing, api_keys::create)))

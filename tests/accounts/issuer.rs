@@ -121,3 +121,79 @@ async fn an_unknown_address_and_a_wrong_password_get_one_answer() {
     }
     expect::problem(&throttled, 429, "too-many-attempts");
 }
+
+#[tokio::test]
+async fn a_password_is_changed_by_whoever_knows_it() {
+    let stand = stand();
+    let server = stand.start();
+    let ann = register(&server, "ann@example.com").await;
+    let other = Person::of(&log_in(&server, "ann@example.com", PASSWORD).await);
+    let bob = register(&server, "bob@example.com").await;
+    let next = "battery staple horse";
+    let change = async |who: As<'_>, body: Value| {
+        send(&server, who, "POST /api/v1/auth/password", body).await
+    };
+    let good = json!({"currentPassword": PASSWORD, "newPassword": next});
+    expect::problem(&change(As::Nobody, good.clone()).await, 401, "unauthorized");
+    let wrong = json!({"currentPassword": "a wrong password", "newPassword": next});
+    expect::problem(&change(ann.token(), wrong).await, 401, "invalid-credentials");
+    for (body, field) in [
+        (json!({"newPassword": next}), "currentPassword"),
+        (json!({"currentPassword": PASSWORD}), "newPassword"),
+        (json!({"currentPassword": PASSWORD, "newPassword": "short"}), "newPassword"),
+        (json!({"currentPassword": PASSWORD, "newPassword": "x".repeat(129)}), "newPassword"),
+    ] {
+        let errors = expect::problem(&change(ann.token(), body).await, 422, "validation-failed");
+        assert_eq!(errors["errors"][0]["field"], field);
+    }
+    // Who has no account here has no password.
+    let ops = crate::shop::token(&stand, "admin", "ops");
+    expect::problem(&change(As::Token(&ops), good.clone()).await, 403, "forbidden");
+    let changed = change(ann.token(), good).await;
+    assert_eq!(changed.status, 204, "{}", changed.text);
+    for ended in [&ann, &other] {
+        expect::problem(&refresh(&server, &ended.refresh).await, 401, "invalid-token");
+    }
+    expect::success(&refresh(&server, &bob.refresh).await, 200);
+    let old = log_in(&server, "ann@example.com", PASSWORD).await;
+    expect::problem(&old, 401, "invalid-credentials");
+    expect::success(&log_in(&server, "ann@example.com", next).await, 200);
+    assert!(!server.log().contains(next), "no password is logged");
+}
+
+#[tokio::test]
+async fn an_account_is_changed_by_whoever_has_its_store() {
+    let stand = stand();
+    let server = stand.start();
+    let ann = register(&server, "ann@example.com").await;
+    let command = |words: &[&str]| {
+        let output = stand.command(words).output().expect("the binary runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    let (done, said, _) = command(&["account", "ANN@example.com"]);
+    assert!(done && said == format!("ann@example.com: customer {}, role customer\n", ann.id));
+    let (done, said, _) = command(&["account", "ann@example.com", "--role", "staff"]);
+    assert!(done && said.contains("role staff") && said.contains("was customer"), "{said}");
+    let answer = refresh(&server, &ann.refresh).await;
+    expect::success(&answer, 200);
+    assert_eq!(answer.body["account"]["role"], "staff");
+    let staff = Person::of(&answer);
+    let list = send(&server, staff.token(), "GET /api/v1/admin/dead-letters", Value::Null).await;
+    expect::success(&list, 200);
+    let (done, said, _) = command(&["account", "ann@example.com", "--sign-out"]);
+    assert!(done && said.contains("1 sign-ins are ended"), "{said}");
+    expect::problem(&refresh(&server, &staff.refresh).await, 401, "invalid-token");
+    for (words, complaint) in [
+        (&["account", "bob@example.com", "--role", "admin"][..], "there is no account with"),
+        (&["account", "bob"], "must be an address"),
+        (&["account", "ann@example.com", "--role", "root"], "customer, staff or admin"),
+    ] {
+        let (done, said, error) = command(words);
+        assert!(!done && said.is_empty() && error.contains(complaint), "{words:?}: {error}");
+    }
+    let elsewhere = crate::shop::stand();
+    let output = elsewhere.command(&["account", "ann@example.com"]).output().expect("runs");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no file of accounts"));
+    assert!(!elsewhere.data_dir().join("accounts.sqlite").exists(), "and none is made");
+}

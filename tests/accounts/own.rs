@@ -184,9 +184,12 @@ async fn a_cart_is_its_customers() {
     assert_eq!(lines(&send(&server, bob.token(), cart, Value::Null).await), 0);
     let session = [("x-session-id", ann.id.as_str())];
     assert_eq!(lines(&send_with(&server, As::Nobody, cart, Value::Null, &session).await), 0);
-    // What was put into a cart before signing in comes along, once.
+    // What was put into a cart before signing in comes along, once; to a customer and to nobody else.
     let session = [("x-session-id", "before-signing-in")];
     expect::success(&send_with(&server, As::Nobody, &put(other), quantity, &session).await, 200);
+    let shop = As::Token(&admin);
+    assert_eq!(lines(&send_with(&server, shop, cart, Value::Null, &session).await), 0);
+    assert_eq!(lines(&send_with(&server, As::Nobody, cart, Value::Null, &session).await), 1);
     assert_eq!(lines(&send_with(&server, ann.token(), cart, Value::Null, &session).await), 2);
     assert_eq!(lines(&send_with(&server, As::Nobody, cart, Value::Null, &session).await), 0);
 

@@ -66,6 +66,99 @@ async fn every_route_lets_in_whom_it_declares() {
     }
 }
 
+/// Which scope opens which routes that are not for everybody, by how they begin; `admin` opens all, and all
+/// open `GET /api/v1/auth/me`.
+const OPENED: [(&str, &[&str]); 7] = [
+    (
+        "orders:read",
+        &[
+            "GET /api/v1/purchases",
+            "GET /api/v1/reservations",
+            "GET /api/v1/orders",
+            "GET /api/v1/admin/dead-letters",
+        ],
+    ),
+    (
+        "orders:write",
+        &[
+            "POST /api/v1/orders/1/cancel",
+            "POST /api/v1/orders/1/refund",
+            "POST /api/v1/orders/1/payment",
+            "POST /api/v1/admin/dead-letters/1/",
+        ],
+    ),
+    (
+        "stock:write",
+        &["POST /api/v1/stock/adjustments", "POST /api/v1/products/1/stock/adjustments"],
+    ),
+    (
+        "products:write",
+        &[
+            "POST /api/v1/products",
+            "PATCH /api/v1/products/1",
+            "DELETE /api/v1/products/1",
+            "PUT /api/v1/products/1/queue",
+        ],
+    ),
+    (
+        "sales:write",
+        &[
+            "POST /api/v1/sales",
+            "PATCH /api/v1/sales/1",
+            "DELETE /api/v1/sales/1",
+            "GET /api/v1/sales/1/stats",
+        ],
+    ),
+    (
+        "purchases:write",
+        &[
+            "POST /api/v1/purchases",
+            "GET /api/v1/purchases/1",
+            "POST /api/v1/reservations",
+            "GET /api/v1/reservations/1",
+            "DELETE /api/v1/reservations/1",
+            "POST /api/v1/cart/checkout",
+            "POST /api/v1/orders",
+        ],
+    ),
+    ("metrics:read", &["GET /metrics", "GET /api/v1/sales/1/stats"]),
+];
+
+fn opens(scope: &str, route: &str) -> bool {
+    let begins = |prefix: &&str| match *prefix {
+        // The rest of these has another scope.
+        "POST /api/v1/orders" | "POST /api/v1/products" => route == *prefix,
+        other => route.starts_with(other),
+    };
+    let opened = OPENED.iter().find(|(name, _)| *name == scope).map(|(_, routes)| *routes);
+    scope == "admin"
+        || route == "GET /api/v1/auth/me"
+        || opened.expect("a scope").iter().any(begins)
+}
+
+#[tokio::test]
+async fn every_route_lets_in_the_keys_with_its_scope() {
+    let stand = stand();
+    let server = stand.start();
+    let admin = token(&stand, "admin", "ops");
+    let scopes = OPENED.iter().map(|(scope, _)| *scope).chain(["admin"]);
+    for scope in scopes {
+        let body = serde_json::json!({"name": scope, "scopes": [scope]});
+        let made = send(&server, As::Token(&admin), "POST /api/v1/api-keys", body).await;
+        let key = made.body["key"].as_str().expect("a key");
+        for (route, word) in declared().iter().filter(|(_, word)| *word != "Anyone") {
+            let answer = send(&server, As::Key(key), route, Value::Null).await;
+            if opens(scope, route) {
+                let status = answer.status;
+                assert!(![401, 403].contains(&status), "{scope}, {route}, {word}: {}", answer.text);
+            } else {
+                assert_eq!(answer.status, 403, "{scope}, {route}, {word}: {}", answer.text);
+                expect::problem(&answer, 403, "forbidden");
+            }
+        }
+    }
+}
+
 /// Routes for everybody do not look at tokens, so one that has run out closes no page.
 #[tokio::test]
 async fn what_is_for_everybody_stays_so_with_a_bad_token() {

@@ -3,6 +3,7 @@
 use crate::expect;
 use crate::shop::{As, PASSWORD, create_product, log_in, send, stand, token};
 use crate::support::Stand;
+use lastunit::account::{KeyFiles, TokenAlgorithm};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 
@@ -48,7 +49,11 @@ async fn without_the_store_tokens_go_on() {
     let key = format!("lu_{}_{}", "0".repeat(32), "A".repeat(43));
     let answer = send(&server, As::Key(&key), "GET /metrics", Value::Null).await;
     expect::problem(&answer, 503, "accounts-unavailable");
-    assert!(server.log().contains("the store of accounts is away"), "{}", server.log());
+    let said = server.log().matches("the store of accounts is away").count();
+    assert_eq!(said, 1, "however many ask: {}", server.log());
+    let health = server.get("/health").await;
+    assert_eq!((health.status, &health.body["status"]), (200, &"degraded".into()));
+    assert_eq!(health.body["checks"]["accounts"]["status"], "degraded", "{}", health.text);
 }
 
 #[tokio::test]
@@ -77,6 +82,7 @@ async fn open_has_no_accounts() {
 fn keys_that_cannot_work_refuse_the_start() {
     let public = include_str!("keys/ec_public.pem");
     let private = include_str!("keys/ec.pem");
+    let wrapped = format!("my key:\n{public}");
     let cases = [
         ("EdDSA", "KEY_FILE", public, "holds a key of another kind"),
         ("RS256", "KEY_FILE", public, "holds a key of another kind"),
@@ -86,6 +92,16 @@ fn keys_that_cannot_work_refuse_the_start() {
         ("ES256", "KEY_FILE", "{\"keys\": 7}", "is no JWKS document"),
         ("ES256", "KEY_FILE", "{\"keys\": []}", "holds 0 keys for ES256"),
         ("HS256", "KEY_FILE", public, "holds a key in PEM, which others may know"),
+        ("HS256", "KEY_FILE", wrapped.as_str(), "holds a key in PEM"),
+        ("HS256", "KEY_FILE", " \n{\"keys\": []} and some more", "is no JWKS document"),
+        ("HS256", "KEY_FILE", "\u{feff}{\"keys\": []}", "holds 0 keys for HS256"),
+        ("HS256", "SIGNING_KEY_FILE", wrapped.as_str(), "holds a key in PEM"),
+        (
+            "HS256",
+            "SIGNING_KEY_FILE",
+            "\u{feff} {\"keys\": [{\"kty\": \"oct\", \"k\": \"c2VjcmV0\"}]}",
+            "holds a JWKS document",
+        ),
         ("HS256", "KEY_FILE", "short", "holds a secret that is too short"),
         ("EdDSA", "SIGNING_KEY_FILE", private, "holds no private key for EdDSA"),
         ("ES256", "SIGNING_KEY_FILE", public, "holds no private key for ES256"),
@@ -124,4 +140,42 @@ fn a_token_needs_a_role_a_name_and_a_time() {
         let output = stand.command(words).output().expect("the binary runs");
         assert!(!output.status.success() && output.stdout.is_empty(), "{words:?}");
     }
+}
+
+#[test]
+fn a_token_makes_no_key() {
+    let stand = stand();
+    let output = stand.command(&["token", "--role", "admin", "--subject", "ops"]).output();
+    let output = output.expect("the binary runs");
+    let path = stand.data_dir().join("signing-key.pem");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && output.stdout.is_empty());
+    assert!(said.contains(&format!("there is no signing key {}", path.display())), "{said}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn of_two_first_starts_at_once_one_makes_the_key() {
+    let stand = stand();
+    let files = KeyFiles {
+        algorithm: TokenAlgorithm::EdDsa,
+        verifying: None,
+        signing: None,
+        issues: true,
+        data_dir: stand.data_dir(),
+    };
+    let seen: Vec<_> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    files.make_and_load().expect("a key");
+                    std::fs::read(stand.data_dir().join("signing-key.pem")).expect("a key")
+                })
+            })
+            .collect();
+        starts.into_iter().map(|start| start.join().expect("no panic")).collect()
+    });
+    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "all have one key");
+    let left = std::fs::read_dir(stand.data_dir()).expect("a folder").count();
+    assert_eq!(left, 1, "no draft is left behind");
 }

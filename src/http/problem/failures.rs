@@ -200,6 +200,7 @@ impl Problem {
             AccountError::Reused => Self::new(Code::RefreshTokenReused, detail),
             AccountError::Busy => Self::new(Code::Overloaded, detail),
             AccountError::Unavailable(_) => Self::new(Code::AccountsUnavailable, detail),
+            AccountError::NoAccount => Self::new(Code::Forbidden, detail),
             AccountError::NoIssuer => Self::new(Code::RouteNotFound, detail),
             AccountError::Failed => Self::new(Code::Internal, detail),
         }

@@ -18,10 +18,19 @@ pub enum SignIn {
     Reused,
     /// Too many at once.
     Busy,
+    PasswordChanged,
 }
 
-const SIGN_INS: [&str; 7] =
-    ["registered", "signed-in", "refreshed", "refused", "throttled", "reused", "busy"];
+const SIGN_INS: [&str; 8] = [
+    "registered",
+    "signed-in",
+    "refreshed",
+    "refused",
+    "throttled",
+    "reused",
+    "busy",
+    "password-changed",
+];
 
 /// Numbers of accounts. The default ones go nowhere.
 #[derive(Debug, Clone)]
