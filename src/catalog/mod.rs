@@ -9,6 +9,7 @@
 //! kept that a later request could stumble over; an unknown outcome keeps its SKU.
 
 mod restock;
+mod sale_settling;
 mod sale_upkeep;
 mod sales;
 mod skus;

@@ -8,14 +8,15 @@
 //! ```
 //!
 //! Every part names all products and the edition of the sale. After a crash in the middle a part is
-//! missing, or of a lower edition; [`Catalog::settle_sales`] sees that, drops what was never whole and
-//! carries a change to its end. One change of a sale runs at a time. What must never happen: a sale
-//! that is answered and not there for all its products.
+//! missing, or of a lower edition; `sale_settling` sees to those. What all parts share is always taken
+//! from the part of the highest edition, so a change of a half-changed sale does not keep the difference.
+//! A part that is over needs no change any more. One change of a sale runs at a time. What must never
+//! happen: a sale that is answered and not there for all its products.
 
 use super::{Catalog, CatalogError, Inner, PATIENCE, finished};
 use crate::domain::{
     Action, Answer, Command, CustomerId, Field, Money, OrderId, ProductId, Refusal, Retry, SaleId,
-    SaleShown, SaleState, SaleTerms, Timestamp,
+    SaleShown, SaleTerms, Timestamp,
 };
 use crate::engine::{Decided, EngineError};
 use crate::projection::SaleRow;
@@ -127,7 +128,8 @@ impl Catalog {
         expected: Option<Vec<u64>>,
     ) -> Result<u64, SaleError> {
         let inner = self.0.clone();
-        let change = async move { inner.change_sale(sale, &change, expected.as_deref()).await };
+        let change =
+            async move { inner.change_sale(sale, &change, expected.as_deref(), None).await };
         finished(tokio::spawn(change)).await?
     }
 
@@ -135,17 +137,16 @@ impl Catalog {
     ///
     /// # Errors
     /// See [`SaleError`].
-    pub async fn end_sale(&self, sale: SaleId, now: Timestamp) -> Result<u64, SaleError> {
+    pub async fn end_sale(
+        &self,
+        sale: SaleId,
+        expected: Option<Vec<u64>>,
+        now: Timestamp,
+    ) -> Result<u64, SaleError> {
         let inner = self.0.clone();
         let ending = async move {
-            if let Some(row) = inner.engine_row(sale).await?
-                && now < row.opens_at
-            {
-                let opens_at = row.opens_at;
-                return Err(EngineError::Refused(Refusal::NotOpen { opens_at }).into());
-            }
             let change = SaleChange { ends_at: Some(now), ..SaleChange::default() };
-            inner.change_sale(sale, &change, None).await
+            inner.change_sale(sale, &change, expected.as_deref(), Some(now)).await
         };
         finished(tokio::spawn(ending)).await?
     }
@@ -180,14 +181,6 @@ impl Catalog {
             Answer::SaleShown(shown) => Ok(*shown),
             _ => Err(EngineError::OutcomeUnknown),
         }
-    }
-
-    /// Makes half-made sales whole, or drops them. Does nothing while the tables are behind.
-    ///
-    /// # Errors
-    /// See [`SaleError`]; what is left is seen to the next time.
-    pub async fn settle_sales(&self, now: Timestamp) -> Result<(), SaleError> {
-        self.0.settle_sales(now).await
     }
 }
 
@@ -256,7 +249,7 @@ impl Inner {
     }
 
     /// Sets one part; what is decided is waited for at the end.
-    async fn set_part(
+    pub(super) async fn set_part(
         &self,
         product: ProductId,
         terms: &SaleTerms,
@@ -271,36 +264,8 @@ impl Inner {
         Err(decided.durable().await.err().unwrap_or(EngineError::OutcomeUnknown))
     }
 
-    /// Drops the parts of a sale that did not become whole. Under one that is open already somebody
-    /// may have bought: that stands, and the part ends instead.
-    async fn undo(&self, sale: SaleId, products: &[ProductId], now: Timestamp) {
-        for product in products {
-            let action = Action::DropSale { sale, undo: true };
-            match self.engine.submit(*product, Command::plain(action)).await {
-                Ok(_) | Err(EngineError::Refused(Refusal::UnknownSale)) => {}
-                Err(EngineError::Refused(Refusal::SaleHasSales)) => {
-                    self.end_part(sale, *product, now).await;
-                }
-                Err(error) => {
-                    tracing::warn!(%sale, %product, %error, "a half-made sale is dropped later");
-                }
-            }
-        }
-    }
-
-    async fn end_part(&self, sale: SaleId, product: ProductId, now: Timestamp) {
-        if let Ok(Some(shown)) = self.part(product, sale).await {
-            let edition = shown.terms.edition + 1;
-            let ends_at = now.max(shown.terms.opens_at);
-            let terms = SaleTerms { ends_at, edition, ..shown.terms };
-            if let Err(error) = self.set_part(product, &terms, None).await {
-                tracing::warn!(%sale, %product, %error, "a half-made sale is ended later");
-            }
-        }
-    }
-
     /// The product's part; `None` where it has none.
-    async fn part(
+    pub(super) async fn part(
         &self,
         product: ProductId,
         sale: SaleId,
@@ -317,52 +282,53 @@ impl Inner {
     }
 
     /// The sale's row, as of everything that is durable now.
-    async fn engine_row(&self, sale: SaleId) -> Result<Option<SaleRow>, SaleError> {
+    pub(super) async fn engine_row(&self, sale: SaleId) -> Result<Option<SaleRow>, SaleError> {
         if !self.progress.wait_for(&self.engine.durable(), PATIENCE).await {
             return Err(CatalogError::Behind.into());
         }
         Ok(self.queries.sale(sale).await.map_err(CatalogError::from)?)
     }
 
-    /// All parts as they are, in order of product.
-    async fn parts(
-        &self,
-        sale: SaleId,
-        expected: Option<&[u64]>,
-    ) -> Result<Vec<(ProductId, SaleShown)>, SaleError> {
+    /// All parts that their products have not forgotten, in order of product.
+    async fn parts(&self, sale: SaleId, expected: Option<&[u64]>) -> Result<Parts, SaleError> {
         let row = self.engine_row(sale).await?.ok_or(SaleError::Unknown)?;
         let mut parts = Vec::with_capacity(row.products.len());
         for product in row.products {
-            // One that is over so long that the product has forgotten it is not changed any more.
-            let closed_at = row.ends_at;
-            let over = || SaleError::from(EngineError::Refused(Refusal::Closed { closed_at }));
-            let shown = self.part(product, sale).await?;
-            parts.push((product, shown.ok_or_else(over)?));
+            if let Some(shown) = self.part(product, sale).await? {
+                parts.push((product, shown));
+            }
         }
-        let edition = edition_of(&parts);
+        let Some(newest) = newest_of(&parts).cloned() else {
+            return Err(EngineError::Refused(Refusal::Closed { closed_at: row.ends_at }).into());
+        };
         match expected {
-            Some(expected) if !expected.contains(&edition) => Err(SaleError::OtherEdition),
-            _ => Ok(parts),
+            Some(expected) if !expected.contains(&newest.edition) => Err(SaleError::OtherEdition),
+            _ => Ok(Parts { parts, newest }),
         }
     }
 
+    /// Changes what is not over; `ending` says that it is to end, which it does not before it opens.
     async fn change_sale(
         &self,
         sale: SaleId,
         change: &SaleChange,
         expected: Option<&[u64]>,
+        ending: Option<Timestamp>,
     ) -> Result<u64, SaleError> {
         let _changing = self.sales.lock().await;
-        let parts = self.parts(sale, expected).await?;
-        let edition = edition_of(&parts) + 1;
-        let strange =
-            |part: &&PartChange| parts.iter().all(|(product, _)| *product != part.product);
+        let Parts { parts, newest } = self.parts(sale, expected).await?;
+        let opens_at = newest.opens_at;
+        if ending.is_some_and(|now| now < opens_at) {
+            return Err(EngineError::Refused(Refusal::NotOpen { opens_at }).into());
+        }
+        let edition = newest.edition + 1;
+        let strange = |part: &&PartChange| !newest.products.contains(&part.product);
         if let Some(part) = change.parts.iter().find(strange) {
             return Err(SaleError::NotIn(part.product));
         }
-        let mut set = Vec::with_capacity(parts.len());
-        for (product, shown) in &parts {
-            let mut terms = change.take(&shown.terms, edition);
+        let (mut set, mut failed, mut over) = (Vec::with_capacity(parts.len()), None, None);
+        for (index, (product, shown)) in parts.iter().enumerate() {
+            let mut terms = change.take(&shared(&newest, &shown.terms), edition);
             if let Some(part) = change.parts.iter().find(|part| part.product == *product) {
                 terms.price = part.price.unwrap_or(terms.price);
                 terms.units = part.units.unwrap_or(terms.units);
@@ -370,33 +336,47 @@ impl Inner {
             }
             match self.set_part(*product, &terms, None).await {
                 Ok(decided) => set.push((*product, decided)),
+                Err(EngineError::Refused(refusal @ Refusal::Closed { .. })) => over = Some(refusal),
+                // What has ended for one product ends for the others too, now or at the next look at
+                // half-made sales: it is never taken back.
+                Err(error) if ending.is_some() => failed = Some((*product, error)),
                 Err(error) => {
-                    self.revert(&parts, set.len(), edition + 1).await;
+                    if !set.is_empty() {
+                        self.revert((&parts, &newest), index, edition + 1).await;
+                    }
                     return Err(SaleError::Part(*product, error));
                 }
             }
         }
+        if let Some(refusal) = over.filter(|_| set.is_empty() && failed.is_none()) {
+            return Err(EngineError::Refused(refusal).into());
+        }
         durable(set).await?;
-        Ok(edition)
+        failed.map_or(Ok(edition), |(product, error)| Err(SaleError::Part(product, error)))
     }
 
     /// Gives the first parts their terms before a change back. All parts get the same edition, or the
     /// next look at half-made sales would carry the change on.
-    async fn revert(&self, parts: &[(ProductId, SaleShown)], changed: usize, edition: u64) {
-        if changed == 0 {
-            return;
-        }
-        for (product, shown) in parts {
-            let terms = SaleTerms { edition, ..shown.terms.clone() };
+    async fn revert(
+        &self,
+        (parts, newest): (&[(ProductId, SaleShown)], &SaleTerms),
+        changed: usize,
+        edition: u64,
+    ) {
+        for (index, (product, shown)) in parts.iter().enumerate() {
+            let terms = SaleTerms { edition, ..shared(newest, &shown.terms) };
             let mut set = self.set_part(*product, &terms, None).await;
             // Units that the change gave free are sold by now: what is left for the sale stays.
             if let Err(EngineError::Refused(Refusal::Insufficient { available })) = set {
                 let terms = SaleTerms { units: available, ..terms };
                 set = self.set_part(*product, &terms, None).await;
             }
-            if let Err(error) = set {
-                let sale = shown.terms.sale;
-                tracing::warn!(%sale, %product, %error, "a change of a sale was not taken back");
+            match set {
+                Ok(_) | Err(EngineError::Refused(Refusal::Closed { .. })) => {}
+                Err(error) => {
+                    let (sale, was_changed) = (shown.terms.sale, index < changed);
+                    tracing::warn!(%sale, %product, %error, was_changed, "a change of a sale was not taken back");
+                }
             }
         }
     }
@@ -408,7 +388,7 @@ impl Inner {
         now: Timestamp,
     ) -> Result<(), SaleError> {
         let _changing = self.sales.lock().await;
-        let parts = self.parts(sale, expected).await?;
+        let Parts { parts, .. } = self.parts(sale, expected).await?;
         let refuse = |refusal| Err(SaleError::from(EngineError::Refused(refusal)));
         if parts.iter().any(|(_, shown)| shown.terms.is_running(now)) {
             return refuse(Refusal::SaleRunning);
@@ -431,54 +411,26 @@ impl Inner {
         }
         Ok(())
     }
-
-    async fn settle_sales(&self, now: Timestamp) -> Result<(), SaleError> {
-        let _changing = self.sales.lock().await;
-        if !self.progress.wait_for(&self.engine.durable(), PATIENCE).await {
-            return Err(CatalogError::Behind.into());
-        }
-        let rows = self.queries.sales_to_come(now).await.map_err(CatalogError::from)?;
-        for row in rows.iter().filter(|row| row.state(now) != SaleState::Ended) {
-            self.settle_sale(row, now).await?;
-        }
-        Ok(())
-    }
-
-    async fn settle_sale(&self, row: &SaleRow, now: Timestamp) -> Result<(), SaleError> {
-        let mut parts = Vec::with_capacity(row.products.len());
-        for product in &row.products {
-            if let Some(shown) = self.part(*product, row.sale).await? {
-                parts.push((*product, shown));
-            }
-        }
-        if parts.len() < row.products.len() {
-            tracing::warn!(sale = %row.sale, "a sale that was never whole is dropped");
-            let products: Vec<_> = parts.iter().map(|(product, _)| *product).collect();
-            self.undo(row.sale, &products, now).await;
-            return Ok(());
-        }
-        let newest = parts.iter().map(|(_, shown)| &shown.terms).max_by_key(|terms| terms.edition);
-        let Some(newest) = newest else { return Ok(()) };
-        for (product, shown) in &parts {
-            if shown.terms.edition < newest.edition {
-                let terms = SaleTerms {
-                    price: shown.terms.price,
-                    limit_per_customer: shown.terms.limit_per_customer,
-                    units: shown.terms.units,
-                    ..newest.clone()
-                };
-                self.set_part(*product, &terms, None)
-                    .await
-                    .map_err(|error| SaleError::Part(*product, error))?;
-                tracing::info!(sale = %row.sale, %product, "a change of a sale was carried on");
-            }
-        }
-        Ok(())
-    }
 }
 
-fn edition_of(parts: &[(ProductId, SaleShown)]) -> u64 {
-    parts.iter().map(|(_, shown)| shown.terms.edition).max().unwrap_or_default()
+/// The parts of a sale, and the terms of the one of the highest edition.
+struct Parts {
+    parts: Vec<(ProductId, SaleShown)>,
+    newest: SaleTerms,
+}
+
+pub(super) fn newest_of(parts: &[(ProductId, SaleShown)]) -> Option<&SaleTerms> {
+    parts.iter().map(|(_, shown)| &shown.terms).max_by_key(|terms| terms.edition)
+}
+
+/// A part's own values, and all else as the newest part has it.
+pub(super) fn shared(newest: &SaleTerms, part: &SaleTerms) -> SaleTerms {
+    SaleTerms {
+        price: part.price,
+        limit_per_customer: part.limit_per_customer,
+        units: part.units,
+        ..newest.clone()
+    }
 }
 
 async fn durable(set: Vec<(ProductId, Decided)>) -> Result<(), SaleError> {

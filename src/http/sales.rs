@@ -536,10 +536,10 @@ pub async fn resume(
 pub async fn end(
     State(api): State<Api>,
     path: SalePath,
-    NoBody { .. }: NoBody,
+    NoBody { headers }: NoBody,
 ) -> Result<Response, Problem> {
     let sale = sale_id(path)?;
-    let edition = api.catalog.end_sale(sale, api.clock.now()).await;
+    let edition = api.catalog.end_sale(sale, versions(&headers)?, api.clock.now()).await;
     let edition = edition.map_err(|error| problem_of(&api, error))?;
     answer(&api, StatusCode::OK, (sale, edition)).await
 }

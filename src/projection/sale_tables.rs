@@ -16,7 +16,11 @@ use uuid::Uuid;
 pub(super) trait SaleTables: Send + Sync {
     async fn sales(&self, filter: SaleFilter) -> Result<Vec<SaleRow>, sqlx::Error>;
     async fn sale(&self, sale: SaleId) -> Result<Option<SaleRow>, sqlx::Error>;
-    async fn unsettled(&self, now: Timestamp) -> Result<Vec<SaleRow>, sqlx::Error>;
+    async fn unsettled(
+        &self,
+        behind: Option<SaleId>,
+        now: Timestamp,
+    ) -> Result<Vec<SaleRow>, sqlx::Error>;
     async fn parts(&self, sale: SaleId) -> Result<Vec<SaleProductRow>, sqlx::Error>;
     async fn customers(&self, sale: SaleId) -> Result<u64, sqlx::Error>;
     async fn refusals(&self, sale: SaleId) -> Result<Vec<SaleRefusals>, sqlx::Error>;
@@ -41,9 +45,13 @@ const SALES: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, 
 const SALE: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, sells_before, \
      edition, created_at FROM sales WHERE sale_id = $1";
 
-/// Sales that are not over.
-const TO_COME: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, sells_before, \
-     edition, created_at FROM sales WHERE ends_at > $1 ORDER BY sale_id LIMIT 1000";
+/// Sales with a part of a lower edition, or with one too few. Products are told apart by commas.
+const UNSETTLED: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, sells_before, \
+     edition, created_at FROM sales WHERE sale_id > $1 AND (EXISTS (SELECT 1 FROM sale_products AS part \
+     WHERE part.sale_id = sales.sale_id AND part.edition < sales.edition) \
+     OR (ends_at > $2 AND (SELECT count(*) FROM sale_products AS part \
+     WHERE part.sale_id = sales.sale_id) \
+     < length(products) - length(replace(products, ',', '')) + 1)) ORDER BY sale_id LIMIT 100";
 
 const PARTS: &str = "SELECT sale_id, product_id, edition, price_amount, currency, \
      limit_per_customer, units, sold, held, revenue, returned, sold_out_at FROM sale_products \
@@ -182,8 +190,13 @@ macro_rules! sale_tables {
                 Ok(row.map(sale_row).transpose()?)
             }
 
-            async fn unsettled(&self, now: Timestamp) -> Result<Vec<SaleRow>, sqlx::Error> {
-                let rows: Vec<SaleColumns> = sqlx::query_as(TO_COME)
+            async fn unsettled(
+                &self,
+                behind: Option<SaleId>,
+                now: Timestamp,
+            ) -> Result<Vec<SaleRow>, sqlx::Error> {
+                let rows: Vec<SaleColumns> = sqlx::query_as(UNSETTLED)
+                    .bind(behind.map_or(0, SaleId::to_column))
                     .bind(time_to_column(now))
                     .fetch_all(&self.readers)
                     .await?;
