@@ -42,7 +42,7 @@ impl Inner {
     }
 
     async fn settle_sale(&self, row: &SaleRow, now: Timestamp) -> Result<(), SaleError> {
-        let known = self.queries.sale_products(row.sale).await.map_err(CatalogError::from)?;
+        let known = self.queries.sale_products(&[row.sale]).await.map_err(CatalogError::from)?;
         let mut parts = Vec::with_capacity(known.len());
         for product in known.iter().map(|part| part.product) {
             // One that its product has forgotten is over.

@@ -178,6 +178,8 @@ impl Product {
             keys: self.memory.len() as u64,
             queue: self.queue.view(),
             sale: self.sales.view(now),
+            ended: self.sales.last_ended(now),
+            sale_marks: self.sales.marks(),
             blocked: self.sales.is_blocked(now),
             set_aside: self.sales.set_aside(now),
         })

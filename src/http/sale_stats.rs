@@ -90,7 +90,7 @@ pub async fn stats(State(api): State<Api>, path: SalePath) -> Result<Response, P
     let row = find(&api, sale, 0).await?;
     waiting::freshen(&api).await;
     let failed = |error| Problem::of_query(&error);
-    let parts = api.queries.sale_products(sale).await.map_err(failed)?;
+    let parts = api.queries.sale_products(&[sale]).await.map_err(failed)?;
     let customers = api.queries.sale_customers(sale).await.map_err(failed)?;
     let mut refusals = BTreeMap::new();
     for refused in api.queries.sale_refusals(sale).await.map_err(failed)? {

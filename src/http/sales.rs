@@ -64,7 +64,7 @@ pub struct SaleDocument {
     products: Vec<SaleProductDocument>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Rfc3339,
-    /// Of the customer the request names.
+    /// Of whoever asks; left out of lists, and of answers to operators' changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     eligibility: Option<EligibilityDocument>,
 }
@@ -74,8 +74,8 @@ pub struct SaleDocument {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Eligibility)]
 pub struct EligibilityDocument {
-    /// Whether the server knows who asks.
-    known: bool,
+    /// Whether a customer is known: by the token of the caller, or by `customerId`.
+    signed_in: bool,
     eligible: bool,
     /// The code that a purchase would be refused with; `null` when eligible.
     reason: Option<&'static str>,
@@ -91,7 +91,8 @@ pub struct EligibilityDocument {
 struct ProductEligibility {
     product_id: u64,
     sold_out: bool,
-    /// Units the customer may still buy; `null` without a limit, or where nobody is known.
+    /// Units the customer may still buy; `null` without a limit, where nobody is known, or where nobody
+    /// can buy now.
     limit_left: Option<u64>,
 }
 
@@ -142,40 +143,66 @@ impl RunningSale {
 /// A sale with its products: from the tables, and from memory whatever that knows better.
 struct Shown {
     row: SaleRow,
-    parts: Vec<(SaleProductRow, u64)>,
+    parts: Vec<ShownPart>,
+    now: Timestamp,
 }
 
-async fn shown(api: &Api, row: SaleRow) -> Result<Shown, Problem> {
-    let parts = api.queries.sale_products(row.sale).await;
-    let mut shown = Shown { row, parts: Vec::new() };
-    for mut part in parts.map_err(|error| Problem::of_query(&error))? {
-        let mut available = part.units.saturating_sub(part.sold + part.held);
-        let view = api.engine.view(part.product).await.ok().and_then(|shown| shown.view.sale);
-        if let Some(view) = view.filter(|view| view.sale == shown.row.sale) {
-            available = view.available();
-            (part.units, part.price) = (view.units, view.price);
-            part.limit_per_customer = view.limit_per_customer;
-            let SaleView { opens_at, ends_at, paused, .. } = view;
-            (shown.row.opens_at, shown.row.ends_at, shown.row.paused) = (opens_at, ends_at, paused);
+struct ShownPart {
+    row: SaleProductRow,
+    /// What is left of its units.
+    available: u64,
+    /// The product is sold at all, as far as memory knows.
+    active: bool,
+}
+
+/// These sales with their products. Only products that are in memory already know better than the
+/// tables: whoever reads sales wakes nothing.
+async fn shown(api: &Api, rows: Vec<SaleRow>) -> Result<Vec<Shown>, Problem> {
+    let now = api.clock.now();
+    let sales: Vec<_> = rows.iter().map(|row| row.sale).collect();
+    let parts = api.queries.sale_products(&sales).await;
+    let mut parts = parts.map_err(|error| Problem::of_query(&error))?;
+    let mut all = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        let mut of_sale = Vec::with_capacity(row.products.len());
+        for mut part in parts.extract_if(.., |part| part.sale == row.sale) {
+            let (mut available, mut active) =
+                (part.units.saturating_sub(part.sold + part.held), true);
+            if let Some(view) = api.engine.peek(part.product) {
+                active = view.active;
+                if let Some(sale) = view.sale.filter(|sale| sale.sale == row.sale) {
+                    available = sale.available();
+                    (part.units, part.price) = (sale.units, sale.price);
+                    part.limit_per_customer = sale.limit_per_customer;
+                    (row.opens_at, row.ends_at, row.paused) =
+                        (sale.opens_at, sale.ends_at, sale.paused);
+                }
+            }
+            of_sale.push(ShownPart { row: part, available, active });
         }
-        shown.parts.push((part, available));
+        all.push(Shown { row, parts: of_sale, now });
     }
-    Ok(shown)
+    Ok(all)
+}
+
+async fn shown_one(api: &Api, row: SaleRow) -> Result<Shown, Problem> {
+    let mut shown = shown(api, vec![row]).await?;
+    shown.pop().ok_or_else(Problem::unknown_sale)
 }
 
 impl Shown {
-    fn document(&self, now: Timestamp, eligibility: Option<EligibilityDocument>) -> SaleDocument {
-        let product = |(part, available): &(SaleProductRow, u64)| SaleProductDocument {
-            product_id: part.product.get(),
-            price: part.price.into(),
-            units: part.units,
-            available: *available,
-            limit_per_customer: part.limit_per_customer,
+    fn document(&self, eligibility: Option<EligibilityDocument>) -> SaleDocument {
+        let product = |part: &ShownPart| SaleProductDocument {
+            product_id: part.row.product.get(),
+            price: part.row.price.into(),
+            units: part.row.units,
+            available: part.available,
+            limit_per_customer: part.row.limit_per_customer,
         };
         SaleDocument {
             sale_id: self.row.sale.get(),
             name: self.row.name.clone(),
-            state: state_name(self.row.state(now)),
+            state: state_name(self.row.state(self.now)),
             starts_at: Rfc3339(self.row.opens_at),
             ends_at: Rfc3339(self.row.ends_at),
             sells_before: self.row.sells_before,
@@ -185,49 +212,75 @@ impl Shown {
         }
     }
 
-    /// Whether this customer, or anybody, can buy something at this moment.
+    /// What is refused whoever asks, in the order of the rules.
+    fn closed(&self) -> Option<Code> {
+        if self.parts.iter().all(|part| !part.active) {
+            return Some(Code::ProductInactive);
+        }
+        if self.now >= self.row.ends_at {
+            return Some(Code::SaleEnded);
+        }
+        if self.now < self.row.opens_at {
+            return Some(Code::SaleNotOpen);
+        }
+        if self.row.paused {
+            return Some(Code::SalePaused);
+        }
+        let sold_out = self.parts.iter().all(|part| !part.active || part.available == 0);
+        sold_out.then_some(Code::SoldOut)
+    }
+
+    /// Units this customer may still buy of a part. Asked of the product itself only while the sale is
+    /// open or paused and something is left: otherwise nobody buys, and nothing is told of it.
+    async fn limit_left(
+        &self,
+        api: &Api,
+        part: &ShownPart,
+        customer: Option<&CustomerId>,
+    ) -> Result<Option<u64>, Problem> {
+        let (Some(limit), Some(customer)) = (part.row.limit_per_customer, customer) else {
+            return Ok(None);
+        };
+        let runs = self.row.opens_at <= self.now && self.now < self.row.ends_at;
+        if !runs || part.available == 0 || !part.active {
+            return Ok(None);
+        }
+        let known = api.catalog.sale_part(part.row.product, self.row.sale, Some(customer.clone()));
+        match known.await {
+            Ok(shown) => Ok(Some(u64::from(limit).saturating_sub(shown.owned))),
+            // It ended or was deleted since.
+            Err(EngineError::Refused(_)) => Ok(None),
+            Err(error) => Err(Problem::of_engine(error, self.now)),
+        }
+    }
+
+    /// Whether the caller, or the customer they act for, can buy something at this moment.
     async fn eligibility(
         &self,
         api: &Api,
-        customer: Option<CustomerId>,
+        (caller, customer): (&Caller, Option<CustomerId>),
     ) -> Result<EligibilityDocument, Problem> {
-        let now = api.clock.now();
-        let state = self.row.state(now);
         let mut products = Vec::with_capacity(self.parts.len());
-        for (part, available) in &self.parts {
-            let limit_left = match (part.limit_per_customer, &customer) {
-                (Some(limit), Some(customer)) => {
-                    let (product, sale) = (part.product, self.row.sale);
-                    let known = api.catalog.sale_part(product, sale, Some(customer.clone())).await;
-                    let owned = match known {
-                        Ok(shown) => shown.owned,
-                        // So long over that the product has forgotten it.
-                        Err(EngineError::Refused(_)) => 0,
-                        Err(error) => return Err(Problem::of_engine(error, now)),
-                    };
-                    Some(u64::from(limit).saturating_sub(owned))
-                }
-                _ => None,
-            };
-            let (product_id, sold_out) = (part.product.get(), *available == 0);
+        for part in &self.parts {
+            let limit_left = self.limit_left(api, part, customer.as_ref()).await?;
+            let (product_id, sold_out) = (part.row.product.get(), part.available == 0);
             products.push(ProductEligibility { product_id, sold_out, limit_left });
         }
-        let sold_out = products.iter().all(|product| product.sold_out);
-        let buys =
-            |product: &ProductEligibility| !product.sold_out && product.limit_left != Some(0);
-        let code = match state {
-            SaleState::Ended => Some(Code::SaleEnded),
-            SaleState::Scheduled => Some(Code::SaleNotOpen),
-            SaleState::Paused => Some(Code::SalePaused),
-            SaleState::Open if sold_out => Some(Code::SoldOut),
-            SaleState::Open if !products.iter().any(buys) => Some(Code::CustomerLimitReached),
-            SaleState::Open => None,
+        let buys = |(part, product): (&ShownPart, &ProductEligibility)| {
+            part.active && !product.sold_out && product.limit_left != Some(0)
+        };
+        let code = match caller {
+            Caller::Nobody => Some(Code::Unauthorized),
+            _ => self.closed().or_else(|| {
+                let any = self.parts.iter().zip(&products).any(buys);
+                (!any).then_some(Code::CustomerLimitReached)
+            }),
         };
         Ok(EligibilityDocument {
-            known: customer.is_some(),
+            signed_in: customer.is_some(),
             eligible: code.is_none(),
             reason: code.map(Code::as_str),
-            state: state_name(state),
+            state: state_name(self.row.state(self.now)),
             opens_at: Rfc3339(self.row.opens_at),
             products,
         })
@@ -285,7 +338,7 @@ async fn answer(
 ) -> Result<Response, Problem> {
     let row = find(api, sale, edition).await?;
     let edition = row.edition;
-    let document = shown(api, row).await?.document(api.clock.now(), None);
+    let document = shown_one(api, row).await?.document(None);
     let mut response = respond::json(status, &document);
     set_version(&mut response, edition);
     Ok(response)
@@ -341,10 +394,8 @@ pub async fn list(
     let rows = found.map_err(|error| Problem::of_query(&error))?;
     let next = rows.last().filter(|_| rows.len() == limit as usize);
     let next_cursor = next.map(|row| row.sale.to_string());
-    let mut data = Vec::with_capacity(rows.len());
-    for row in rows {
-        data.push(shown(&api, row).await?.document(now, None));
-    }
+    let shown = shown(&api, rows).await?;
+    let data = shown.iter().map(|shown| shown.document(None)).collect();
     Ok(respond::json(StatusCode::OK, &Page::<SaleDocument> { data, next_cursor }))
 }
 
@@ -382,7 +433,7 @@ pub async fn create(
     Ok(response)
 }
 
-/// Shows a sale, and with `customerId` whether that customer can buy in it.
+/// Shows a sale, and whether the caller, or the customer that is named, can buy in it.
 #[utoipa::path(
     get, path = "/api/v1/sales/{id}", tag = "sales", operation_id = "getSale",
     params(("id" = u64, Path, description = "The sale"), CallerParams),
@@ -402,12 +453,9 @@ pub async fn get(
     let (sale, customer) = (sale_id(path)?, customer(&caller, &params)?);
     let row = find(&api, sale, 0).await?;
     let edition = row.edition;
-    let shown = shown(&api, row).await?;
-    let eligibility = match customer {
-        Some(customer) => Some(shown.eligibility(&api, Some(customer)).await?),
-        None => None,
-    };
-    let mut response = respond::json(StatusCode::OK, &shown.document(api.clock.now(), eligibility));
+    let shown = shown_one(&api, row).await?;
+    let eligibility = shown.eligibility(&api, (&caller, customer)).await?;
+    let mut response = respond::json(StatusCode::OK, &shown.document(Some(eligibility)));
     set_version(&mut response, edition);
     Ok(response)
 }
@@ -430,8 +478,9 @@ pub async fn eligibility(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let (sale, customer) = (sale_id(path)?, customer(&caller, &params)?);
-    let shown = shown(&api, find(&api, sale, 0).await?).await?;
-    Ok(respond::json(StatusCode::OK, &shown.eligibility(&api, customer).await?))
+    let shown = shown_one(&api, find(&api, sale, 0).await?).await?;
+    let eligibility = shown.eligibility(&api, (&caller, customer)).await?;
+    Ok(respond::json(StatusCode::OK, &eligibility))
 }
 
 /// Changes a sale, also while it is open: what is left out stays as it is.

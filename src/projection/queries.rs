@@ -171,12 +171,12 @@ impl Queries {
         Ok(self.sale_tables()?.unsettled(behind, now).await?)
     }
 
-    /// The parts of a sale, in order of product.
+    /// The parts of these sales, of each in order of product.
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn sale_products(&self, sale: SaleId) -> Result<Vec<SaleProductRow>, QueryError> {
-        Ok(self.sale_tables()?.parts(sale).await?)
+    pub async fn sale_products(&self, sales: &[SaleId]) -> Result<Vec<SaleProductRow>, QueryError> {
+        Ok(self.sale_tables()?.parts(sales).await?)
     }
 
     /// How many bought something in a sale.

@@ -21,7 +21,7 @@ pub(super) trait SaleTables: Send + Sync {
         behind: Option<SaleId>,
         now: Timestamp,
     ) -> Result<Vec<SaleRow>, sqlx::Error>;
-    async fn parts(&self, sale: SaleId) -> Result<Vec<SaleProductRow>, sqlx::Error>;
+    async fn parts(&self, sales: &[SaleId]) -> Result<Vec<SaleProductRow>, sqlx::Error>;
     async fn customers(&self, sale: SaleId) -> Result<u64, sqlx::Error>;
     async fn refusals(&self, sale: SaleId) -> Result<Vec<SaleRefusals>, sqlx::Error>;
     async fn count_refusals(&self, rows: &[SaleRefusals]) -> Result<(), sqlx::Error>;
@@ -53,13 +53,18 @@ const UNSETTLED: &str = "SELECT sale_id, name, products, opens_at, ends_at, paus
      WHERE part.sale_id = sales.sale_id) \
      < length(products) - length(replace(products, ',', '')) + 1)) ORDER BY sale_id LIMIT 100";
 
+/// Behind it comes a text of [`among`], and the order where there is one.
 const PARTS: &str = "SELECT sale_id, product_id, edition, price_amount, currency, \
-     limit_per_customer, units, sold, held, revenue, returned, sold_out_at FROM sale_products \
-     WHERE sale_id = $1 ORDER BY product_id";
+     limit_per_customer, units, sold, held, revenue, returned, sold_out_at FROM sale_products WHERE ";
 
-const PARTS_OF_PRODUCT: &str = "SELECT sale_id, product_id, edition, price_amount, currency, \
-     limit_per_customer, units, sold, held, revenue, returned, sold_out_at FROM sale_products \
-     WHERE product_id = $1";
+/// Most numbers of one statement, far below what either database takes.
+const AMONG_MAX: usize = 1_000;
+
+/// `column IN (1, 2)`: of numbers only, and at least one.
+fn among(column: &str, numbers: impl Iterator<Item = i64>) -> String {
+    let numbers = numbers.map(|number| number.to_string()).collect::<Vec<_>>();
+    format!("{column} IN ({})", numbers.join(", "))
+}
 
 const CUSTOMERS: &str = "SELECT count(*) FROM sale_customers WHERE sale_id = $1";
 
@@ -203,10 +208,17 @@ macro_rules! sale_tables {
                 all(rows, sale_row)
             }
 
-            async fn parts(&self, sale: SaleId) -> Result<Vec<SaleProductRow>, sqlx::Error> {
-                let rows: Vec<PartColumns> =
-                    sqlx::query_as(PARTS).bind(sale.to_column()).fetch_all(&self.readers).await?;
-                all(rows, part_row)
+            async fn parts(&self, sales: &[SaleId]) -> Result<Vec<SaleProductRow>, sqlx::Error> {
+                let mut parts = Vec::new();
+                for sales in sales.chunks(AMONG_MAX) {
+                    let sales = among("sale_id", sales.iter().map(|sale| sale.to_column()));
+                    let text = [PARTS, &sales, " ORDER BY sale_id, product_id"].concat();
+                    // Each text is another one: kept prepared they would only push others out.
+                    let query = sqlx::query_as(sqlx::AssertSqlSafe(text)).persistent(false);
+                    let rows: Vec<PartColumns> = query.fetch_all(&self.readers).await?;
+                    parts.extend(all(rows, part_row)?);
+                }
+                Ok(parts)
             }
 
             async fn customers(&self, sale: SaleId) -> Result<u64, sqlx::Error> {
@@ -249,11 +261,12 @@ macro_rules! sale_tables {
             products: &[ProductId],
         ) -> Result<Vec<SaleProductRow>, sqlx::Error> {
             let mut parts = Vec::new();
-            for product in products {
-                let rows: Vec<PartColumns> = sqlx::query_as(PARTS_OF_PRODUCT)
-                    .bind(product.to_column())
-                    .fetch_all(&mut *connection)
-                    .await?;
+            for products in products.chunks(AMONG_MAX) {
+                let products =
+                    among("product_id", products.iter().map(|product| product.to_column()));
+                let text = [PARTS, &products].concat();
+                let query = sqlx::query_as(sqlx::AssertSqlSafe(text)).persistent(false);
+                let rows: Vec<PartColumns> = query.fetch_all(&mut *connection).await?;
                 parts.extend(all(rows, part_row)?);
             }
             Ok(parts)
