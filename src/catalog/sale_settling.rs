@@ -24,6 +24,9 @@ impl Inner {
     async fn settle_sales(&self, now: Timestamp) -> Result<(), SaleError> {
         let mut behind = None;
         loop {
+            if !self.progress.wait_for(&self.engine.durable(), PATIENCE).await {
+                return Err(CatalogError::Behind.into());
+            }
             // Held for a page, so that operators have their turn in between.
             let _changing = self.sales.lock().await;
             if !self.progress.wait_for(&self.engine.durable(), PATIENCE).await {
@@ -88,6 +91,7 @@ impl Inner {
     /// Drops the parts of a sale that did not become whole. Under one that is open already somebody
     /// may have bought: that stands, and the part ends instead.
     pub(super) async fn undo(&self, sale: SaleId, products: &[ProductId], now: Timestamp) {
+        self.known_sales.forget(sale);
         for product in products {
             let action = Action::DropSale { sale, undo: true };
             match self.engine.submit(*product, Command::plain(action)).await {

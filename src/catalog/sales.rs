@@ -13,6 +13,7 @@
 //! A part that is over needs no change any more. One change of a sale runs at a time. What must never
 //! happen: a sale that is answered and not there for all its products.
 
+use super::sale_known::KnownSale;
 use super::{Catalog, CatalogError, Inner, PATIENCE, finished};
 use crate::domain::{
     Action, Answer, Command, CustomerId, Field, Money, OrderId, ProductId, Refusal, Retry, SaleId,
@@ -20,6 +21,7 @@ use crate::domain::{
 };
 use crate::engine::{Decided, EngineError};
 use crate::projection::SaleRow;
+use tokio::sync::MutexGuard;
 
 /// No order has this id, so looking it up only tells whether a key is known.
 const NO_ORDER: OrderId = OrderId([0; 16]);
@@ -78,12 +80,26 @@ impl SaleChange {
     }
 }
 
+/// A sale as it was just set, whether the tables have it or not.
+#[derive(Debug, Clone)]
+pub struct SaleAsSet {
+    /// Of them, price, limit and units are those of one product.
+    pub terms: SaleTerms,
+    pub parts: Vec<(ProductId, SaleShown)>,
+    pub created_at: Timestamp,
+    /// It is the first answer to a known key again.
+    pub replayed: bool,
+}
+
 /// Why a sale was not set, changed or given up.
 #[derive(Debug, thiserror::Error)]
 pub enum SaleError {
     /// No such sale.
     #[error("there is no such sale")]
     Unknown,
+    /// A new sale that would be over already.
+    #[error("the sale would be over already")]
+    Past,
     /// Somebody else was faster.
     #[error("the sale is of another edition")]
     OtherEdition,
@@ -104,7 +120,7 @@ impl From<EngineError> for SaleError {
 }
 
 impl Catalog {
-    /// Sets up a sale; says whether this is the first answer to a known key again.
+    /// Sets up a sale.
     ///
     /// # Errors
     /// See [`SaleError`]; nothing is left of it then.
@@ -112,12 +128,13 @@ impl Catalog {
         &self,
         new: NewSale,
         retry: Option<Retry>,
-    ) -> Result<(SaleId, bool), SaleError> {
+        now: Timestamp,
+    ) -> Result<SaleAsSet, SaleError> {
         let inner = self.0.clone();
-        finished(tokio::spawn(async move { inner.create_sale(new, retry).await })).await?
+        finished(tokio::spawn(async move { inner.create_sale(new, retry, now).await })).await?
     }
 
-    /// Changes a sale and gives its new edition; with `expected`, only while it is of one of these.
+    /// Changes a sale; with `expected`, only while it is of one of these.
     ///
     /// # Errors
     /// See [`SaleError`].
@@ -126,7 +143,7 @@ impl Catalog {
         sale: SaleId,
         change: SaleChange,
         expected: Option<Vec<u64>>,
-    ) -> Result<u64, SaleError> {
+    ) -> Result<SaleAsSet, SaleError> {
         let inner = self.0.clone();
         let change =
             async move { inner.change_sale(sale, &change, expected.as_deref(), None).await };
@@ -142,7 +159,7 @@ impl Catalog {
         sale: SaleId,
         expected: Option<Vec<u64>>,
         now: Timestamp,
-    ) -> Result<u64, SaleError> {
+    ) -> Result<SaleAsSet, SaleError> {
         let inner = self.0.clone();
         let ending = async move {
             let change = SaleChange { ends_at: Some(now), ..SaleChange::default() };
@@ -164,6 +181,14 @@ impl Catalog {
         let inner = self.0.clone();
         let dropping = async move { inner.drop_sale(sale, expected.as_deref(), now).await };
         finished(tokio::spawn(dropping)).await?
+    }
+
+    /// What all products of a sale share, as its newest part has it.
+    ///
+    /// # Errors
+    /// See [`SaleError`].
+    pub async fn sale_terms(&self, sale: SaleId) -> Result<SaleTerms, SaleError> {
+        Ok(self.0.parts(sale, None).await?.newest)
     }
 
     /// What a product knows of its part of a sale, and what a customer has in it.
@@ -189,8 +214,9 @@ impl Inner {
         &self,
         new: NewSale,
         retry: Option<Retry>,
-    ) -> Result<(SaleId, bool), SaleError> {
-        let _changing = self.sales.lock().await;
+        now: Timestamp,
+    ) -> Result<SaleAsSet, SaleError> {
+        let _changing = self.changing_sales().await?;
         let Some(last) = new.parts.last().map(|part| part.product) else {
             return Err(SaleError::Unknown);
         };
@@ -198,7 +224,11 @@ impl Inner {
         if let Some(retry) = retry
             && let Some(sale) = self.recall_sale(last, retry).await?
         {
-            return Ok((sale, true));
+            let Parts { parts, newest: terms, created_at } = self.parts(sale, None).await?;
+            return Ok(SaleAsSet { terms, parts, created_at, replayed: true });
+        }
+        if new.ends_at <= now {
+            return Err(SaleError::Past);
         }
         let sale = self.engine.draw_sale_id().await?;
         let products: Box<[ProductId]> = new.parts.iter().map(|part| part.product).collect();
@@ -215,12 +245,17 @@ impl Inner {
             limit_per_customer: part.limit_per_customer,
             units: part.units,
         };
-        let all: Vec<SaleTerms> = new.parts.iter().map(terms).collect();
-        let mut set = Vec::with_capacity(all.len());
-        for (part, terms) in new.parts.iter().zip(&all) {
+        let mut parts = Vec::with_capacity(new.parts.len());
+        let mut set = Vec::with_capacity(new.parts.len());
+        for part in &new.parts {
+            let terms = terms(part);
             let key = retry.filter(|_| part.product == last);
-            match self.set_part(part.product, terms, key).await {
-                Ok(decided) => set.push((part.product, decided)),
+            match self.set_part(part.product, &terms, key).await {
+                Ok(decided) => {
+                    set.push((part.product, decided));
+                    let shown = SaleShown { terms, taken: 0, held: 0, owned: 0 };
+                    parts.push((part.product, shown));
+                }
                 Err(error) => {
                     let products: Vec<_> = set.iter().map(|(product, _)| *product).collect();
                     self.undo(sale, &products, new.opens_at).await;
@@ -228,8 +263,10 @@ impl Inner {
                 }
             }
         }
-        durable(set).await?;
-        Ok((sale, false))
+        let created_at = durable(set).await?.unwrap_or(now);
+        self.known_sales.learn(sale, KnownSale { products, created_at });
+        let terms = newest_of(&parts).cloned().ok_or(SaleError::Unknown)?;
+        Ok(SaleAsSet { terms, parts, created_at, replayed: false })
     }
 
     async fn recall_sale(
@@ -289,21 +326,38 @@ impl Inner {
         Ok(self.queries.sale(sale).await.map_err(CatalogError::from)?)
     }
 
+    async fn known_sale(&self, sale: SaleId) -> Result<KnownSale, SaleError> {
+        if let Some(known) = self.known_sales.get(sale) {
+            return Ok(known);
+        }
+        let row = self.engine_row(sale).await?.ok_or(SaleError::Unknown)?;
+        let known = KnownSale { products: row.products.into(), created_at: row.created_at };
+        self.known_sales.learn(sale, known.clone());
+        Ok(known)
+    }
+
+    /// Waits for the change of a sale before, for a bounded time.
+    async fn changing_sales(&self) -> Result<MutexGuard<'_, ()>, SaleError> {
+        let changing = tokio::time::timeout(PATIENCE, self.sales.lock()).await;
+        Ok(changing.map_err(|_| EngineError::Overloaded("changes of sales"))?)
+    }
+
     /// All parts that their products have not forgotten, in order of product.
     async fn parts(&self, sale: SaleId, expected: Option<&[u64]>) -> Result<Parts, SaleError> {
-        let row = self.engine_row(sale).await?.ok_or(SaleError::Unknown)?;
-        let mut parts = Vec::with_capacity(row.products.len());
-        for product in row.products {
+        let KnownSale { products, created_at } = self.known_sale(sale).await?;
+        let mut parts = Vec::with_capacity(products.len());
+        for product in products {
             if let Some(shown) = self.part(product, sale).await? {
                 parts.push((product, shown));
             }
         }
         let Some(newest) = newest_of(&parts).cloned() else {
+            let row = self.engine_row(sale).await?.ok_or(SaleError::Unknown)?;
             return Err(EngineError::Refused(Refusal::Closed { closed_at: row.ends_at }).into());
         };
         match expected {
             Some(expected) if !expected.contains(&newest.edition) => Err(SaleError::OtherEdition),
-            _ => Ok(Parts { parts, newest }),
+            _ => Ok(Parts { parts, newest, created_at }),
         }
     }
 
@@ -314,9 +368,9 @@ impl Inner {
         change: &SaleChange,
         expected: Option<&[u64]>,
         ending: Option<Timestamp>,
-    ) -> Result<u64, SaleError> {
-        let _changing = self.sales.lock().await;
-        let Parts { parts, newest } = self.parts(sale, expected).await?;
+    ) -> Result<SaleAsSet, SaleError> {
+        let _changing = self.changing_sales().await?;
+        let Parts { parts, newest, created_at } = self.parts(sale, expected).await?;
         let opens_at = newest.opens_at;
         if ending.is_some_and(|now| now < opens_at) {
             return Err(EngineError::Refused(Refusal::NotOpen { opens_at }).into());
@@ -326,6 +380,7 @@ impl Inner {
         if let Some(part) = change.parts.iter().find(strange) {
             return Err(SaleError::NotIn(part.product));
         }
+        let mut as_set = parts.clone();
         let (mut set, mut failed, mut over) = (Vec::with_capacity(parts.len()), None, None);
         for (index, (product, shown)) in parts.iter().enumerate() {
             let mut terms = change.take(&shared(&newest, &shown.terms), edition);
@@ -335,7 +390,10 @@ impl Inner {
                 part.limit_per_customer.change(&mut terms.limit_per_customer);
             }
             match self.set_part(*product, &terms, None).await {
-                Ok(decided) => set.push((*product, decided)),
+                Ok(decided) => {
+                    set.push((*product, decided));
+                    as_set[index].1.terms = terms;
+                }
                 Err(EngineError::Refused(refusal @ Refusal::Closed { .. })) => over = Some(refusal),
                 // What has ended for one product ends for the others too, now or at the next look at
                 // half-made sales: it is never taken back.
@@ -352,7 +410,11 @@ impl Inner {
             return Err(EngineError::Refused(refusal).into());
         }
         durable(set).await?;
-        failed.map_or(Ok(edition), |(product, error)| Err(SaleError::Part(product, error)))
+        if let Some((product, error)) = failed {
+            return Err(SaleError::Part(product, error));
+        }
+        let terms = newest_of(&as_set).cloned().ok_or(SaleError::Unknown)?;
+        Ok(SaleAsSet { terms, parts: as_set, created_at, replayed: false })
     }
 
     /// Gives the first parts their terms before a change back. All parts get the same edition, or the
@@ -387,7 +449,7 @@ impl Inner {
         expected: Option<&[u64]>,
         now: Timestamp,
     ) -> Result<(), SaleError> {
-        let _changing = self.sales.lock().await;
+        let _changing = self.changing_sales().await?;
         let Parts { parts, .. } = self.parts(sale, expected).await?;
         let refuse = |refusal| Err(SaleError::from(EngineError::Refused(refusal)));
         if parts.iter().any(|(_, shown)| shown.terms.is_running(now)) {
@@ -409,6 +471,7 @@ impl Inner {
             }
             return Err(SaleError::Part(*product, error));
         }
+        self.known_sales.forget(sale);
         Ok(())
     }
 }
@@ -417,6 +480,7 @@ impl Inner {
 struct Parts {
     parts: Vec<(ProductId, SaleShown)>,
     newest: SaleTerms,
+    created_at: Timestamp,
 }
 
 pub(super) fn newest_of(parts: &[(ProductId, SaleShown)]) -> Option<&SaleTerms> {
@@ -433,9 +497,13 @@ pub(super) fn shared(newest: &SaleTerms, part: &SaleTerms) -> SaleTerms {
     }
 }
 
-async fn durable(set: Vec<(ProductId, Decided)>) -> Result<(), SaleError> {
+/// When the first of them was decided.
+async fn durable(set: Vec<(ProductId, Decided)>) -> Result<Option<Timestamp>, SaleError> {
+    let mut first = None;
     for (product, decided) in set {
-        decided.durable().await.map_err(|error| SaleError::Part(product, error))?;
+        let outcome = decided.durable().await;
+        let outcome = outcome.map_err(|error| SaleError::Part(product, error))?;
+        first = first.or(Some(outcome.at));
     }
-    Ok(())
+    Ok(first)
 }

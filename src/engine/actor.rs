@@ -4,7 +4,7 @@
 //! one slow disk or one busy product does not hold another one's decisions back. Its states:
 //!
 //! ```text
-//!   Awake ──(idle, no holds, no queue, no sale to come or running, all durable)──▶ Retiring: its snapshot is being stored
+//!   Awake ──(idle, no holds, no queue, all durable)──▶ Retiring: its snapshot is being stored
 //!     ▲                                          │ stored, and nobody came meanwhile
 //!     └────────── somebody came ─────────────────┴──▶ Gone: the registry loads it again when asked
 //! ```
@@ -379,7 +379,6 @@ impl ProductActor {
             && !self.retiring
             && self.state.holds().is_empty()
             && self.state.queue().is_empty()
-            && self.state.sales().next_boundary(self.now()).is_none()
             && self.desk.unsettled() == 0
             && self.state.revision() == self.desk.durable_revision();
         if !(idle && self.was_idle) {

@@ -87,7 +87,7 @@ fn product_stats(row: &SaleRow, part: &SaleProductRow) -> ProductStats {
 )]
 pub async fn stats(State(api): State<Api>, path: SalePath) -> Result<Response, Problem> {
     let sale = sale_id(path)?;
-    let row = find(&api, sale, 0).await?;
+    let row = find(&api, sale).await?;
     waiting::freshen(&api).await;
     let failed = |error| Problem::of_query(&error);
     let parts = api.queries.sale_products(&[sale]).await.map_err(failed)?;

@@ -18,8 +18,10 @@ use super::respond::{self, MoneyDocument, Page};
 use super::sale_requests::{SaleChangeRequest, SaleRequest};
 use super::time::Rfc3339;
 use super::waiting;
-use crate::catalog::{CatalogError, SaleChange, SaleError};
-use crate::domain::{CustomerId, SaleId, SaleState, SaleView, Timestamp};
+use crate::catalog::{CatalogError, SaleAsSet, SaleChange, SaleError};
+use crate::domain::{
+    CustomerId, Money, ProductId, SaleId, SaleShown, SaleState, SaleView, Timestamp, View,
+};
 use crate::engine::EngineError;
 use crate::projection::{SaleFilter, SaleProductRow, SaleRow};
 use axum::body::Body;
@@ -148,7 +150,10 @@ struct Shown {
 }
 
 struct ShownPart {
-    row: SaleProductRow,
+    product: ProductId,
+    price: Money,
+    units: u64,
+    limit_per_customer: Option<u32>,
     /// What is left of its units.
     available: u64,
     /// The product is sold at all, as far as memory knows.
@@ -165,24 +170,55 @@ async fn shown(api: &Api, rows: Vec<SaleRow>) -> Result<Vec<Shown>, Problem> {
     let mut all = Vec::with_capacity(rows.len());
     for mut row in rows {
         let mut of_sale = Vec::with_capacity(row.products.len());
-        for mut part in parts.extract_if(.., |part| part.sale == row.sale) {
-            let (mut available, mut active) =
-                (part.units.saturating_sub(part.sold + part.held), true);
+        let sale = row.sale;
+        for part in parts.extract_if(.., |part| part.sale == sale) {
+            let mut shown = ShownPart::from(&part);
             if let Some(view) = api.engine.peek(part.product) {
-                active = view.active;
-                if let Some(sale) = view.sale.filter(|sale| sale.sale == row.sale) {
-                    available = sale.available();
-                    (part.units, part.price) = (sale.units, sale.price);
-                    part.limit_per_customer = sale.limit_per_customer;
-                    (row.opens_at, row.ends_at, row.paused) =
-                        (sale.opens_at, sale.ends_at, sale.paused);
-                }
+                shown.see(&view, &mut row);
             }
-            of_sale.push(ShownPart { row: part, available, active });
+            of_sale.push(shown);
         }
         all.push(Shown { row, parts: of_sale, now });
     }
     Ok(all)
+}
+
+impl From<&SaleProductRow> for ShownPart {
+    fn from(row: &SaleProductRow) -> Self {
+        Self {
+            product: row.product,
+            price: row.price,
+            units: row.units,
+            limit_per_customer: row.limit_per_customer,
+            available: row.units.saturating_sub(row.sold + row.held),
+            active: true,
+        }
+    }
+}
+
+impl ShownPart {
+    /// What memory knows better.
+    fn see(&mut self, view: &View, row: &mut SaleRow) {
+        self.active = view.active;
+        let Some(sale) = view.sale.filter(|sale| sale.sale == row.sale) else { return };
+        (self.available, self.units, self.price) = (sale.available(), sale.units, sale.price);
+        self.limit_per_customer = sale.limit_per_customer;
+        (row.opens_at, row.ends_at, row.paused) = (sale.opens_at, sale.ends_at, sale.paused);
+    }
+}
+
+/// A sale that was just set: the tables may not have it yet, or be away.
+fn shown_as_set(api: &Api, set: &SaleAsSet) -> Shown {
+    let part = |(product, shown): &(ProductId, SaleShown)| ShownPart {
+        product: *product,
+        price: shown.terms.price,
+        units: shown.terms.units,
+        limit_per_customer: shown.terms.limit_per_customer,
+        available: shown.terms.units.saturating_sub(shown.taken),
+        active: true,
+    };
+    let row = SaleRow::of(&set.terms, set.created_at);
+    Shown { row, parts: set.parts.iter().map(part).collect(), now: api.clock.now() }
 }
 
 async fn shown_one(api: &Api, row: SaleRow) -> Result<Shown, Problem> {
@@ -193,11 +229,11 @@ async fn shown_one(api: &Api, row: SaleRow) -> Result<Shown, Problem> {
 impl Shown {
     fn document(&self, eligibility: Option<EligibilityDocument>) -> SaleDocument {
         let product = |part: &ShownPart| SaleProductDocument {
-            product_id: part.row.product.get(),
-            price: part.row.price.into(),
-            units: part.row.units,
+            product_id: part.product.get(),
+            price: part.price.into(),
+            units: part.units,
             available: part.available,
-            limit_per_customer: part.row.limit_per_customer,
+            limit_per_customer: part.limit_per_customer,
         };
         SaleDocument {
             sale_id: self.row.sale.get(),
@@ -238,14 +274,14 @@ impl Shown {
         part: &ShownPart,
         customer: Option<&CustomerId>,
     ) -> Result<Option<u64>, Problem> {
-        let (Some(limit), Some(customer)) = (part.row.limit_per_customer, customer) else {
+        let (Some(limit), Some(customer)) = (part.limit_per_customer, customer) else {
             return Ok(None);
         };
         let runs = self.row.opens_at <= self.now && self.now < self.row.ends_at;
         if !runs || part.available == 0 || !part.active {
             return Ok(None);
         }
-        let known = api.catalog.sale_part(part.row.product, self.row.sale, Some(customer.clone()));
+        let known = api.catalog.sale_part(part.product, self.row.sale, Some(customer.clone()));
         match known.await {
             Ok(shown) => Ok(Some(u64::from(limit).saturating_sub(shown.owned))),
             // It ended or was deleted since.
@@ -263,7 +299,7 @@ impl Shown {
         let mut products = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
             let limit_left = self.limit_left(api, part, customer.as_ref()).await?;
-            let (product_id, sold_out) = (part.row.product.get(), part.available == 0);
+            let (product_id, sold_out) = (part.product.get(), part.available == 0);
             products.push(ProductEligibility { product_id, sold_out, limit_left });
         }
         let buys = |(part, product): (&ShownPart, &ProductEligibility)| {
@@ -322,26 +358,18 @@ pub(super) fn sale_id(
 
 pub(super) type SalePath = Result<Path<String>, axum::extract::rejection::PathRejection>;
 
-/// The row of a sale, of this edition at least.
-pub(super) async fn find(api: &Api, sale: SaleId, edition: u64) -> Result<SaleRow, Problem> {
-    let found = || async {
-        let row = api.queries.sale(sale).await?;
-        Ok(row.filter(|row| row.edition >= edition))
-    };
-    waiting::find(api, PATIENCE, found).await?.ok_or_else(Problem::unknown_sale)
+/// The row of a sale.
+pub(super) async fn find(api: &Api, sale: SaleId) -> Result<SaleRow, Problem> {
+    waiting::find(api, PATIENCE, || api.queries.sale(sale)).await?.ok_or_else(Problem::unknown_sale)
 }
 
-async fn answer(
-    api: &Api,
-    status: StatusCode,
-    (sale, edition): (SaleId, u64),
-) -> Result<Response, Problem> {
-    let row = find(api, sale, edition).await?;
-    let edition = row.edition;
-    let document = shown_one(api, row).await?.document(None);
-    let mut response = respond::json(status, &document);
-    set_version(&mut response, edition);
-    Ok(response)
+/// Answers from what was set: it is there whether the tables have it or not. They get a moment, so that
+/// whoever reads next finds it.
+async fn answer(api: &Api, status: StatusCode, set: &SaleAsSet) -> Response {
+    waiting::freshen(api).await;
+    let mut response = respond::json(status, &shown_as_set(api, set).document(None));
+    set_version(&mut response, set.terms.edition);
+    response
 }
 
 /// Which sales.
@@ -421,13 +449,14 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let (new, meaning) = value.check(api.clock.now())?;
     let retry = idempotency::retry(&headers, Scope::Operator, || meaning)?;
-    let created = api.catalog.create_sale(new, retry).await;
-    let (sale, replayed) = created.map_err(|error| problem_of(&api, error))?;
-    let mut response = answer(&api, StatusCode::CREATED, (sale, 1)).await?;
-    if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/sales/{sale}")) {
+    let created = api.catalog.create_sale(new, retry, api.clock.now()).await;
+    let set = created.map_err(|error| problem_of(&api, error))?;
+    let mut response = answer(&api, StatusCode::CREATED, &set).await;
+    let path = format!("/api/v1/sales/{}", set.terms.sale);
+    if let Ok(location) = HeaderValue::from_str(&path) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    if replayed {
+    if set.replayed {
         response.headers_mut().insert(respond::REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
@@ -451,7 +480,7 @@ pub async fn get(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let (sale, customer) = (sale_id(path)?, customer(&caller, &params)?);
-    let row = find(&api, sale, 0).await?;
+    let row = find(&api, sale).await?;
     let edition = row.edition;
     let shown = shown_one(&api, row).await?;
     let eligibility = shown.eligibility(&api, (&caller, customer)).await?;
@@ -478,7 +507,7 @@ pub async fn eligibility(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let (sale, customer) = (sale_id(path)?, customer(&caller, &params)?);
-    let shown = shown_one(&api, find(&api, sale, 0).await?).await?;
+    let shown = shown_one(&api, find(&api, sale).await?).await?;
     let eligibility = shown.eligibility(&api, (&caller, customer)).await?;
     Ok(respond::json(StatusCode::OK, &eligibility))
 }
@@ -495,7 +524,7 @@ pub async fn eligibility(
         (status = 200, description = "The sale as it is now", body = SaleDocument),
         (status = 404, description = "`sale-not-found`", body = Document,
             content_type = "application/problem+json"),
-        (status = 409, description = "`sale-ended`, `sale-running` (its `startsAt` stays), \
+        (status = 409, description = "`sale-ended`, `sale-running` (its `startsAt` and prices stay), \
             `sale-overlaps`, `insufficient-stock`", body = Document,
             content_type = "application/problem+json"),
         (status = 412, description = "`version-mismatch`", body = Document,
@@ -509,8 +538,8 @@ pub async fn change(
     LongJson(Json { headers, value }): LongJson<SaleChangeRequest>,
 ) -> Result<Response, Problem> {
     let sale = sale_id(path)?;
-    let row = find(&api, sale, 0).await?;
-    let change = value.check(&row, api.clock.now())?;
+    let terms = api.catalog.sale_terms(sale).await.map_err(|error| problem_of(&api, error))?;
+    let change = value.check(&terms, api.clock.now())?;
     changed(&api, sale, change, &headers).await
 }
 
@@ -520,15 +549,18 @@ async fn changed(
     change: SaleChange,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let edition = api.catalog.change_sale(sale, change, versions(headers)?).await;
-    let edition = edition.map_err(|error| problem_of(api, error))?;
-    answer(api, StatusCode::OK, (sale, edition)).await
+    let set = api.catalog.change_sale(sale, change, versions(headers)?).await;
+    let set = set.map_err(|error| problem_of(api, error))?;
+    Ok(answer(api, StatusCode::OK, &set).await)
 }
 
 /// Pauses a sale: nobody buys, and the queue waits.
 #[utoipa::path(
     post, path = "/api/v1/sales/{id}/pause", tag = "sales", operation_id = "pauseSale",
-    params(("id" = u64, Path, description = "The sale")),
+    params(
+        ("id" = u64, Path, description = "The sale"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` it was seen with"),
+    ),
     responses(
         (status = 200, description = "The sale", body = SaleDocument),
         (status = 404, description = "`sale-not-found`", body = Document,
@@ -550,7 +582,10 @@ pub async fn pause(
 /// Goes on with a sale that is paused.
 #[utoipa::path(
     post, path = "/api/v1/sales/{id}/resume", tag = "sales", operation_id = "resumeSale",
-    params(("id" = u64, Path, description = "The sale")),
+    params(
+        ("id" = u64, Path, description = "The sale"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` it was seen with"),
+    ),
     responses(
         (status = 200, description = "The sale", body = SaleDocument),
         (status = 404, description = "`sale-not-found`", body = Document,
@@ -572,7 +607,10 @@ pub async fn resume(
 /// Ends a sale now: what is left of it is ordinary stock again.
 #[utoipa::path(
     post, path = "/api/v1/sales/{id}/end", tag = "sales", operation_id = "endSale",
-    params(("id" = u64, Path, description = "The sale")),
+    params(
+        ("id" = u64, Path, description = "The sale"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` it was seen with"),
+    ),
     responses(
         (status = 200, description = "The sale", body = SaleDocument),
         (status = 404, description = "`sale-not-found`", body = Document,
@@ -588,9 +626,9 @@ pub async fn end(
     NoBody { headers }: NoBody,
 ) -> Result<Response, Problem> {
     let sale = sale_id(path)?;
-    let edition = api.catalog.end_sale(sale, versions(&headers)?, api.clock.now()).await;
-    let edition = edition.map_err(|error| problem_of(&api, error))?;
-    answer(&api, StatusCode::OK, (sale, edition)).await
+    let set = api.catalog.end_sale(sale, versions(&headers)?, api.clock.now()).await;
+    let set = set.map_err(|error| problem_of(&api, error))?;
+    Ok(answer(&api, StatusCode::OK, &set).await)
 }
 
 /// Deletes a sale that has not begun, or that is over and sold nothing.
@@ -634,6 +672,11 @@ fn problem_of(api: &Api, error: SaleError) -> Problem {
             Code::VersionMismatch,
             "the sale is not of the version of If-Match any more: look at it again",
         ),
+        SaleError::Past => {
+            let mut checks = Checks::default();
+            checks.fail::<()>("endsAt", "must not be past");
+            checks.problem()
+        }
         SaleError::NotIn(product) => {
             let mut checks = Checks::default();
             checks.fail::<()>("products", format!("product {product} is not in the sale"));

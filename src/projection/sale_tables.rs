@@ -102,6 +102,13 @@ const DROP_PART: &str = "DELETE FROM sale_products WHERE sale_id = $1 AND produc
 const DROP_SALE: &str = "DELETE FROM sales WHERE sale_id = $1 \
      AND NOT EXISTS (SELECT 1 FROM sale_products WHERE sale_id = $1)";
 
+/// What is told of a sale goes with it.
+const DROP_CUSTOMERS: &str = "DELETE FROM sale_customers WHERE sale_id = $1 \
+     AND NOT EXISTS (SELECT 1 FROM sales WHERE sale_id = $1)";
+
+const DROP_REFUSALS: &str = "DELETE FROM sale_refusals WHERE sale_id = $1 \
+     AND NOT EXISTS (SELECT 1 FROM sales WHERE sale_id = $1)";
+
 const fn state_condition(state: SaleState) -> &'static str {
     match state {
         SaleState::Scheduled => " AND NOT paused AND opens_at > $2",
@@ -322,7 +329,9 @@ macro_rules! sale_tables {
                     .bind(product.to_column())
                     .execute(&mut *connection)
                     .await?;
-                sqlx::query(DROP_SALE).bind(sale.to_column()).execute(&mut *connection).await?;
+                for text in [DROP_SALE, DROP_CUSTOMERS, DROP_REFUSALS] {
+                    sqlx::query(text).bind(sale.to_column()).execute(&mut *connection).await?;
+                }
             }
             Ok(())
         }
