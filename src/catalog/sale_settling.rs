@@ -72,13 +72,7 @@ impl Inner {
     async fn carry_on(&self, product: ProductId, shown: &SaleShown, newest: &SaleTerms) {
         let sale = newest.sale;
         let mut terms = shared(newest, &shown.terms);
-        let mut set = self.set_part(product, &terms, None).await;
-        // It has opened since, and that stays; but it may end.
-        if let Err(EngineError::Refused(Refusal::SaleRunning)) = set {
-            terms.opens_at = shown.terms.opens_at;
-            terms.ends_at = terms.ends_at.max(terms.opens_at);
-            set = self.set_part(product, &terms, None).await;
-        }
+        let set = self.set_shared(product, &mut terms, shown.terms.opens_at).await;
         match set {
             Ok(_) => tracing::info!(%sale, %product, "a change of a sale was carried on"),
             Err(EngineError::Refused(Refusal::Closed { .. })) => {}

@@ -301,6 +301,24 @@ impl Inner {
         Err(decided.durable().await.err().unwrap_or(EngineError::OutcomeUnknown))
     }
 
+    /// Sets one part to what all share. One that has opened already, of a sale of which a change of its
+    /// opening stopped halfway, keeps its own.
+    pub(super) async fn set_shared(
+        &self,
+        product: ProductId,
+        terms: &mut SaleTerms,
+        own_opening: Timestamp,
+    ) -> Result<Decided, EngineError> {
+        match self.set_part(product, terms, None).await {
+            Err(EngineError::Refused(Refusal::SaleRunning)) if terms.opens_at != own_opening => {
+                terms.opens_at = own_opening;
+                terms.ends_at = terms.ends_at.max(own_opening);
+                self.set_part(product, terms, None).await
+            }
+            set => set,
+        }
+    }
+
     /// The product's part; `None` where it has none.
     pub(super) async fn part(
         &self,
@@ -389,7 +407,8 @@ impl Inner {
                 terms.units = part.units.unwrap_or(terms.units);
                 part.limit_per_customer.change(&mut terms.limit_per_customer);
             }
-            match self.set_part(*product, &terms, None).await {
+            let own = if change.opens_at.is_some() { terms.opens_at } else { shown.terms.opens_at };
+            match self.set_shared(*product, &mut terms, own).await {
                 Ok(decided) => {
                     set.push((*product, decided));
                     as_set[index].1.terms = terms;
