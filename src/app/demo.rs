@@ -72,14 +72,14 @@ pub async fn fill(
         tracing::info!(%product, units, "demo: {name}");
     }
     match samples_there(engine, queries, progress).await {
-        Some(products) => open_sale(clock, queries, catalog, &products).await,
+        Some(products) => open_sale((engine, clock), queries, catalog, &products).await,
         None => Ok(()),
     }
 }
 
 /// Opens the sale, unless the store has or had one.
 async fn open_sale(
-    clock: &Clock,
+    (engine, clock): (&Engine, &Clock),
     queries: &Queries,
     catalog: &Catalog,
     products: &BTreeMap<String, ProductRow>,
@@ -94,19 +94,25 @@ async fn open_sale(
     let Some(mut parts) = IN_SALE.into_iter().map(part).collect::<Option<Vec<_>>>() else {
         return Ok(());
     };
-    if !none {
+    parts.sort_unstable_by_key(|part| part.product);
+    // The last part is set when all others are. A product that knows more than its creation had its sale,
+    // or is in use already: a sale that was deleted is not wanted.
+    let last = match parts.last() {
+        Some(part) => engine.view(part.product).await.ok(),
+        None => None,
+    };
+    if !none || last.is_none_or(|shown| shown.view.revision > 1) {
         return Ok(());
     }
-    parts.sort_unstable_by_key(|part| part.product);
     let now = clock.now();
     let (opens_at, ends_at) = (now, now.plus_millis(SALE_MS));
     let name = "Opening sale".into();
     let sale = NewSale { name, opens_at, ends_at, sells_before: false, parts };
-    let (sale, _) = catalog
-        .create_sale(sale, None)
+    let set = catalog
+        .create_sale(sale, None, now)
         .await
         .map_err(|error| StartError::new(format!("the demo's sale cannot be created: {error}")))?;
-    tracing::info!(%sale, "demo: an open sale");
+    tracing::info!(sale = %set.terms.sale, "demo: an open sale");
     Ok(())
 }
 

@@ -9,13 +9,15 @@
 //! kept that a later request could stumble over; an unknown outcome keeps its SKU.
 
 mod restock;
+mod sale_known;
+mod sale_settling;
 mod sale_upkeep;
 mod sales;
 mod skus;
 
 pub use restock::{Adjusted, Adjustment, LINES_MAX, RestockError};
 pub use sale_upkeep::{RefusalLog, run as upkeep_of_sales};
-pub use sales::{NewPart, NewSale, PartChange, SaleChange, SaleError};
+pub use sales::{NewPart, NewSale, PartChange, SaleAsSet, SaleChange, SaleError};
 
 use crate::domain::{
     Action, CatalogEntry, Change, Command, Field, Offer, Outcome, ProductId, Refusal, Retry,
@@ -59,6 +61,7 @@ struct Inner {
     restocking: restock::Running,
     /// Only one change of a sale at a time.
     sales: Mutex<()>,
+    known_sales: sale_known::KnownSales,
 }
 
 impl Catalog {
@@ -67,8 +70,17 @@ impl Catalog {
     pub fn new(engine: Engine, queries: Queries, progress: ProjectionProgress) -> Self {
         let skus = Skus::since(engine.durable());
         let (changing, restocking) = (Mutex::default(), restock::Running::default());
-        let sales = Mutex::default();
-        Self(Arc::new(Inner { engine, queries, progress, skus, changing, restocking, sales }))
+        let (sales, known_sales) = (Mutex::default(), sale_known::KnownSales::default());
+        Self(Arc::new(Inner {
+            engine,
+            queries,
+            progress,
+            skus,
+            changing,
+            restocking,
+            sales,
+            known_sales,
+        }))
     }
 
     /// Starts selling a new product.

@@ -8,17 +8,20 @@
 //! ```
 //!
 //! Every part names all products and the edition of the sale. After a crash in the middle a part is
-//! missing, or of a lower edition; [`Catalog::settle_sales`] sees that, drops what was never whole and
-//! carries a change to its end. One change of a sale runs at a time. What must never happen: a sale
-//! that is answered and not there for all its products.
+//! missing, or of a lower edition; `sale_settling` sees to those. What all parts share is always taken
+//! from the part of the highest edition, so a change of a half-changed sale does not keep the difference.
+//! A part that is over needs no change any more. One change of a sale runs at a time. What must never
+//! happen: a sale that is answered and not there for all its products.
 
+use super::sale_known::KnownSale;
 use super::{Catalog, CatalogError, Inner, PATIENCE, finished};
 use crate::domain::{
     Action, Answer, Command, CustomerId, Field, Money, OrderId, ProductId, Refusal, Retry, SaleId,
-    SaleShown, SaleState, SaleTerms, Timestamp,
+    SaleShown, SaleTerms, Timestamp,
 };
 use crate::engine::{Decided, EngineError};
 use crate::projection::SaleRow;
+use tokio::sync::MutexGuard;
 
 /// No order has this id, so looking it up only tells whether a key is known.
 const NO_ORDER: OrderId = OrderId([0; 16]);
@@ -77,12 +80,26 @@ impl SaleChange {
     }
 }
 
+/// A sale as it was just set, whether the tables have it or not.
+#[derive(Debug, Clone)]
+pub struct SaleAsSet {
+    /// Of them, price, limit and units are those of one product.
+    pub terms: SaleTerms,
+    pub parts: Vec<(ProductId, SaleShown)>,
+    pub created_at: Timestamp,
+    /// It is the first answer to a known key again.
+    pub replayed: bool,
+}
+
 /// Why a sale was not set, changed or given up.
 #[derive(Debug, thiserror::Error)]
 pub enum SaleError {
     /// No such sale.
     #[error("there is no such sale")]
     Unknown,
+    /// A new sale that would be over already.
+    #[error("the sale would be over already")]
+    Past,
     /// Somebody else was faster.
     #[error("the sale is of another edition")]
     OtherEdition,
@@ -103,7 +120,7 @@ impl From<EngineError> for SaleError {
 }
 
 impl Catalog {
-    /// Sets up a sale; says whether this is the first answer to a known key again.
+    /// Sets up a sale.
     ///
     /// # Errors
     /// See [`SaleError`]; nothing is left of it then.
@@ -111,12 +128,13 @@ impl Catalog {
         &self,
         new: NewSale,
         retry: Option<Retry>,
-    ) -> Result<(SaleId, bool), SaleError> {
+        now: Timestamp,
+    ) -> Result<SaleAsSet, SaleError> {
         let inner = self.0.clone();
-        finished(tokio::spawn(async move { inner.create_sale(new, retry).await })).await?
+        finished(tokio::spawn(async move { inner.create_sale(new, retry, now).await })).await?
     }
 
-    /// Changes a sale and gives its new edition; with `expected`, only while it is of one of these.
+    /// Changes a sale; with `expected`, only while it is of one of these.
     ///
     /// # Errors
     /// See [`SaleError`].
@@ -125,9 +143,10 @@ impl Catalog {
         sale: SaleId,
         change: SaleChange,
         expected: Option<Vec<u64>>,
-    ) -> Result<u64, SaleError> {
+    ) -> Result<SaleAsSet, SaleError> {
         let inner = self.0.clone();
-        let change = async move { inner.change_sale(sale, &change, expected.as_deref()).await };
+        let change =
+            async move { inner.change_sale(sale, &change, expected.as_deref(), None).await };
         finished(tokio::spawn(change)).await?
     }
 
@@ -135,17 +154,16 @@ impl Catalog {
     ///
     /// # Errors
     /// See [`SaleError`].
-    pub async fn end_sale(&self, sale: SaleId, now: Timestamp) -> Result<u64, SaleError> {
+    pub async fn end_sale(
+        &self,
+        sale: SaleId,
+        expected: Option<Vec<u64>>,
+        now: Timestamp,
+    ) -> Result<SaleAsSet, SaleError> {
         let inner = self.0.clone();
         let ending = async move {
-            if let Some(row) = inner.engine_row(sale).await?
-                && now < row.opens_at
-            {
-                let opens_at = row.opens_at;
-                return Err(EngineError::Refused(Refusal::NotOpen { opens_at }).into());
-            }
             let change = SaleChange { ends_at: Some(now), ..SaleChange::default() };
-            inner.change_sale(sale, &change, None).await
+            inner.change_sale(sale, &change, expected.as_deref(), Some(now)).await
         };
         finished(tokio::spawn(ending)).await?
     }
@@ -165,6 +183,14 @@ impl Catalog {
         finished(tokio::spawn(dropping)).await?
     }
 
+    /// What all products of a sale share, as its newest part has it.
+    ///
+    /// # Errors
+    /// See [`SaleError`].
+    pub async fn sale_terms(&self, sale: SaleId) -> Result<SaleTerms, SaleError> {
+        Ok(self.0.parts(sale, None).await?.newest)
+    }
+
     /// What a product knows of its part of a sale, and what a customer has in it.
     ///
     /// # Errors
@@ -181,14 +207,6 @@ impl Catalog {
             _ => Err(EngineError::OutcomeUnknown),
         }
     }
-
-    /// Makes half-made sales whole, or drops them. Does nothing while the tables are behind.
-    ///
-    /// # Errors
-    /// See [`SaleError`]; what is left is seen to the next time.
-    pub async fn settle_sales(&self, now: Timestamp) -> Result<(), SaleError> {
-        self.0.settle_sales(now).await
-    }
 }
 
 impl Inner {
@@ -196,8 +214,9 @@ impl Inner {
         &self,
         new: NewSale,
         retry: Option<Retry>,
-    ) -> Result<(SaleId, bool), SaleError> {
-        let _changing = self.sales.lock().await;
+        now: Timestamp,
+    ) -> Result<SaleAsSet, SaleError> {
+        let _changing = self.changing_sales().await?;
         let Some(last) = new.parts.last().map(|part| part.product) else {
             return Err(SaleError::Unknown);
         };
@@ -205,7 +224,11 @@ impl Inner {
         if let Some(retry) = retry
             && let Some(sale) = self.recall_sale(last, retry).await?
         {
-            return Ok((sale, true));
+            let Parts { parts, newest: terms, created_at } = self.parts(sale, None).await?;
+            return Ok(SaleAsSet { terms, parts, created_at, replayed: true });
+        }
+        if new.ends_at <= now {
+            return Err(SaleError::Past);
         }
         let sale = self.engine.draw_sale_id().await?;
         let products: Box<[ProductId]> = new.parts.iter().map(|part| part.product).collect();
@@ -222,12 +245,17 @@ impl Inner {
             limit_per_customer: part.limit_per_customer,
             units: part.units,
         };
-        let all: Vec<SaleTerms> = new.parts.iter().map(terms).collect();
-        let mut set = Vec::with_capacity(all.len());
-        for (part, terms) in new.parts.iter().zip(&all) {
+        let mut parts = Vec::with_capacity(new.parts.len());
+        let mut set = Vec::with_capacity(new.parts.len());
+        for part in &new.parts {
+            let terms = terms(part);
             let key = retry.filter(|_| part.product == last);
-            match self.set_part(part.product, terms, key).await {
-                Ok(decided) => set.push((part.product, decided)),
+            match self.set_part(part.product, &terms, key).await {
+                Ok(decided) => {
+                    set.push((part.product, decided));
+                    let shown = SaleShown { terms, taken: 0, held: 0, owned: 0 };
+                    parts.push((part.product, shown));
+                }
                 Err(error) => {
                     let products: Vec<_> = set.iter().map(|(product, _)| *product).collect();
                     self.undo(sale, &products, new.opens_at).await;
@@ -235,8 +263,10 @@ impl Inner {
                 }
             }
         }
-        durable(set).await?;
-        Ok((sale, false))
+        let created_at = durable(set).await?.unwrap_or(now);
+        self.known_sales.learn(sale, KnownSale { products, created_at });
+        let terms = newest_of(&parts).cloned().ok_or(SaleError::Unknown)?;
+        Ok(SaleAsSet { terms, parts, created_at, replayed: false })
     }
 
     async fn recall_sale(
@@ -256,7 +286,7 @@ impl Inner {
     }
 
     /// Sets one part; what is decided is waited for at the end.
-    async fn set_part(
+    pub(super) async fn set_part(
         &self,
         product: ProductId,
         terms: &SaleTerms,
@@ -271,36 +301,26 @@ impl Inner {
         Err(decided.durable().await.err().unwrap_or(EngineError::OutcomeUnknown))
     }
 
-    /// Drops the parts of a sale that did not become whole. Under one that is open already somebody
-    /// may have bought: that stands, and the part ends instead.
-    async fn undo(&self, sale: SaleId, products: &[ProductId], now: Timestamp) {
-        for product in products {
-            let action = Action::DropSale { sale, undo: true };
-            match self.engine.submit(*product, Command::plain(action)).await {
-                Ok(_) | Err(EngineError::Refused(Refusal::UnknownSale)) => {}
-                Err(EngineError::Refused(Refusal::SaleHasSales)) => {
-                    self.end_part(sale, *product, now).await;
-                }
-                Err(error) => {
-                    tracing::warn!(%sale, %product, %error, "a half-made sale is dropped later");
-                }
+    /// Sets one part to what all share. One that has opened already, of a sale of which a change of its
+    /// opening stopped halfway, keeps its own.
+    pub(super) async fn set_shared(
+        &self,
+        product: ProductId,
+        terms: &mut SaleTerms,
+        own_opening: Timestamp,
+    ) -> Result<Decided, EngineError> {
+        match self.set_part(product, terms, None).await {
+            Err(EngineError::Refused(Refusal::SaleRunning)) if terms.opens_at != own_opening => {
+                terms.opens_at = own_opening;
+                terms.ends_at = terms.ends_at.max(own_opening);
+                self.set_part(product, terms, None).await
             }
-        }
-    }
-
-    async fn end_part(&self, sale: SaleId, product: ProductId, now: Timestamp) {
-        if let Ok(Some(shown)) = self.part(product, sale).await {
-            let edition = shown.terms.edition + 1;
-            let ends_at = now.max(shown.terms.opens_at);
-            let terms = SaleTerms { ends_at, edition, ..shown.terms };
-            if let Err(error) = self.set_part(product, &terms, None).await {
-                tracing::warn!(%sale, %product, %error, "a half-made sale is ended later");
-            }
+            set => set,
         }
     }
 
     /// The product's part; `None` where it has none.
-    async fn part(
+    pub(super) async fn part(
         &self,
         product: ProductId,
         sale: SaleId,
@@ -317,86 +337,127 @@ impl Inner {
     }
 
     /// The sale's row, as of everything that is durable now.
-    async fn engine_row(&self, sale: SaleId) -> Result<Option<SaleRow>, SaleError> {
+    pub(super) async fn engine_row(&self, sale: SaleId) -> Result<Option<SaleRow>, SaleError> {
         if !self.progress.wait_for(&self.engine.durable(), PATIENCE).await {
             return Err(CatalogError::Behind.into());
         }
         Ok(self.queries.sale(sale).await.map_err(CatalogError::from)?)
     }
 
-    /// All parts as they are, in order of product.
-    async fn parts(
-        &self,
-        sale: SaleId,
-        expected: Option<&[u64]>,
-    ) -> Result<Vec<(ProductId, SaleShown)>, SaleError> {
-        let row = self.engine_row(sale).await?.ok_or(SaleError::Unknown)?;
-        let mut parts = Vec::with_capacity(row.products.len());
-        for product in row.products {
-            // One that is over so long that the product has forgotten it is not changed any more.
-            let closed_at = row.ends_at;
-            let over = || SaleError::from(EngineError::Refused(Refusal::Closed { closed_at }));
-            let shown = self.part(product, sale).await?;
-            parts.push((product, shown.ok_or_else(over)?));
+    async fn known_sale(&self, sale: SaleId) -> Result<KnownSale, SaleError> {
+        if let Some(known) = self.known_sales.get(sale) {
+            return Ok(known);
         }
-        let edition = edition_of(&parts);
+        let row = self.engine_row(sale).await?.ok_or(SaleError::Unknown)?;
+        let known = KnownSale { products: row.products.into(), created_at: row.created_at };
+        self.known_sales.learn(sale, known.clone());
+        Ok(known)
+    }
+
+    /// Waits for the change of a sale before, for a bounded time.
+    async fn changing_sales(&self) -> Result<MutexGuard<'_, ()>, SaleError> {
+        let changing = tokio::time::timeout(PATIENCE, self.sales.lock()).await;
+        Ok(changing.map_err(|_| EngineError::Overloaded("changes of sales"))?)
+    }
+
+    /// All parts that their products have not forgotten, in order of product.
+    async fn parts(&self, sale: SaleId, expected: Option<&[u64]>) -> Result<Parts, SaleError> {
+        let KnownSale { products, created_at } = self.known_sale(sale).await?;
+        let mut parts = Vec::with_capacity(products.len());
+        for product in products {
+            if let Some(shown) = self.part(product, sale).await? {
+                parts.push((product, shown));
+            }
+        }
+        let Some(newest) = newest_of(&parts).cloned() else {
+            let row = self.engine_row(sale).await?.ok_or(SaleError::Unknown)?;
+            return Err(EngineError::Refused(Refusal::Closed { closed_at: row.ends_at }).into());
+        };
         match expected {
-            Some(expected) if !expected.contains(&edition) => Err(SaleError::OtherEdition),
-            _ => Ok(parts),
+            Some(expected) if !expected.contains(&newest.edition) => Err(SaleError::OtherEdition),
+            _ => Ok(Parts { parts, newest, created_at }),
         }
     }
 
+    /// Changes what is not over; `ending` says that it is to end, which it does not before it opens.
     async fn change_sale(
         &self,
         sale: SaleId,
         change: &SaleChange,
         expected: Option<&[u64]>,
-    ) -> Result<u64, SaleError> {
-        let _changing = self.sales.lock().await;
-        let parts = self.parts(sale, expected).await?;
-        let edition = edition_of(&parts) + 1;
-        let strange =
-            |part: &&PartChange| parts.iter().all(|(product, _)| *product != part.product);
+        ending: Option<Timestamp>,
+    ) -> Result<SaleAsSet, SaleError> {
+        let _changing = self.changing_sales().await?;
+        let Parts { parts, newest, created_at } = self.parts(sale, expected).await?;
+        let opens_at = newest.opens_at;
+        if ending.is_some_and(|now| now < opens_at) {
+            return Err(EngineError::Refused(Refusal::NotOpen { opens_at }).into());
+        }
+        let edition = newest.edition + 1;
+        let strange = |part: &&PartChange| !newest.products.contains(&part.product);
         if let Some(part) = change.parts.iter().find(strange) {
             return Err(SaleError::NotIn(part.product));
         }
-        let mut set = Vec::with_capacity(parts.len());
-        for (product, shown) in &parts {
-            let mut terms = change.take(&shown.terms, edition);
+        let mut as_set = parts.clone();
+        let (mut set, mut failed, mut over) = (Vec::with_capacity(parts.len()), None, None);
+        for (index, (product, shown)) in parts.iter().enumerate() {
+            let mut terms = change.take(&shared(&newest, &shown.terms), edition);
             if let Some(part) = change.parts.iter().find(|part| part.product == *product) {
                 terms.price = part.price.unwrap_or(terms.price);
                 terms.units = part.units.unwrap_or(terms.units);
                 part.limit_per_customer.change(&mut terms.limit_per_customer);
             }
-            match self.set_part(*product, &terms, None).await {
-                Ok(decided) => set.push((*product, decided)),
+            let own = if change.opens_at.is_some() { terms.opens_at } else { shown.terms.opens_at };
+            match self.set_shared(*product, &mut terms, own).await {
+                Ok(decided) => {
+                    set.push((*product, decided));
+                    as_set[index].1.terms = terms;
+                }
+                Err(EngineError::Refused(refusal @ Refusal::Closed { .. })) => over = Some(refusal),
+                // What has ended for one product ends for the others too, now or at the next look at
+                // half-made sales: it is never taken back.
+                Err(error) if ending.is_some() => failed = Some((*product, error)),
                 Err(error) => {
-                    self.revert(&parts, set.len(), edition + 1).await;
+                    if !set.is_empty() {
+                        self.revert((&parts, &newest), index, edition + 1).await;
+                    }
                     return Err(SaleError::Part(*product, error));
                 }
             }
         }
+        if let Some(refusal) = over.filter(|_| set.is_empty() && failed.is_none()) {
+            return Err(EngineError::Refused(refusal).into());
+        }
         durable(set).await?;
-        Ok(edition)
+        if let Some((product, error)) = failed {
+            return Err(SaleError::Part(product, error));
+        }
+        let terms = newest_of(&as_set).cloned().ok_or(SaleError::Unknown)?;
+        Ok(SaleAsSet { terms, parts: as_set, created_at, replayed: false })
     }
 
     /// Gives the first parts their terms before a change back. All parts get the same edition, or the
     /// next look at half-made sales would carry the change on.
-    async fn revert(&self, parts: &[(ProductId, SaleShown)], changed: usize, edition: u64) {
-        if changed == 0 {
-            return;
-        }
-        for (product, shown) in parts {
-            let terms = SaleTerms { edition, ..shown.terms.clone() };
+    async fn revert(
+        &self,
+        (parts, newest): (&[(ProductId, SaleShown)], &SaleTerms),
+        changed: usize,
+        edition: u64,
+    ) {
+        for (index, (product, shown)) in parts.iter().enumerate() {
+            let terms = SaleTerms { edition, ..shared(newest, &shown.terms) };
             let mut set = self.set_part(*product, &terms, None).await;
             // Units that the change gave free are sold by now: what is left for the sale stays.
             if let Err(EngineError::Refused(Refusal::Insufficient { available })) = set {
                 let terms = SaleTerms { units: available, ..terms };
                 set = self.set_part(*product, &terms, None).await;
             }
-            if let Err(error) = set {
-                let sale = shown.terms.sale;
-                tracing::warn!(%sale, %product, %error, "a change of a sale was not taken back");
+            match set {
+                Ok(_) | Err(EngineError::Refused(Refusal::Closed { .. })) => {}
+                Err(error) => {
+                    let (sale, was_changed) = (shown.terms.sale, index < changed);
+                    tracing::warn!(%sale, %product, %error, was_changed, "a change of a sale was not taken back");
+                }
             }
         }
     }
@@ -407,8 +468,8 @@ impl Inner {
         expected: Option<&[u64]>,
         now: Timestamp,
     ) -> Result<(), SaleError> {
-        let _changing = self.sales.lock().await;
-        let parts = self.parts(sale, expected).await?;
+        let _changing = self.changing_sales().await?;
+        let Parts { parts, .. } = self.parts(sale, expected).await?;
         let refuse = |refusal| Err(SaleError::from(EngineError::Refused(refusal)));
         if parts.iter().any(|(_, shown)| shown.terms.is_running(now)) {
             return refuse(Refusal::SaleRunning);
@@ -429,61 +490,39 @@ impl Inner {
             }
             return Err(SaleError::Part(*product, error));
         }
-        Ok(())
-    }
-
-    async fn settle_sales(&self, now: Timestamp) -> Result<(), SaleError> {
-        let _changing = self.sales.lock().await;
-        if !self.progress.wait_for(&self.engine.durable(), PATIENCE).await {
-            return Err(CatalogError::Behind.into());
-        }
-        let rows = self.queries.sales_to_come(now).await.map_err(CatalogError::from)?;
-        for row in rows.iter().filter(|row| row.state(now) != SaleState::Ended) {
-            self.settle_sale(row, now).await?;
-        }
-        Ok(())
-    }
-
-    async fn settle_sale(&self, row: &SaleRow, now: Timestamp) -> Result<(), SaleError> {
-        let mut parts = Vec::with_capacity(row.products.len());
-        for product in &row.products {
-            if let Some(shown) = self.part(*product, row.sale).await? {
-                parts.push((*product, shown));
-            }
-        }
-        if parts.len() < row.products.len() {
-            tracing::warn!(sale = %row.sale, "a sale that was never whole is dropped");
-            let products: Vec<_> = parts.iter().map(|(product, _)| *product).collect();
-            self.undo(row.sale, &products, now).await;
-            return Ok(());
-        }
-        let newest = parts.iter().map(|(_, shown)| &shown.terms).max_by_key(|terms| terms.edition);
-        let Some(newest) = newest else { return Ok(()) };
-        for (product, shown) in &parts {
-            if shown.terms.edition < newest.edition {
-                let terms = SaleTerms {
-                    price: shown.terms.price,
-                    limit_per_customer: shown.terms.limit_per_customer,
-                    units: shown.terms.units,
-                    ..newest.clone()
-                };
-                self.set_part(*product, &terms, None)
-                    .await
-                    .map_err(|error| SaleError::Part(*product, error))?;
-                tracing::info!(sale = %row.sale, %product, "a change of a sale was carried on");
-            }
-        }
+        self.known_sales.forget(sale);
         Ok(())
     }
 }
 
-fn edition_of(parts: &[(ProductId, SaleShown)]) -> u64 {
-    parts.iter().map(|(_, shown)| shown.terms.edition).max().unwrap_or_default()
+/// The parts of a sale, and the terms of the one of the highest edition.
+struct Parts {
+    parts: Vec<(ProductId, SaleShown)>,
+    newest: SaleTerms,
+    created_at: Timestamp,
 }
 
-async fn durable(set: Vec<(ProductId, Decided)>) -> Result<(), SaleError> {
+pub(super) fn newest_of(parts: &[(ProductId, SaleShown)]) -> Option<&SaleTerms> {
+    parts.iter().map(|(_, shown)| &shown.terms).max_by_key(|terms| terms.edition)
+}
+
+/// A part's own values, and all else as the newest part has it.
+pub(super) fn shared(newest: &SaleTerms, part: &SaleTerms) -> SaleTerms {
+    SaleTerms {
+        price: part.price,
+        limit_per_customer: part.limit_per_customer,
+        units: part.units,
+        ..newest.clone()
+    }
+}
+
+/// When the first of them was decided.
+async fn durable(set: Vec<(ProductId, Decided)>) -> Result<Option<Timestamp>, SaleError> {
+    let mut first = None;
     for (product, decided) in set {
-        decided.durable().await.map_err(|error| SaleError::Part(product, error))?;
+        let outcome = decided.durable().await;
+        let outcome = outcome.map_err(|error| SaleError::Part(product, error))?;
+        first = first.or(Some(outcome.at));
     }
-    Ok(())
+    Ok(first)
 }

@@ -280,7 +280,10 @@ enum Lead {
 fn verdict(error: PlaceError) -> Result<bool, EngineError> {
     match error {
         PlaceError::Line {
-            error: error @ EngineError::Refused(Refusal::Full { .. } | Refusal::PartOfOrder),
+            error:
+                error @ EngineError::Refused(
+                    Refusal::Full { .. } | Refusal::SalePaused | Refusal::PartOfOrder,
+                ),
             ..
         } => Err(error),
         PlaceError::Line { error: EngineError::Refused(_), .. } | PlaceError::MixedCurrencies => {

@@ -58,6 +58,10 @@ impl Product {
         if terms.price.currency != self.currency() {
             return Some(Refusal::OtherCurrency { currency: self.currency() });
         }
+        // At the very moment of its opening is an end too: of what is given up before it sells.
+        if terms.ends_at < terms.opens_at {
+            return Some(Refusal::EndsBeforeOpening);
+        }
         if let Some(part) = part {
             if part.terms.is_over(now) {
                 return Some(over(&part.terms));
@@ -65,7 +69,9 @@ impl Product {
             if terms.edition <= part.terms.edition {
                 return Some(Refusal::OtherVersion);
             }
-            if part.terms.is_running(now) && terms.opens_at != part.terms.opens_at {
+            // Whoever sees the price of an open sale pays it.
+            let stays = terms.opens_at == part.terms.opens_at && terms.price == part.terms.price;
+            if part.terms.is_running(now) && !stays {
                 return Some(Refusal::SaleRunning);
             }
             if terms.units < part.taken {

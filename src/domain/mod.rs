@@ -60,4 +60,4 @@ pub use refusal::Refusal;
 pub use returns::Returns;
 pub use sales::{SALE_PRODUCTS_MAX, SaleId, SalePart, SaleState, SaleTerms, SaleView, Sales};
 pub use stock::{STOCKED_MAX, Stock};
-pub use view::View;
+pub use view::{Selling, View};

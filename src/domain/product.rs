@@ -124,11 +124,10 @@ impl Product {
     }
 
     /// When something is to be done about this product though nobody asks: for a hold whose time is
-    /// over, for a sale that opens or ends, or, without delay, for a purchase whose turn comes.
+    /// over, or, without delay, for a purchase whose turn comes. A sale needs nobody to open or to end.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let sales = self.sales.next_boundary(self.changed_at);
-        [self.holds.next_deadline(), self.queue.oldest(), sales].into_iter().flatten().min()
+        [self.holds.next_deadline(), self.queue.oldest()].into_iter().flatten().min()
     }
 
     /// How many facts this state is made of.
@@ -178,6 +177,8 @@ impl Product {
             keys: self.memory.len() as u64,
             queue: self.queue.view(),
             sale: self.sales.view(now),
+            ended: self.sales.last_ended(now),
+            sale_marks: self.sales.marks(),
             blocked: self.sales.is_blocked(now),
             set_aside: self.sales.set_aside(now),
         })

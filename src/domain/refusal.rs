@@ -38,6 +38,8 @@ pub enum Refusal {
     SaleHasSales,
     /// Another sale of the product has a part of this time.
     SaleOverlaps { sale: SaleId },
+    /// The sale would end before it opens.
+    EndsBeforeOpening,
     /// More units are sold or held under the sale than it would have.
     BelowTaken { taken: u64 },
     /// The sale opens later.

@@ -39,6 +39,12 @@ impl SaleId {
         self.0.get()
     }
 
+    /// Its bit among 64: several sales share one.
+    pub(super) const fn mark(self) -> u64 {
+        // The fraction of the golden ratio: numbers close to each other get bits far from each other.
+        1 << (self.get().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58)
+    }
+
     /// The same number as a database column holds it; always positive.
     #[must_use]
     pub const fn to_column(self) -> i64 {
@@ -110,6 +116,12 @@ impl SaleTerms {
     #[must_use]
     pub fn is_running(&self, now: Timestamp) -> bool {
         self.opens_at <= now && now < self.ends_at
+    }
+
+    /// Neither open yet nor over.
+    #[must_use]
+    pub fn is_to_come(&self, now: Timestamp) -> bool {
+        now < self.opens_at && !self.is_over(now)
     }
 
     #[must_use]
@@ -237,14 +249,14 @@ impl Sales {
     /// The sale that opens next.
     #[must_use]
     pub fn next(&self, now: Timestamp) -> Option<&SalePart> {
-        let scheduled = self.parts.iter().filter(|part| now < part.terms.opens_at);
+        let scheduled = self.parts.iter().filter(|part| part.terms.is_to_come(now));
         scheduled.min_by_key(|part| part.terms.opens_at)
     }
 
     /// A sale that is to come does not want the product to be sold before.
     #[must_use]
     pub fn is_blocked(&self, now: Timestamp) -> bool {
-        self.parts.iter().any(|part| now < part.terms.opens_at && !part.terms.sells_before)
+        self.parts.iter().any(|part| part.terms.is_to_come(now) && !part.terms.sells_before)
     }
 
     /// Units that only sales may sell.
@@ -345,6 +357,17 @@ impl Sales {
     /// Puts back what a snapshot has.
     pub(crate) fn restored(parts: Vec<SalePart>, ever_taken: bool) -> Self {
         Self { parts, ever_taken }
+    }
+
+    /// The sale that ended last, and when.
+    pub(super) fn last_ended(&self, now: Timestamp) -> Option<(SaleId, Timestamp)> {
+        let over = self.parts.iter().map(|part| &part.terms).filter(|terms| terms.is_over(now));
+        over.map(|terms| (terms.sale, terms.ends_at)).max_by_key(|(sale, at)| (*at, *sale))
+    }
+
+    /// One bit for each sale: who asks for another one asks for nothing the product knows.
+    pub(super) fn marks(&self) -> u64 {
+        self.parts.iter().fold(0, |marks, part| marks | part.terms.sale.mark())
     }
 
     /// What may be shown of the sale that runs, or comes next.

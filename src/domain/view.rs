@@ -1,6 +1,6 @@
 //! View: what may be told about a product without asking its actor.
 
-use super::{Offer, QueueView, Refusal, SaleId, SaleView, Stock, Timestamp};
+use super::{Money, Offer, QueueView, Refusal, SaleId, SaleView, Stock, Timestamp};
 
 /// A small copy of a product's state. The engine publishes one after each commit, so a view always
 /// shows durable state and never something a crash could take back (promise 7).
@@ -24,13 +24,48 @@ pub struct View {
     pub queue: QueueView,
     /// The sale that runs, or comes next.
     pub sale: Option<SaleView>,
-    /// It comes, and the product is not sold before.
+    /// The sale that ended last, and when.
+    pub ended: Option<(SaleId, Timestamp)>,
+    /// See [`SaleId`]: a sale whose bit is not among these is unknown to the product.
+    pub sale_marks: u64,
+    /// A sale comes, and the product is not sold before.
     pub blocked: bool,
     /// Units that only sales may sell.
     pub set_aside: u64,
 }
 
+/// At which terms a product is sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Selling {
+    pub price: Money,
+    /// Units that are left at this price.
+    pub available: u64,
+    /// The sale whose terms these are.
+    pub sale: Option<SaleId>,
+}
+
 impl View {
+    /// What a buyer pays at `now`, and what is left for it: under the sale that runs, or that the
+    /// product waits for, or else at the ordinary terms. Right also when a sale has opened or ended
+    /// since this was seen.
+    #[must_use]
+    pub fn selling(&self, now: Timestamp) -> Selling {
+        let now = now.max(self.changed_at);
+        let (price, available) = (self.offer.price, self.ordinary());
+        let ordinary = Selling { price, available, sale: None };
+        match self.sale {
+            None => ordinary,
+            Some(sale) if now >= sale.ends_at => {
+                Selling { available: available + sale.available(), ..ordinary }
+            }
+            Some(sale) if now < sale.opens_at && !self.blocked => ordinary,
+            Some(sale) => {
+                let (price, available) = (sale.price, sale.available());
+                Selling { price, available, sale: Some(sale.sale) }
+            }
+        }
+    }
+
     /// Units that are sold at the ordinary terms.
     #[must_use]
     pub const fn ordinary(&self) -> u64 {
@@ -49,6 +84,9 @@ impl View {
             return Some(Refusal::Inactive);
         }
         let now = now.max(self.changed_at);
+        if let Some(refusal) = wanted.and_then(|wanted| self.closed_for(wanted, now)) {
+            return Some(refusal);
+        }
         let Some(sale) = self.sale else {
             return if wanted.is_some() { None } else { self.closed_ordinarily(now) };
         };
@@ -74,6 +112,19 @@ impl View {
             Refusal::SoldOut if self.set_aside == 0 => Some(Refusal::SoldOut),
             _ => Some(Refusal::NotOpen { opens_at }),
         }
+    }
+
+    /// A sale that is over, or that the product never had. A wrong answer cannot come of it: marks are
+    /// only added to, and what is over stays so.
+    fn closed_for(&self, wanted: SaleId, now: Timestamp) -> Option<Refusal> {
+        if wanted.mark() & self.sale_marks == 0 {
+            return Some(Refusal::UnknownSale);
+        }
+        let running = self.sale.map(|sale| (sale.sale, sale.ends_at));
+        let over = |(sale, closed_at): (SaleId, Timestamp)| {
+            (sale == wanted && now >= closed_at).then_some(Refusal::Closed { closed_at })
+        };
+        running.and_then(over).or_else(|| self.ended.and_then(over))
     }
 
     /// The same by the product's own offer.

@@ -4,7 +4,7 @@
 //! one slow disk or one busy product does not hold another one's decisions back. Its states:
 //!
 //! ```text
-//!   Awake ──(idle, no holds, no queue, no sale to come or running, all durable)──▶ Retiring: its snapshot is being stored
+//!   Awake ──(idle, no holds, no queue, all durable)──▶ Retiring: its snapshot is being stored
 //!     ▲                                          │ stored, and nobody came meanwhile
 //!     └────────── somebody came ─────────────────┴──▶ Gone: the registry loads it again when asked
 //! ```
@@ -17,7 +17,6 @@ use super::desk::{Bounds, Desk, Pending};
 use super::followers;
 use super::pace::Pace;
 use super::queues;
-use super::refusals::Wanted;
 use super::registry::Registry;
 use super::threads::THREAD;
 use super::turn::{Parked, Turn};
@@ -45,6 +44,9 @@ const TURNS_PER_TICK: usize = 1_000;
 
 /// Pause between two ticks of a queue, in milliseconds.
 const QUEUE_TICK_MS: u64 = 10;
+
+/// Pause between two tries to show a sale that has opened or ended, in milliseconds.
+const SHOW_AGAIN_MS: u64 = 50;
 
 /// With this many turns at the writer, expiry and queues wait: they are the sources of work no bound
 /// counts.
@@ -207,7 +209,9 @@ impl ProductActor {
             ctx.cancel_future(timer);
         }
         if let Some(at) = next {
-            let delay = Duration::from_millis(at.millis_since(self.clock.now()).max(1));
+            // A boundary that has passed is shown when what is at the writer is durable.
+            let soonest = if sale.is_some_and(|at| at <= self.now()) { SHOW_AGAIN_MS } else { 1 };
+            let delay = Duration::from_millis(at.millis_since(self.clock.now()).max(soonest));
             let timer = ctx.run_later(delay, Self::expire_lapsed);
             self.alarm = Some((at, timer));
         }
@@ -299,9 +303,9 @@ impl ProductActor {
         let drained = turn.drain(&mut self.state, (self.desk.product, now), (due, TURNS_PER_TICK));
         self.pace.give_back(rate, due - drained.sold);
         self.bounds.decisions.count(now, drained.purchases.len() as u64);
-        for purchase in &drained.purchases {
+        for (purchase, wanted) in drained.purchases.iter().zip(&drained.wanted) {
             if let TurnResult::Refused { why, .. } = purchase.result {
-                self.desk.count_refusal(Wanted::Any, why.refusal());
+                self.desk.count_refusal(*wanted, why.refusal(), now);
             }
             self.metrics.queue_decided(queues::result_of(purchase));
         }
@@ -375,7 +379,6 @@ impl ProductActor {
             && !self.retiring
             && self.state.holds().is_empty()
             && self.state.queue().is_empty()
-            && self.state.sales().next_boundary(self.now()).is_none()
             && self.desk.unsettled() == 0
             && self.state.revision() == self.desk.durable_revision();
         if !(idle && self.was_idle) {

@@ -163,18 +163,33 @@ impl Desk {
         view.closed_to_all(sale, now)
     }
 
-    /// Counts a refusal for the sale that was asked for, or else for the one that runs or comes next.
-    pub(super) fn count_refusal(&self, wanted: Wanted, refusal: Refusal) {
+    /// Counts a refusal for the sale that was asked for, or else for the one that is open at `now`; one
+    /// that is not open yet only counts who came too early.
+    pub(super) fn count_refusal(&self, wanted: Wanted, refusal: Refusal, now: Timestamp) {
         if wanted == Wanted::Nothing {
             return;
         }
-        let shown = self.peek().and_then(|shown| shown.view.sale).map(|sale| sale.sale);
-        // Nobody may have made up the sale that was asked for.
-        if let Some(sale) = shown
-            && (wanted == Wanted::Any || wanted == Wanted::Under(sale))
-        {
-            self.refusals.count(sale, refusal);
+        let Some(view) = self.peek().map(|shown| shown.view) else { return };
+        let sale = match wanted {
+            Wanted::Nothing => None,
+            Wanted::Any => view.sale.filter(|sale| {
+                now < sale.ends_at
+                    && (sale.opens_at <= now || matches!(refusal, Refusal::NotOpen { .. }))
+            }),
+            // No rule has looked whether there is such a sale: nobody may have made it up.
+            Wanted::Under(sale) if matches!(refusal, Refusal::Full { .. }) => {
+                view.sale.filter(|shown| shown.sale == sale)
+            }
+            Wanted::Under(sale) => return self.refusals.count(sale, refusal),
+        };
+        if let Some(sale) = sale {
+            self.refusals.count(sale.sale, refusal);
         }
+    }
+
+    /// The same for a command that did not get in.
+    pub(super) fn count_overload(&self, wanted: Wanted, now: Timestamp) {
+        self.count_refusal(wanted, Refusal::Full { table: "requests" }, now);
     }
 
     pub(super) fn take_refusals(&self) -> Vec<(SaleId, &'static str, u64)> {

@@ -122,22 +122,25 @@ impl Engine {
         loop {
             self.check_ready()?;
             let desk = self.desk(product).await?;
-            if let Some(refusal) = desk.refusal_at_once(&command, self.registry.clock.now())
+            let (wanted, now) = (refusals::wanted(&command), self.registry.clock.now());
+            if let Some(refusal) = desk.refusal_at_once(&command, now)
                 && journal.may_answer_from_memory()
             {
-                desk.count_refusal(refusals::wanted(&command), refusal);
+                desk.count_refusal(wanted, refusal, now);
                 return Err(refusal.into());
             }
-            let wanted = refusals::wanted(&command);
             match desk.put(command, None) {
                 Ok(answer) => {
                     let answer = answer.await.unwrap_or(Err(EngineError::OutcomeUnknown));
                     if let Err(EngineError::Refused(refusal)) = answer {
-                        desk.count_refusal(wanted, refusal);
+                        desk.count_refusal(wanted, refusal, now);
                     }
                     return answer;
                 }
-                Err(NotIn::Full(error)) => return Err(error),
+                Err(NotIn::Full(error)) => {
+                    desk.count_overload(wanted, now);
+                    return Err(error);
+                }
                 // It retired between the look-up and the question; the registry wakes it again.
                 Err(NotIn::Closed(returned)) => command = *returned,
             }
@@ -160,16 +163,19 @@ impl Engine {
             self.check_ready()?;
             let desk = self.desk(product).await?;
             let (decided, wait) = oneshot::channel();
-            let wanted = refusals::wanted(&command);
+            let (wanted, now) = (refusals::wanted(&command), self.registry.clock.now());
             match desk.put(command, Some(decided)) {
                 Ok(answer) => {
                     let early = wait.await.unwrap_or(Err(EngineError::OutcomeUnknown));
                     if let Err(EngineError::Refused(refusal)) = early {
-                        desk.count_refusal(wanted, refusal);
+                        desk.count_refusal(wanted, refusal, now);
                     }
                     return Ok(Decided { early, answer });
                 }
-                Err(NotIn::Full(error)) => return Err(error),
+                Err(NotIn::Full(error)) => {
+                    desk.count_overload(wanted, now);
+                    return Err(error);
+                }
                 Err(NotIn::Closed(returned)) => command = *returned,
             }
             self.registry.forget(&desk);
@@ -187,6 +193,12 @@ impl Engine {
             self.barrier(desk.partition).await?;
         }
         desk.shown().ok_or(EngineError::Refused(crate::domain::Refusal::UnknownProduct))
+    }
+
+    /// The same of a product that is in memory, without waking it: for lists, that are read by anybody.
+    #[must_use]
+    pub fn peek(&self, product: ProductId) -> Option<crate::domain::View> {
+        Some(self.registry.awake(product)?.peek()?.view)
     }
 
     /// Starts selling a new product.

@@ -62,11 +62,11 @@ pub(super) struct Refusals {
     /// 0 for none.
     sale: AtomicU64,
     counts: [AtomicU64; REASONS.len()],
-    /// Not taken yet; one entry for each change of the sale since the last time.
+    /// Not taken yet, one entry for each sale.
     before: Mutex<Vec<(SaleId, Counts)>>,
 }
 
-/// Most changes of the sale between two times of taking; beyond, counts are forgotten.
+/// Most sales of a product that are counted between two times of taking; beyond, counts are forgotten.
 const BEFORE_MAX: usize = 64;
 
 impl Refusals {
@@ -82,7 +82,10 @@ impl Refusals {
         let mut before = self.before.lock();
         let last = self.sale.swap(sale, Ordering::AcqRel);
         let counts = self.counts.each_ref().map(|count| count.swap(0, Ordering::Relaxed));
-        if let Some(last) = SaleId::new(last).filter(|_| before.len() < BEFORE_MAX) {
+        let Some(last) = SaleId::new(last) else { return };
+        if let Some((_, known)) = before.iter_mut().find(|(sale, _)| *sale == last) {
+            known.iter_mut().zip(counts).for_each(|(known, count)| *known += count);
+        } else if before.len() < BEFORE_MAX {
             before.push((last, counts));
         }
     }
@@ -119,12 +122,7 @@ mod tests {
         let sold_out = "sold-out";
         assert_eq!(
             taken,
-            [
-                (sale(1), sold_out, 2),
-                (sale(2), sold_out, 1),
-                (sale(1), sold_out, 1),
-                (sale(1), "sale-paused", 1),
-            ]
+            [(sale(1), sold_out, 3), (sale(1), "sale-paused", 1), (sale(2), sold_out, 1),]
         );
         assert!(refusals.take().is_empty());
     }

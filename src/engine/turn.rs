@@ -11,6 +11,7 @@
 use super::api::{EngineError, Shown, Version};
 use super::decided::DecidedPurchase;
 use super::desk::{Desk, Pending, Reply};
+use super::refusals::Wanted;
 use crate::domain::{
     Action, Answer, Command, Event, HoldEnd, OrderId, Product, ProductId, Timestamp, Verdict, View,
 };
@@ -64,6 +65,7 @@ impl Turn {
     ) -> Drained {
         let mut decided = Drained::default();
         while decided.sold < sales_most && decided.purchases.len() < turns_most {
+            let wanted = state.queue().head().and_then(|queued| queued.sale);
             let decision = state.decide(&Command::plain(Action::TakeTurn), now);
             for order in decision.lapsed {
                 self.expire(state, order, now);
@@ -72,7 +74,10 @@ impl Turn {
             let Ok(Verdict::Record(event)) = decision.verdict else { break };
             let answer = state.apply(&event, now).answer;
             decided.sold += usize::from(matches!(answer, Answer::Purchased { .. }));
-            decided.purchases.extend(DecidedPurchase::of(product, &event, now));
+            if let Some(purchase) = DecidedPurchase::of(product, &event, now) {
+                decided.purchases.push(purchase);
+                decided.wanted.push(wanted.map_or(Wanted::Any, Wanted::Under));
+            }
             self.events.push(event);
         }
         decided
@@ -91,6 +96,8 @@ impl Turn {
 pub(super) struct Drained {
     pub(super) sold: usize,
     pub(super) purchases: Vec<DecidedPurchase>,
+    /// What each of them asked for.
+    pub(super) wanted: Vec<Wanted>,
 }
 
 /// Answers that wait for a commit.

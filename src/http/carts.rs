@@ -11,7 +11,7 @@ use super::respond::{self, MoneyDocument};
 use super::session::Session;
 use super::time::Rfc3339;
 use crate::cart::{Cart, Line};
-use crate::domain::{ProductId, Refusal, View};
+use crate::domain::{ProductId, Refusal, SaleId, Timestamp, View};
 use crate::engine::EngineError;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -51,13 +51,16 @@ pub struct LineDocument {
     added_price: MoneyDocument,
     #[schema(value_type = String, format = DateTime)]
     added_at: Rfc3339,
-    /// The price now.
+    /// The sale under which the product is sold now, or will be: what to send as `saleId`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale_id: Option<u64>,
+    /// The price now: that of the sale, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<MoneyDocument>,
     /// What the line costs now.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<MoneyDocument>,
-    /// Units that are left.
+    /// Units that are left at this price.
     #[serde(skip_serializing_if = "Option::is_none")]
     available: Option<u64>,
     /// The price is not the one when it was added.
@@ -71,17 +74,18 @@ pub struct LineDocument {
 }
 
 impl LineDocument {
-    fn new(line: &Line, view: Option<&View>, name: Option<String>) -> Self {
-        let view = view.filter(|view| view.active);
+    fn new(line: &Line, view: Option<&View>, name: Option<String>, now: Timestamp) -> Self {
+        let selling = view.filter(|view| view.active).map(|view| view.selling(now));
         let quantity = line.quantity.get();
-        let price = view.map(|view| view.offer.price);
-        let available = view.map(|view| view.stock.available);
+        let price = selling.map(|selling| selling.price);
+        let available = selling.map(|selling| selling.available);
         Self {
             product_id: line.product.get(),
             name,
             quantity,
             added_price: line.added_price.into(),
             added_at: Rfc3339(line.added_at),
+            sale_id: selling.and_then(|selling| selling.sale).map(SaleId::get),
             price: price.map(MoneyDocument::from),
             total: price.map(|price| price.times(quantity).into()),
             available,
@@ -89,7 +93,7 @@ impl LineDocument {
             sold_out: available == Some(0),
             insufficient: available
                 .is_some_and(|available| available > 0 && available < quantity.into()),
-            unavailable: view.is_none(),
+            unavailable: selling.is_none(),
         }
     }
 }
@@ -182,10 +186,10 @@ pub async fn get(State(api): State<Api>, session: Session) -> Result<Response, P
     };
     let products: Vec<_> = cart.lines().iter().map(|line| line.product).collect();
     let (views, mut names) = tokio::join!(views(&api, &products), names(&api, &products));
-    let lines =
-        cart.lines().iter().zip(views?).map(|(line, view)| {
-            LineDocument::new(line, view.as_ref(), names.remove(&line.product))
-        });
+    let now = api.clock.now();
+    let lines = cart.lines().iter().zip(views?).map(|(line, view)| {
+        LineDocument::new(line, view.as_ref(), names.remove(&line.product), now)
+    });
     let document = CartDocument::new(session.shown(), lines.collect());
     Ok(answer(&session, &document))
 }
@@ -219,9 +223,11 @@ pub async fn put(
     let Some(quantity) = checks.quantity(value.quantity) else { return Err(checks.problem()) };
     let shown = api.engine.view(product).await;
     let shown = shown.map_err(|error| Problem::of_engine(error, api.clock.now()))?;
-    let put = api.carts.put(&session.id, product, quantity, shown.view.offer.price).await;
+    let now = api.clock.now();
+    let price = shown.view.selling(now).price;
+    let put = api.carts.put(&session.id, product, quantity, price).await;
     let line = put.map_err(|error| Problem::of_cart(&error))?;
-    let line = LineDocument::new(&line, Some(&shown.view), None);
+    let line = LineDocument::new(&line, Some(&shown.view), None, now);
     Ok(answer(&session, &ItemDocument { session_id: session.shown(), line }))
 }
 
@@ -297,8 +303,10 @@ async fn names(api: &Api, products: &[ProductId]) -> HashMap<ProductId, String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Currency, Money, Offer, Quantity, Stock, Timestamp};
+    use crate::domain::{Currency, Money, Offer, Quantity, Stock};
     use serde_json::{Value, json};
+
+    const NOW: Timestamp = Timestamp::from_millis(1);
 
     fn money(amount: u64, currency: &str) -> Money {
         Money { amount, currency: Currency::new(currency).expect("a currency") }
@@ -325,6 +333,8 @@ mod tests {
             keys: 0,
             queue: crate::domain::QueueView::default(),
             sale: None,
+            ended: None,
+            sale_marks: 0,
             blocked: false,
             set_aside: 0,
         }
@@ -337,7 +347,8 @@ mod tests {
 
     #[test]
     fn each_mark_means_one_thing() {
-        let marked = |view: Option<View>| marks(&LineDocument::new(&line(3), view.as_ref(), None));
+        let marked =
+            |view: Option<View>| marks(&LineDocument::new(&line(3), view.as_ref(), None, NOW));
         let usd = money(500, "USD");
         assert_eq!(marked(Some(view(3, usd))), [false, false, false, false]);
         let inactive = View { active: false, ..view(3, usd) };
@@ -350,7 +361,7 @@ mod tests {
     }
 
     fn totals(views: &[Option<View>]) -> (Value, Value) {
-        let lines = views.iter().map(|view| LineDocument::new(&line(2), view.as_ref(), None));
+        let lines = views.iter().map(|view| LineDocument::new(&line(2), view.as_ref(), None, NOW));
         let document = CartDocument::new(Some("ann"), lines.collect());
         let written = serde_json::to_value(document).expect("JSON");
         (written["total"].clone(), written["mixedCurrencies"].clone())
@@ -370,8 +381,8 @@ mod tests {
     fn the_dearest_cart_has_a_total() {
         let dearest = view(9, money(crate::domain::AMOUNT_MAX, "USD"));
         let full = line(1_000);
-        let lines =
-            (0..crate::cart::LINES_MAX).map(|_| LineDocument::new(&full, Some(&dearest), None));
+        let lines = (0..crate::cart::LINES_MAX)
+            .map(|_| LineDocument::new(&full, Some(&dearest), None, NOW));
         let document = CartDocument::new(Some("ann"), lines.collect());
         assert_eq!(document.total.map(|total| total.amount), Some(100_000_000_000_000_000));
     }

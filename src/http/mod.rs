@@ -47,6 +47,7 @@ mod respond;
 mod restock;
 mod routes;
 mod sale_requests;
+mod sale_shown;
 mod sale_stats;
 mod sales;
 pub mod server;

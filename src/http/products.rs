@@ -9,7 +9,7 @@ use super::openapi::{CreationFailures, InputFailures, OperatorsOnly, QueryFailur
 use super::params::ProductPath;
 use super::problem::{Document, Problem};
 use super::respond::{self, MoneyDocument};
-use super::sales::RunningSale;
+use super::sale_shown::RunningSale;
 use super::stock::StockCounts;
 use super::time::Rfc3339;
 use super::waiting;

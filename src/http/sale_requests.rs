@@ -7,9 +7,9 @@ use super::problem::Problem;
 use super::products::{MoneyRequest, check_price};
 use crate::catalog::{NewPart, NewSale, PartChange, SaleChange};
 use crate::domain::{
-    AMOUNT_MAX, Field, Fingerprint, Money, ProductId, SALE_PRODUCTS_MAX, STOCKED_MAX, Timestamp,
+    AMOUNT_MAX, Field, Fingerprint, Money, ProductId, SALE_PRODUCTS_MAX, STOCKED_MAX, SaleTerms,
+    Timestamp,
 };
-use crate::projection::SaleRow;
 use serde::Deserialize;
 
 const NAME_CHARS_MAX: usize = 200;
@@ -71,7 +71,8 @@ impl SaleRequest {
         if !given {
             checks.fail::<()>("endsAt", "is required");
         }
-        check_times(&mut checks, starts_at, ends_at, now);
+        // Whether it is past is looked at behind the key: a repetition may come late.
+        check_times(&mut checks, starts_at, ends_at, None);
         let parts = check_parts(&mut checks, self.products);
         let (Some(name), Some(ends_at), Some(parts), true) =
             (name, ends_at, parts, checks.passed())
@@ -94,17 +95,17 @@ impl SaleRequest {
     }
 }
 
-/// A sale ends after it starts, and not before it is asked for.
+/// A sale ends after it starts, and not before `now`.
 fn check_times(
     checks: &mut Checks,
     starts_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
-    now: Timestamp,
+    now: Option<Timestamp>,
 ) {
     let Some(ends_at) = ends_at else { return };
     if starts_at.is_some_and(|starts_at| starts_at >= ends_at) {
         checks.fail::<()>("endsAt", "must be after startsAt");
-    } else if ends_at <= now {
+    } else if now.is_some_and(|now| ends_at <= now) {
         checks.fail::<()>("endsAt", "must not be past");
     }
 }
@@ -219,21 +220,22 @@ pub struct SaleChangeRequest {
 }
 
 impl SaleChangeRequest {
-    pub(super) fn check(self, row: &SaleRow, now: Timestamp) -> Result<SaleChange, Problem> {
+    pub(super) fn check(self, terms: &SaleTerms, now: Timestamp) -> Result<SaleChange, Problem> {
         let mut checks = Checks::default();
         let name = checks.text("name", self.name, (1, NAME_CHARS_MAX));
         let opens_at = checks.time("startsAt", self.starts_at.as_deref());
         let ends_at = checks.time("endsAt", self.ends_at.as_deref());
         if opens_at.is_some() || ends_at.is_some() {
-            let (starts, ends) = (opens_at.unwrap_or(row.opens_at), ends_at.unwrap_or(row.ends_at));
-            check_times(&mut checks, Some(starts), Some(ends), now);
+            let (starts, ends) =
+                (opens_at.unwrap_or(terms.opens_at), ends_at.unwrap_or(terms.ends_at));
+            check_times(&mut checks, Some(starts), Some(ends), Some(now));
         }
         let parts =
             self.products.map_or(Some(Vec::new()), |parts| check_changes(&mut checks, parts));
         let (Some(parts), true) = (parts, checks.passed()) else { return Err(checks.problem()) };
         Ok(SaleChange {
             name: name.map(Into::into),
-            opens_at: opens_at.map(|at| if at == row.opens_at { at } else { at.max(now) }),
+            opens_at: opens_at.map(|at| if at == terms.opens_at { at } else { at.max(now) }),
             ends_at,
             sells_before: self.sells_before,
             paused: None,

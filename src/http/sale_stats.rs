@@ -4,7 +4,8 @@ use super::Api;
 use super::openapi::{InputFailures, OperatorsOnly, QueryFailures};
 use super::problem::{Document, Problem};
 use super::respond::{self, MoneyDocument};
-use super::sales::{SalePath, find, sale_id, state_name};
+use super::sale_shown::state_name;
+use super::sales::{SalePath, find, sale_id};
 use super::waiting;
 use crate::domain::Money;
 use crate::projection::{SaleProductRow, SaleRow};
@@ -87,10 +88,10 @@ fn product_stats(row: &SaleRow, part: &SaleProductRow) -> ProductStats {
 )]
 pub async fn stats(State(api): State<Api>, path: SalePath) -> Result<Response, Problem> {
     let sale = sale_id(path)?;
-    let row = find(&api, sale, 0).await?;
+    let row = find(&api, sale).await?;
     waiting::freshen(&api).await;
     let failed = |error| Problem::of_query(&error);
-    let parts = api.queries.sale_products(sale).await.map_err(failed)?;
+    let parts = api.queries.sale_products(&[sale]).await.map_err(failed)?;
     let customers = api.queries.sale_customers(sale).await.map_err(failed)?;
     let mut refusals = BTreeMap::new();
     for refused in api.queries.sale_refusals(sale).await.map_err(failed)? {

@@ -1,7 +1,7 @@
 //! Sales: setting one up, changing, pausing, ending and deleting it, and showing it to customers.
 //!
-//! What is left and whether it is open is shown from memory, durable state only; names and numbers of
-//! what was sold come from the query tables.
+//! What customers see of one is in `sale_shown`. A change is answered from what was set, whether the query
+//! tables have it or not.
 
 use super::Api;
 use super::body::{Json, LongJson, NoBody};
@@ -14,225 +14,25 @@ use super::openapi::{EngineFailures, InputFailures, OperatorsOnly, QueryFailures
 use super::params::{PageParams, Params};
 use super::problem::{Code, Document, Problem};
 use super::products::set_version;
-use super::respond::{self, MoneyDocument, Page};
+use super::respond::{self, Page};
 use super::sale_requests::{SaleChangeRequest, SaleRequest};
-use super::time::Rfc3339;
+use super::sale_shown::{
+    EligibilityDocument, SaleDocument, shown, shown_as_set, shown_one, state_name,
+};
 use super::waiting;
-use crate::catalog::{CatalogError, SaleChange, SaleError};
-use crate::domain::{CustomerId, SaleId, SaleState, SaleView, Timestamp};
+use crate::catalog::{CatalogError, SaleAsSet, SaleChange, SaleError};
+use crate::domain::{CustomerId, SaleId, SaleState};
 use crate::engine::EngineError;
-use crate::projection::{SaleFilter, SaleProductRow, SaleRow};
+use crate::projection::{SaleFilter, SaleRow};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::time::Duration;
 
 /// How long a sale that was just set or changed is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// One product of a sale.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = SaleProduct)]
-pub struct SaleProductDocument {
-    product_id: u64,
-    price: MoneyDocument,
-    /// Set aside for the sale, sold ones included.
-    units: u64,
-    /// What is left of them.
-    available: u64,
-    limit_per_customer: Option<u32>,
-}
-
-/// A sale.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Sale)]
-pub struct SaleDocument {
-    sale_id: u64,
-    name: String,
-    /// `scheduled`, `open`, `paused` or `ended`, by the server's clock.
-    state: &'static str,
-    #[schema(value_type = String, format = DateTime)]
-    starts_at: Rfc3339,
-    #[schema(value_type = String, format = DateTime)]
-    ends_at: Rfc3339,
-    /// Its products are sold at their ordinary terms until it opens.
-    sells_before: bool,
-    products: Vec<SaleProductDocument>,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Rfc3339,
-    /// Of the customer the request names.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    eligibility: Option<EligibilityDocument>,
-}
-
-/// Whether somebody can buy in a sale now.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Eligibility)]
-pub struct EligibilityDocument {
-    /// Whether the server knows who asks.
-    known: bool,
-    eligible: bool,
-    /// The code that a purchase would be refused with; `null` when eligible.
-    reason: Option<&'static str>,
-    state: &'static str,
-    #[schema(value_type = String, format = DateTime)]
-    opens_at: Rfc3339,
-    products: Vec<ProductEligibility>,
-}
-
-/// The same for one product.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct ProductEligibility {
-    product_id: u64,
-    sold_out: bool,
-    /// Units the customer may still buy; `null` without a limit, or where nobody is known.
-    limit_left: Option<u64>,
-}
-
-pub(super) const fn state_name(state: SaleState) -> &'static str {
-    match state {
-        SaleState::Scheduled => "scheduled",
-        SaleState::Open => "open",
-        SaleState::Paused => "paused",
-        SaleState::Ended => "ended",
-    }
-}
-
-/// The sale of a product that runs, or comes next.
-#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = SaleOfProduct)]
-pub struct RunningSale {
-    sale_id: u64,
-    state: &'static str,
-    price: MoneyDocument,
-    #[schema(value_type = String, format = DateTime)]
-    opens_at: Rfc3339,
-    #[schema(value_type = String, format = DateTime)]
-    ends_at: Rfc3339,
-    /// Units that are left for it.
-    available: u64,
-}
-
-impl RunningSale {
-    /// `None` where the sale has ended since it was seen.
-    pub(super) fn of(view: Option<SaleView>, now: Timestamp) -> Option<Self> {
-        let view = view.filter(|view| view.state(now) != SaleState::Ended)?;
-        Some(Self {
-            sale_id: view.sale.get(),
-            state: state_name(view.state(now)),
-            price: view.price.into(),
-            opens_at: Rfc3339(view.opens_at),
-            ends_at: Rfc3339(view.ends_at),
-            available: view.available(),
-        })
-    }
-
-    pub(super) const fn state(&self) -> &'static str {
-        self.state
-    }
-}
-
-/// A sale with its products: from the tables, and from memory whatever that knows better.
-struct Shown {
-    row: SaleRow,
-    parts: Vec<(SaleProductRow, u64)>,
-}
-
-async fn shown(api: &Api, row: SaleRow) -> Result<Shown, Problem> {
-    let parts = api.queries.sale_products(row.sale).await;
-    let mut shown = Shown { row, parts: Vec::new() };
-    for mut part in parts.map_err(|error| Problem::of_query(&error))? {
-        let mut available = part.units.saturating_sub(part.sold + part.held);
-        let view = api.engine.view(part.product).await.ok().and_then(|shown| shown.view.sale);
-        if let Some(view) = view.filter(|view| view.sale == shown.row.sale) {
-            available = view.available();
-            (part.units, part.price) = (view.units, view.price);
-            part.limit_per_customer = view.limit_per_customer;
-            let SaleView { opens_at, ends_at, paused, .. } = view;
-            (shown.row.opens_at, shown.row.ends_at, shown.row.paused) = (opens_at, ends_at, paused);
-        }
-        shown.parts.push((part, available));
-    }
-    Ok(shown)
-}
-
-impl Shown {
-    fn document(&self, now: Timestamp, eligibility: Option<EligibilityDocument>) -> SaleDocument {
-        let product = |(part, available): &(SaleProductRow, u64)| SaleProductDocument {
-            product_id: part.product.get(),
-            price: part.price.into(),
-            units: part.units,
-            available: *available,
-            limit_per_customer: part.limit_per_customer,
-        };
-        SaleDocument {
-            sale_id: self.row.sale.get(),
-            name: self.row.name.clone(),
-            state: state_name(self.row.state(now)),
-            starts_at: Rfc3339(self.row.opens_at),
-            ends_at: Rfc3339(self.row.ends_at),
-            sells_before: self.row.sells_before,
-            products: self.parts.iter().map(product).collect(),
-            created_at: Rfc3339(self.row.created_at),
-            eligibility,
-        }
-    }
-
-    /// Whether this customer, or anybody, can buy something at this moment.
-    async fn eligibility(
-        &self,
-        api: &Api,
-        customer: Option<CustomerId>,
-    ) -> Result<EligibilityDocument, Problem> {
-        let now = api.clock.now();
-        let state = self.row.state(now);
-        let mut products = Vec::with_capacity(self.parts.len());
-        for (part, available) in &self.parts {
-            let limit_left = match (part.limit_per_customer, &customer) {
-                (Some(limit), Some(customer)) => {
-                    let (product, sale) = (part.product, self.row.sale);
-                    let known = api.catalog.sale_part(product, sale, Some(customer.clone())).await;
-                    let owned = match known {
-                        Ok(shown) => shown.owned,
-                        // So long over that the product has forgotten it.
-                        Err(EngineError::Refused(_)) => 0,
-                        Err(error) => return Err(Problem::of_engine(error, now)),
-                    };
-                    Some(u64::from(limit).saturating_sub(owned))
-                }
-                _ => None,
-            };
-            let (product_id, sold_out) = (part.product.get(), *available == 0);
-            products.push(ProductEligibility { product_id, sold_out, limit_left });
-        }
-        let sold_out = products.iter().all(|product| product.sold_out);
-        let buys =
-            |product: &ProductEligibility| !product.sold_out && product.limit_left != Some(0);
-        let code = match state {
-            SaleState::Ended => Some(Code::SaleEnded),
-            SaleState::Scheduled => Some(Code::SaleNotOpen),
-            SaleState::Paused => Some(Code::SalePaused),
-            SaleState::Open if sold_out => Some(Code::SoldOut),
-            SaleState::Open if !products.iter().any(buys) => Some(Code::CustomerLimitReached),
-            SaleState::Open => None,
-        };
-        Ok(EligibilityDocument {
-            known: customer.is_some(),
-            eligible: code.is_none(),
-            reason: code.map(Code::as_str),
-            state: state_name(state),
-            opens_at: Rfc3339(self.row.opens_at),
-            products,
-        })
-    }
-}
 
 /// Who asks, if that is known.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -269,26 +69,18 @@ pub(super) fn sale_id(
 
 pub(super) type SalePath = Result<Path<String>, axum::extract::rejection::PathRejection>;
 
-/// The row of a sale, of this edition at least.
-pub(super) async fn find(api: &Api, sale: SaleId, edition: u64) -> Result<SaleRow, Problem> {
-    let found = || async {
-        let row = api.queries.sale(sale).await?;
-        Ok(row.filter(|row| row.edition >= edition))
-    };
-    waiting::find(api, PATIENCE, found).await?.ok_or_else(Problem::unknown_sale)
+/// The row of a sale.
+pub(super) async fn find(api: &Api, sale: SaleId) -> Result<SaleRow, Problem> {
+    waiting::find(api, PATIENCE, || api.queries.sale(sale)).await?.ok_or_else(Problem::unknown_sale)
 }
 
-async fn answer(
-    api: &Api,
-    status: StatusCode,
-    (sale, edition): (SaleId, u64),
-) -> Result<Response, Problem> {
-    let row = find(api, sale, edition).await?;
-    let edition = row.edition;
-    let document = shown(api, row).await?.document(api.clock.now(), None);
-    let mut response = respond::json(status, &document);
-    set_version(&mut response, edition);
-    Ok(response)
+/// Answers from what was set: it is there whether the tables have it or not. They get a moment, so that
+/// whoever reads next finds it.
+async fn answer(api: &Api, status: StatusCode, set: &SaleAsSet) -> Response {
+    waiting::freshen(api).await;
+    let mut response = respond::json(status, &shown_as_set(api, set).document(None));
+    set_version(&mut response, set.terms.edition);
+    response
 }
 
 /// Which sales.
@@ -341,10 +133,8 @@ pub async fn list(
     let rows = found.map_err(|error| Problem::of_query(&error))?;
     let next = rows.last().filter(|_| rows.len() == limit as usize);
     let next_cursor = next.map(|row| row.sale.to_string());
-    let mut data = Vec::with_capacity(rows.len());
-    for row in rows {
-        data.push(shown(&api, row).await?.document(now, None));
-    }
+    let shown = shown(&api, rows).await?;
+    let data = shown.iter().map(|shown| shown.document(None)).collect();
     Ok(respond::json(StatusCode::OK, &Page::<SaleDocument> { data, next_cursor }))
 }
 
@@ -371,19 +161,20 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let (new, meaning) = value.check(api.clock.now())?;
     let retry = idempotency::retry(&headers, Scope::Operator(caller.subject()), || meaning)?;
-    let created = api.catalog.create_sale(new, retry).await;
-    let (sale, replayed) = created.map_err(|error| problem_of(&api, error))?;
-    let mut response = answer(&api, StatusCode::CREATED, (sale, 1)).await?;
-    if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/sales/{sale}")) {
+    let created = api.catalog.create_sale(new, retry, api.clock.now()).await;
+    let set = created.map_err(|error| problem_of(&api, error))?;
+    let mut response = answer(&api, StatusCode::CREATED, &set).await;
+    let path = format!("/api/v1/sales/{}", set.terms.sale);
+    if let Ok(location) = HeaderValue::from_str(&path) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    if replayed {
+    if set.replayed {
         response.headers_mut().insert(respond::REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
 }
 
-/// Shows a sale, and with `customerId` whether that customer can buy in it.
+/// Shows a sale, and whether the caller, or the customer that is named, can buy in it.
 #[utoipa::path(
     get, path = "/api/v1/sales/{id}", tag = "sales", operation_id = "getSale",
     params(("id" = u64, Path, description = "The sale"), CallerParams),
@@ -401,14 +192,11 @@ pub async fn get(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let (sale, customer) = (sale_id(path)?, customer(&caller, &params)?);
-    let row = find(&api, sale, 0).await?;
+    let row = find(&api, sale).await?;
     let edition = row.edition;
-    let shown = shown(&api, row).await?;
-    let eligibility = match customer {
-        Some(customer) => Some(shown.eligibility(&api, Some(customer)).await?),
-        None => None,
-    };
-    let mut response = respond::json(StatusCode::OK, &shown.document(api.clock.now(), eligibility));
+    let shown = shown_one(&api, row).await?;
+    let eligibility = shown.eligibility(&api, (&caller, customer)).await?;
+    let mut response = respond::json(StatusCode::OK, &shown.document(Some(eligibility)));
     set_version(&mut response, edition);
     Ok(response)
 }
@@ -431,8 +219,9 @@ pub async fn eligibility(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let (sale, customer) = (sale_id(path)?, customer(&caller, &params)?);
-    let shown = shown(&api, find(&api, sale, 0).await?).await?;
-    Ok(respond::json(StatusCode::OK, &shown.eligibility(&api, customer).await?))
+    let shown = shown_one(&api, find(&api, sale).await?).await?;
+    let eligibility = shown.eligibility(&api, (&caller, customer)).await?;
+    Ok(respond::json(StatusCode::OK, &eligibility))
 }
 
 /// Changes a sale, also while it is open: what is left out stays as it is.
@@ -447,7 +236,7 @@ pub async fn eligibility(
         (status = 200, description = "The sale as it is now", body = SaleDocument),
         (status = 404, description = "`sale-not-found`", body = Document,
             content_type = "application/problem+json"),
-        (status = 409, description = "`sale-ended`, `sale-running` (its `startsAt` stays), \
+        (status = 409, description = "`sale-ended`, `sale-running` (its `startsAt` and prices stay), \
             `sale-overlaps`, `insufficient-stock`", body = Document,
             content_type = "application/problem+json"),
         (status = 412, description = "`version-mismatch`", body = Document,
@@ -461,8 +250,8 @@ pub async fn change(
     LongJson(Json { headers, value }): LongJson<SaleChangeRequest>,
 ) -> Result<Response, Problem> {
     let sale = sale_id(path)?;
-    let row = find(&api, sale, 0).await?;
-    let change = value.check(&row, api.clock.now())?;
+    let terms = api.catalog.sale_terms(sale).await.map_err(|error| problem_of(&api, error))?;
+    let change = value.check(&terms, api.clock.now())?;
     changed(&api, sale, change, &headers).await
 }
 
@@ -472,15 +261,18 @@ async fn changed(
     change: SaleChange,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let edition = api.catalog.change_sale(sale, change, versions(headers)?).await;
-    let edition = edition.map_err(|error| problem_of(api, error))?;
-    answer(api, StatusCode::OK, (sale, edition)).await
+    let set = api.catalog.change_sale(sale, change, versions(headers)?).await;
+    let set = set.map_err(|error| problem_of(api, error))?;
+    Ok(answer(api, StatusCode::OK, &set).await)
 }
 
 /// Pauses a sale: nobody buys, and the queue waits.
 #[utoipa::path(
     post, path = "/api/v1/sales/{id}/pause", tag = "sales", operation_id = "pauseSale",
-    params(("id" = u64, Path, description = "The sale")),
+    params(
+        ("id" = u64, Path, description = "The sale"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` it was seen with"),
+    ),
     responses(
         (status = 200, description = "The sale", body = SaleDocument),
         (status = 404, description = "`sale-not-found`", body = Document,
@@ -502,7 +294,10 @@ pub async fn pause(
 /// Goes on with a sale that is paused.
 #[utoipa::path(
     post, path = "/api/v1/sales/{id}/resume", tag = "sales", operation_id = "resumeSale",
-    params(("id" = u64, Path, description = "The sale")),
+    params(
+        ("id" = u64, Path, description = "The sale"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` it was seen with"),
+    ),
     responses(
         (status = 200, description = "The sale", body = SaleDocument),
         (status = 404, description = "`sale-not-found`", body = Document,
@@ -524,7 +319,10 @@ pub async fn resume(
 /// Ends a sale now: what is left of it is ordinary stock again.
 #[utoipa::path(
     post, path = "/api/v1/sales/{id}/end", tag = "sales", operation_id = "endSale",
-    params(("id" = u64, Path, description = "The sale")),
+    params(
+        ("id" = u64, Path, description = "The sale"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` it was seen with"),
+    ),
     responses(
         (status = 200, description = "The sale", body = SaleDocument),
         (status = 404, description = "`sale-not-found`", body = Document,
@@ -537,12 +335,12 @@ pub async fn resume(
 pub async fn end(
     State(api): State<Api>,
     path: SalePath,
-    NoBody { .. }: NoBody,
+    NoBody { headers }: NoBody,
 ) -> Result<Response, Problem> {
     let sale = sale_id(path)?;
-    let edition = api.catalog.end_sale(sale, api.clock.now()).await;
-    let edition = edition.map_err(|error| problem_of(&api, error))?;
-    answer(&api, StatusCode::OK, (sale, edition)).await
+    let set = api.catalog.end_sale(sale, versions(&headers)?, api.clock.now()).await;
+    let set = set.map_err(|error| problem_of(&api, error))?;
+    Ok(answer(&api, StatusCode::OK, &set).await)
 }
 
 /// Deletes a sale that has not begun, or that is over and sold nothing.
@@ -586,6 +384,11 @@ fn problem_of(api: &Api, error: SaleError) -> Problem {
             Code::VersionMismatch,
             "the sale is not of the version of If-Match any more: look at it again",
         ),
+        SaleError::Past => {
+            let mut checks = Checks::default();
+            checks.fail::<()>("endsAt", "must not be past");
+            checks.problem()
+        }
         SaleError::NotIn(product) => {
             let mut checks = Checks::default();
             checks.fail::<()>("products", format!("product {product} is not in the sale"));

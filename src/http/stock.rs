@@ -11,7 +11,7 @@ use super::openapi::{EngineFailures, InputFailures, NotFound, OperatorsOnly};
 use super::params::ProductPath;
 use super::problem::{Document, Problem};
 use super::respond;
-use super::sales::RunningSale;
+use super::sale_shown::RunningSale;
 use super::time::Rfc3339;
 use crate::domain::{Action, Answer, Command, ProductId, STOCKED_MAX, Stock, Timestamp};
 use crate::engine::Shown;

@@ -158,20 +158,25 @@ impl Queries {
         Ok(self.sale_tables()?.sale(sale).await?)
     }
 
-    /// Sales that are not over, oldest first.
+    /// Sales behind this one of which a part is missing, or of a lower edition than another: some, in
+    /// order. One that is over at `now` misses no part any more.
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn sales_to_come(&self, now: Timestamp) -> Result<Vec<SaleRow>, QueryError> {
-        Ok(self.sale_tables()?.unsettled(now).await?)
+    pub async fn unsettled_sales(
+        &self,
+        behind: Option<SaleId>,
+        now: Timestamp,
+    ) -> Result<Vec<SaleRow>, QueryError> {
+        Ok(self.sale_tables()?.unsettled(behind, now).await?)
     }
 
-    /// The parts of a sale, in order of product.
+    /// The parts of these sales, of each in order of product.
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn sale_products(&self, sale: SaleId) -> Result<Vec<SaleProductRow>, QueryError> {
-        Ok(self.sale_tables()?.parts(sale).await?)
+    pub async fn sale_products(&self, sales: &[SaleId]) -> Result<Vec<SaleProductRow>, QueryError> {
+        Ok(self.sale_tables()?.parts(sales).await?)
     }
 
     /// How many bought something in a sale.

@@ -16,8 +16,12 @@ use uuid::Uuid;
 pub(super) trait SaleTables: Send + Sync {
     async fn sales(&self, filter: SaleFilter) -> Result<Vec<SaleRow>, sqlx::Error>;
     async fn sale(&self, sale: SaleId) -> Result<Option<SaleRow>, sqlx::Error>;
-    async fn unsettled(&self, now: Timestamp) -> Result<Vec<SaleRow>, sqlx::Error>;
-    async fn parts(&self, sale: SaleId) -> Result<Vec<SaleProductRow>, sqlx::Error>;
+    async fn unsettled(
+        &self,
+        behind: Option<SaleId>,
+        now: Timestamp,
+    ) -> Result<Vec<SaleRow>, sqlx::Error>;
+    async fn parts(&self, sales: &[SaleId]) -> Result<Vec<SaleProductRow>, sqlx::Error>;
     async fn customers(&self, sale: SaleId) -> Result<u64, sqlx::Error>;
     async fn refusals(&self, sale: SaleId) -> Result<Vec<SaleRefusals>, sqlx::Error>;
     async fn count_refusals(&self, rows: &[SaleRefusals]) -> Result<(), sqlx::Error>;
@@ -41,17 +45,26 @@ const SALES: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, 
 const SALE: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, sells_before, \
      edition, created_at FROM sales WHERE sale_id = $1";
 
-/// Sales that are not over.
-const TO_COME: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, sells_before, \
-     edition, created_at FROM sales WHERE ends_at > $1 ORDER BY sale_id LIMIT 1000";
+/// Sales with a part of a lower edition, or with one too few. Products are told apart by commas.
+const UNSETTLED: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, sells_before, \
+     edition, created_at FROM sales WHERE sale_id > $1 AND (EXISTS (SELECT 1 FROM sale_products AS part \
+     WHERE part.sale_id = sales.sale_id AND part.edition < sales.edition) \
+     OR (ends_at > $2 AND (SELECT count(*) FROM sale_products AS part \
+     WHERE part.sale_id = sales.sale_id) \
+     < length(products) - length(replace(products, ',', '')) + 1)) ORDER BY sale_id LIMIT 100";
 
+/// Behind it comes a text of [`among`], and the order where there is one.
 const PARTS: &str = "SELECT sale_id, product_id, edition, price_amount, currency, \
-     limit_per_customer, units, sold, held, revenue, returned, sold_out_at FROM sale_products \
-     WHERE sale_id = $1 ORDER BY product_id";
+     limit_per_customer, units, sold, held, revenue, returned, sold_out_at FROM sale_products WHERE ";
 
-const PARTS_OF_PRODUCT: &str = "SELECT sale_id, product_id, edition, price_amount, currency, \
-     limit_per_customer, units, sold, held, revenue, returned, sold_out_at FROM sale_products \
-     WHERE product_id = $1";
+/// Most numbers of one statement, far below what either database takes.
+const AMONG_MAX: usize = 1_000;
+
+/// `column IN (1, 2)`: of numbers only, and at least one.
+fn among(column: &str, numbers: impl Iterator<Item = i64>) -> String {
+    let numbers = numbers.map(|number| number.to_string()).collect::<Vec<_>>();
+    format!("{column} IN ({})", numbers.join(", "))
+}
 
 const CUSTOMERS: &str = "SELECT count(*) FROM sale_customers WHERE sale_id = $1";
 
@@ -88,6 +101,13 @@ const DROP_PART: &str = "DELETE FROM sale_products WHERE sale_id = $1 AND produc
 /// The last part takes the sale along.
 const DROP_SALE: &str = "DELETE FROM sales WHERE sale_id = $1 \
      AND NOT EXISTS (SELECT 1 FROM sale_products WHERE sale_id = $1)";
+
+/// What is told of a sale goes with it.
+const DROP_CUSTOMERS: &str = "DELETE FROM sale_customers WHERE sale_id = $1 \
+     AND NOT EXISTS (SELECT 1 FROM sales WHERE sale_id = $1)";
+
+const DROP_REFUSALS: &str = "DELETE FROM sale_refusals WHERE sale_id = $1 \
+     AND NOT EXISTS (SELECT 1 FROM sales WHERE sale_id = $1)";
 
 const fn state_condition(state: SaleState) -> &'static str {
     match state {
@@ -182,18 +202,30 @@ macro_rules! sale_tables {
                 Ok(row.map(sale_row).transpose()?)
             }
 
-            async fn unsettled(&self, now: Timestamp) -> Result<Vec<SaleRow>, sqlx::Error> {
-                let rows: Vec<SaleColumns> = sqlx::query_as(TO_COME)
+            async fn unsettled(
+                &self,
+                behind: Option<SaleId>,
+                now: Timestamp,
+            ) -> Result<Vec<SaleRow>, sqlx::Error> {
+                let rows: Vec<SaleColumns> = sqlx::query_as(UNSETTLED)
+                    .bind(behind.map_or(0, SaleId::to_column))
                     .bind(time_to_column(now))
                     .fetch_all(&self.readers)
                     .await?;
                 all(rows, sale_row)
             }
 
-            async fn parts(&self, sale: SaleId) -> Result<Vec<SaleProductRow>, sqlx::Error> {
-                let rows: Vec<PartColumns> =
-                    sqlx::query_as(PARTS).bind(sale.to_column()).fetch_all(&self.readers).await?;
-                all(rows, part_row)
+            async fn parts(&self, sales: &[SaleId]) -> Result<Vec<SaleProductRow>, sqlx::Error> {
+                let mut parts = Vec::new();
+                for sales in sales.chunks(AMONG_MAX) {
+                    let sales = among("sale_id", sales.iter().map(|sale| sale.to_column()));
+                    let text = [PARTS, &sales, " ORDER BY sale_id, product_id"].concat();
+                    // Each text is another one: kept prepared they would only push others out.
+                    let query = sqlx::query_as(sqlx::AssertSqlSafe(text)).persistent(false);
+                    let rows: Vec<PartColumns> = query.fetch_all(&self.readers).await?;
+                    parts.extend(all(rows, part_row)?);
+                }
+                Ok(parts)
             }
 
             async fn customers(&self, sale: SaleId) -> Result<u64, sqlx::Error> {
@@ -236,11 +268,12 @@ macro_rules! sale_tables {
             products: &[ProductId],
         ) -> Result<Vec<SaleProductRow>, sqlx::Error> {
             let mut parts = Vec::new();
-            for product in products {
-                let rows: Vec<PartColumns> = sqlx::query_as(PARTS_OF_PRODUCT)
-                    .bind(product.to_column())
-                    .fetch_all(&mut *connection)
-                    .await?;
+            for products in products.chunks(AMONG_MAX) {
+                let products =
+                    among("product_id", products.iter().map(|product| product.to_column()));
+                let text = [PARTS, &products].concat();
+                let query = sqlx::query_as(sqlx::AssertSqlSafe(text)).persistent(false);
+                let rows: Vec<PartColumns> = query.fetch_all(&mut *connection).await?;
                 parts.extend(all(rows, part_row)?);
             }
             Ok(parts)
@@ -296,7 +329,9 @@ macro_rules! sale_tables {
                     .bind(product.to_column())
                     .execute(&mut *connection)
                     .await?;
-                sqlx::query(DROP_SALE).bind(sale.to_column()).execute(&mut *connection).await?;
+                for text in [DROP_SALE, DROP_CUSTOMERS, DROP_REFUSALS] {
+                    sqlx::query(text).bind(sale.to_column()).execute(&mut *connection).await?;
+                }
             }
             Ok(())
         }

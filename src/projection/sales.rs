@@ -28,6 +28,21 @@ pub struct SaleRow {
 
 impl SaleRow {
     #[must_use]
+    pub fn of(terms: &SaleTerms, created_at: Timestamp) -> Self {
+        Self {
+            sale: terms.sale,
+            name: terms.name.to_string(),
+            products: terms.products.to_vec(),
+            opens_at: terms.opens_at,
+            ends_at: terms.ends_at,
+            paused: terms.paused,
+            sells_before: terms.sells_before,
+            edition: terms.edition,
+            created_at,
+        }
+    }
+
+    #[must_use]
     pub fn state(&self, now: Timestamp) -> SaleState {
         SaleState::of(self.opens_at, self.ends_at, self.paused, now)
     }
@@ -130,17 +145,7 @@ impl SaleFolding {
         self.parts.insert(key, part);
         self.dropped.remove(&key);
         self.judge(key, at);
-        let row = SaleRow {
-            sale: terms.sale,
-            name: terms.name.to_string(),
-            products: terms.products.to_vec(),
-            opens_at: terms.opens_at,
-            ends_at: terms.ends_at,
-            paused: terms.paused,
-            sells_before: terms.sells_before,
-            edition: terms.edition,
-            created_at: at,
-        };
+        let row = SaleRow::of(terms, at);
         let newer = self.sales.get(&terms.sale).is_none_or(|seen| seen.edition <= row.edition);
         if newer {
             let created_at = self.sales.get(&terms.sale).map_or(at, |seen| seen.created_at);

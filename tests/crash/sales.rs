@@ -1,5 +1,5 @@
-//! Sales that a crash left half made: one that is not set for all its products, and a change that not
-//! all of them have heard of.
+//! Sales that a crash left half made: one that is not set for all its products, a change and an end that
+//! not all of them have heard of.
 
 use crate::support::{Server, Stand};
 use lastunit::domain::{
@@ -32,7 +32,15 @@ fn terms(sale: u64, products: [u64; 2], edition: u64) -> SaleTerms {
     }
 }
 
-/// Products 1 to 4. Of sale 11 only product 1 has heard; of the change of sale 12 only product 3.
+/// Open since long ago, and of the second edition over as soon.
+fn ended(edition: u64) -> SaleTerms {
+    let opens_at = Timestamp::from_millis(BEFORE);
+    let ends_at = Timestamp::from_millis(if edition == 1 { ENDS } else { BEFORE + 1 });
+    SaleTerms { opens_at, ends_at, ..terms(10, [5, 6], edition) }
+}
+
+/// Products 1 to 6. Of sale 11 only product 1 has heard; of the change of sale 12 only product 3; of the
+/// end of sale 10 only product 5.
 async fn write_journal(stand: &Stand) {
     std::fs::create_dir_all(stand.data_dir()).unwrap();
     let location = Location::Sqlite(stand.data_dir().join("journal.sqlite"));
@@ -44,7 +52,7 @@ async fn write_journal(stand: &Stand) {
     let at = Timestamp::from_millis(BEFORE);
     let mut rows: BTreeMap<_, Vec<u8>> = BTreeMap::new();
     let set = |terms| Event::SaleSet { terms: Box::new(terms), retry: None };
-    for number in 1..=4 {
+    for number in 1..=6 {
         let product = store.next_product_id().await.unwrap();
         assert_eq!(product.get(), number);
         let entry = CatalogEntry { name: "thing".into(), ..CatalogEntry::default() };
@@ -53,12 +61,14 @@ async fn write_journal(stand: &Stand) {
             1 => events.push(set(terms(11, [1, 2], 1))),
             3 => events.extend([set(terms(12, [3, 4], 1)), set(terms(12, [3, 4], 2))]),
             4 => events.push(set(terms(12, [3, 4], 1))),
+            5 => events.extend([set(ended(1)), set(ended(2))]),
+            6 => events.push(set(ended(1))),
             _ => {}
         }
         let row = rows.entry(partitions.of(product)).or_insert_with(|| vec![stored::ROW_VERSION]);
         stored::encode_section(row, product, 1, at, &events);
     }
-    for _ in 5..=12 {
+    for _ in 7..=12 {
         store.next_product_id().await.unwrap();
     }
     let batch = |(partition, events): (PartitionId, Vec<u8>)| {
@@ -83,12 +93,15 @@ async fn half_made_sales_are_settled_at_the_start() {
     let server = stand.start();
     until(&server, "/api/v1/sales/11", |answer| answer.status == 404).await;
     assert_eq!(server.buy(1, 10, "ann").await.status, 201, "its units are ordinary stock again");
-    while !server.log().contains("a change of a sale was carried on") {
+    while server.log().matches("a change of a sale was carried on").count() < 2 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let sale = server.get("/api/v1/sales/12").await;
     assert_eq!(sale.body["name"], "edition 2", "{}", sale.body);
     assert_eq!(sale.body["products"][1]["units"], 2);
+    // Its other product had ended too: all units of this one are ordinary stock.
+    let bought = server.buy(6, 10, "ann").await;
+    assert_eq!((bought.status, &bought.body["unitPrice"]["amount"]), (201, &999.into()));
     // Whole again, so it can be changed and deleted.
     assert_eq!(server.delete("/api/v1/sales/12").await.status, 204);
     assert_eq!(server.buy(4, 10, "ann").await.status, 201);

@@ -73,6 +73,11 @@ async fn a_sale_from_its_opening_to_its_numbers() {
     let eligibility = &shown.body["eligibility"];
     assert_eq!(eligibility["eligible"], false, "{eligibility}");
     assert_eq!(eligibility["reason"], "customer-limit-reached");
+    assert_eq!(eligibility["signedIn"], true);
+    assert_eq!(eligibility["products"][1]["limitLeft"], 0);
+    let anybody = server.get(&format!("{PATH}/{id}")).await;
+    assert_eq!(anybody.body["eligibility"]["signedIn"], false, "{}", anybody.body);
+    assert_eq!(anybody.body["eligibility"]["eligible"], true, "{}", anybody.body);
     let other = server.get(&format!("{PATH}/{id}/eligibility?customerId=dan")).await;
     assert_eq!((&other.body["eligible"], &other.body["reason"]), (&json!(true), &Value::Null));
 
@@ -170,8 +175,14 @@ async fn it_is_changed_paused_and_deleted() {
     expect::success(&server.buy(product, 1, "bob").await, 201);
     let moved = json!({ "startsAt": time(60_000) });
     expect::problem(&patch(&server, &path, moved).await, 409, "sale-running");
+    let price = json!({ "amount": 801, "currency": "USD" });
+    let dearer = json!({ "products": [{ "productId": product, "price": price }] });
+    expect::problem(&patch(&server, &path, dearer).await, 409, "sale-running");
     let stale = client().patch(server.url(&path)).header("If-Match", resumed.header("etag"));
     let stale = Answer::of(stale.json(&json!({ "name": "other" }))).await;
+    expect::problem(&stale, 412, "version-mismatch");
+    let stale = client().post(server.url(&format!("{path}/end")));
+    let stale = Answer::of(stale.header("If-Match", resumed.header("etag"))).await;
     expect::problem(&stale, 412, "version-mismatch");
     expect::problem(&server.delete(&path).await, 409, "sale-running");
     // Another one that has not begun.
@@ -245,4 +256,55 @@ async fn bad_sales_are_refused() {
     assert_eq!(second.body["saleId"], first);
     expect::problem(&server.get("/api/v1/sales/abc").await, 404, "sale-not-found");
     expect::problem(&server.get("/api/v1/sales?state=odd").await, 400, "invalid-request");
+}
+
+/// A cart shows what a checkout charges, and what to ask for.
+#[tokio::test]
+async fn a_cart_shows_the_terms_of_the_sale() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let product = server.create_product(10).await;
+    let id = create(&server, sale(-1, 3_600_000, &[part(product, 3)])).await;
+    let path = format!("/api/v1/cart/items/{product}");
+    let put = client().put(server.url(&path)).header("X-Session-Id", "ann");
+    let put = Answer::of(put.json(&json!({ "quantity": 2 }))).await;
+    expect::success(&put, 200);
+    assert_eq!((&put.body["price"]["amount"], &put.body["saleId"]), (&json!(800), &json!(id)));
+    let cart = || async {
+        let cart = client().get(server.url("/api/v1/cart")).header("X-Session-Id", "ann");
+        let cart = Answer::of(cart).await;
+        expect::success(&cart, 200);
+        cart.body["lines"][0].clone()
+    };
+    let line = cart().await;
+    assert_eq!((&line["available"], &line["priceChanged"]), (&json!(3), &json!(false)), "{line}");
+    expect::success(&server.post(&format!("{PATH}/{id}/end"), json!({})).await, 200);
+    let line = cart().await;
+    assert_eq!((&line["price"]["amount"], &line["saleId"]), (&json!(999), &Value::Null), "{line}");
+    assert_eq!((&line["available"], &line["priceChanged"]), (&json!(10), &json!(true)), "{line}");
+    server.stop();
+    stand.assert_audit();
+}
+
+/// A repetition gets the first sale again, however late it comes; no new one is made of the past.
+#[tokio::test]
+async fn a_late_repetition_gets_the_first_sale() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let product = server.create_product(10).await;
+    let body = sale(-1_000, 2_000, &[part(product, 3)]);
+    let created = server.post_with_key(PATH, body.clone(), "late").await;
+    expect::success(&created, 201);
+    let path = created.header("location").to_owned();
+    while server.get(&path).await.body["state"] != "ended" {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let again = server.post_with_key(PATH, body.clone(), "late").await;
+    expect::success(&again, 201);
+    assert_eq!(again.body["saleId"], created.body["saleId"]);
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    let other = server.post_with_key(PATH, body, "other").await;
+    expect::problem(&other, 422, "validation-failed");
+    server.stop();
+    stand.assert_audit();
 }

@@ -87,7 +87,7 @@ impl Follower {
         let rows = self.queries.sales(all).await.unwrap();
         let mut seen = 0;
         for row in &rows {
-            let parts = self.queries.sale_products(row.sale).await.unwrap();
+            let parts = self.queries.sale_products(&[row.sale]).await.unwrap();
             assert!(!parts.is_empty(), "{context}: {row:?} has no product");
             for part in &parts {
                 compare_part(shop, row, part, context);

@@ -278,6 +278,8 @@ fn terms_that_do_not_fit_are_refused() {
         let second = SaleTerms { opens_at: at(opens_at), ends_at: at(ends_at), ..second.clone() };
         assert_eq!(refused(&mut shop, second, 3), Refusal::SaleOverlaps { sale: sale(1) });
     }
+    let inverted = SaleTerms { ends_at: at(999), edition: 2, ..terms(6) };
+    assert_eq!(refused(&mut shop, inverted, 3), Refusal::EndsBeforeOpening);
     // Beside it, and only of what it has left.
     let beside = SaleTerms { opens_at: at(2_000), ends_at: at(3_000), units: 5, ..second };
     assert_eq!(refused(&mut shop, beside.clone(), 4), Refusal::Insufficient { available: 4 });
@@ -296,6 +298,10 @@ fn a_change_neither_loses_nor_duplicates_a_unit() {
     assert_eq!(shop.set(edition(5, 1), 1_004), Err(Refusal::OtherVersion));
     let moved = SaleTerms { opens_at: at(1_500), ..edition(6, 2) };
     assert_eq!(shop.set(moved, 1_005), Err(Refusal::SaleRunning));
+    // Whoever has seen the price pays it, also while it is paused.
+    let price = Money { amount: 81, currency: EUR };
+    let dearer = SaleTerms { price, paused: true, ..edition(6, 2) };
+    assert_eq!(shop.set(dearer, 1_005), Err(Refusal::SaleRunning));
     shop.set(edition(3, 2), 1_006).unwrap();
     assert_eq!(shop.buy("cat", 1, None, 1_007), Err(Refusal::SoldOut));
     assert_eq!(shop.product.ordinary(at(1_007)), 7);
@@ -308,6 +314,63 @@ fn a_change_neither_loses_nor_duplicates_a_unit() {
     assert_eq!(shop.set(edition(10, 5), 1_011), Err(Refusal::Closed { closed_at }));
     let drop = Action::DropSale { sale: sale(1), undo: false };
     assert_eq!(shop.take(drop, 1_012), Err(Refusal::SaleHasSales));
+}
+
+/// What is given up before it sells ends when it opens: it blocks nothing and keeps nothing.
+#[test]
+fn it_may_end_as_it_opens() {
+    let mut shop = Shop::with(terms(6));
+    let ends_at = at(1_000);
+    shop.set(SaleTerms { ends_at, edition: 2, ..terms(6) }, 900).unwrap();
+    assert_eq!(shop.buy("ann", 1, None, 999), Err(NOT_OPEN));
+    assert_eq!(
+        shop.buy("ann", 1, Some(sale(1)), 1_000),
+        Err(Refusal::Closed { closed_at: ends_at })
+    );
+    assert_eq!(shop.buy("ann", 5, None, 1_000), Ok(100));
+}
+
+/// Whoever asks for a sale that is over, or that never was, needs no actor to hear it.
+#[test]
+fn sales_that_cannot_be_bought_in_are_refused_at_once() {
+    let mut shop = Shop::with(terms(6));
+    let before = shop.product.view_at(at(1_500)).unwrap();
+    let after = shop.product.view_at(at(2_000)).unwrap();
+    let unknown = (2..100)
+        .map(sale)
+        .find(|other| before.closed_to_all(Some(*other), at(1_500)) == Some(Refusal::UnknownSale));
+    for view in [before, after] {
+        assert_eq!(view.closed_to_all(Some(sale(1)), at(2_000)), Some(ENDED));
+        assert_eq!(view.closed_to_all(unknown, at(2_000)), Some(Refusal::UnknownSale));
+    }
+    for number in 2..100 {
+        assert_eq!(shop.buy("ann", 1, Some(sale(number)), 2_001), Err(Refusal::UnknownSale));
+    }
+    assert_eq!(shop.buy("ann", 1, Some(sale(1)), 2_002), Err(ENDED));
+}
+
+/// One look shows the right price and the right units before, in and after a sale.
+#[test]
+fn what_is_shown_is_what_is_charged() {
+    for sells_before in [true, false] {
+        let shop = Shop::with(SaleTerms { sells_before, ..terms(6) });
+        let seen = [1, 1_500, 2_500].map(|seen| shop.product.view_at(at(seen)).unwrap());
+        for (index, view) in seen.into_iter().enumerate() {
+            let terms = |now| {
+                let selling = view.selling(at(now));
+                (selling.price.amount, selling.available, selling.sale)
+            };
+            if index == 0 {
+                let before = if sells_before { (100, 4, None) } else { (80, 6, Some(sale(1))) };
+                assert_eq!(terms(999), before);
+            }
+            if index < 2 {
+                assert_eq!(terms(1_000), (80, 6, Some(sale(1))));
+                assert_eq!(terms(1_999), (80, 6, Some(sale(1))));
+            }
+            assert_eq!(terms(2_600), (100, 10, None));
+        }
+    }
 }
 
 #[test]

@@ -399,6 +399,7 @@ fn refused(refusal: Refusal) -> String {
         Refusal::SaleHasSales => String::from("the sale has sold"),
         Refusal::SaleOverlaps { sale } => format!("overlaps sale {sale}"),
         Refusal::BelowTaken { taken } => format!("below {taken} taken"),
+        Refusal::EndsBeforeOpening => String::from("ends before it opens"),
         Refusal::SalePaused => String::from("paused"),
         Refusal::Full { table } => format!("{table} full"),
     };

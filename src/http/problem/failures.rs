@@ -130,7 +130,7 @@ impl Problem {
             }
             Refusal::SaleRunning => Self::new(
                 Code::SaleRunning,
-                "the sale is open: its startsAt stays, and it is deleted only when it has ended",
+                "the sale is open: its startsAt and its prices stay, and it is deleted only when it has ended",
             ),
             Refusal::SaleHasSales => Self::new(
                 Code::SaleHasSales,
@@ -143,6 +143,10 @@ impl Problem {
                 ),
             )
             .with(Members::Sale(sale)),
+            Refusal::EndsBeforeOpening => Self::validation(vec![FieldError {
+                field: "endsAt",
+                message: "must be after startsAt".into(),
+            }]),
             Refusal::BelowTaken { taken } => Self::validation(vec![FieldError {
                 field: "products",
                 message: format!("units must be at least {taken}, which are sold or held").into(),

@@ -516,8 +516,8 @@ impl Writer for PostgresWriter {
         self.return_lines(&changes.returned).await?;
         self.write_jobs(changes).await?;
         self.write_reservations(changes).await?;
-        sale_tables::postgres_write(&mut self.connection, &changes.sales).await?;
         self.insert_sale_customers(&changes.sales.customers).await?;
+        sale_tables::postgres_write(&mut self.connection, &changes.sales).await?;
         self.write_totals(ADD_TO_TOTALS, &changes.gains).await?;
         let moved = self.write_totals(MOVE_TOTALS, &changes.moves).await?;
         WriteError::unless_all(moved, changes.moves.len())

@@ -372,12 +372,12 @@ impl Writer for SqliteWriter {
         WriteError::unless_all(returned, changes.returned.len())?;
         self.write_jobs(changes).await?;
         self.run(&WRITE_RESERVATIONS, &changes.reservations, bind_reservation).await?;
-        sale_tables::sqlite_write(&mut self.connection, &changes.sales).await?;
         self.run(&INSERT_SALE_CUSTOMERS, &changes.sales.customers, |values, (sale, customer)| {
             values.push(sale.to_column())?;
             values.push(customer.as_str())
         })
         .await?;
+        sale_tables::sqlite_write(&mut self.connection, &changes.sales).await?;
         self.run(&ADD_TO_TOTALS, &changes.gains, bind_total).await?;
         let moved = self.run(&MOVE_TOTALS, &changes.moves, bind_total).await?;
         WriteError::unless_all(moved, changes.moves.len())
