@@ -224,7 +224,7 @@ impl Inner {
         if let Some(retry) = retry
             && let Some(sale) = self.recall_sale(last, retry).await?
         {
-            let Parts { parts, newest: terms, created_at } = self.parts(sale, None).await?;
+            let Parts { all: parts, newest: terms, created_at } = self.parts(sale, None).await?;
             return Ok(SaleAsSet { terms, parts, created_at, replayed: true });
         }
         if new.ends_at <= now {
@@ -375,7 +375,7 @@ impl Inner {
         };
         match expected {
             Some(expected) if !expected.contains(&newest.edition) => Err(SaleError::OtherEdition),
-            _ => Ok(Parts { parts, newest, created_at }),
+            _ => Ok(Parts { all: parts, newest, created_at }),
         }
     }
 
@@ -388,7 +388,7 @@ impl Inner {
         ending: Option<Timestamp>,
     ) -> Result<SaleAsSet, SaleError> {
         let _changing = self.changing_sales().await?;
-        let Parts { parts, newest, created_at } = self.parts(sale, expected).await?;
+        let Parts { all: parts, newest, created_at } = self.parts(sale, expected).await?;
         let opens_at = newest.opens_at;
         if ending.is_some_and(|now| now < opens_at) {
             return Err(EngineError::Refused(Refusal::NotOpen { opens_at }).into());
@@ -469,7 +469,7 @@ impl Inner {
         now: Timestamp,
     ) -> Result<(), SaleError> {
         let _changing = self.changing_sales().await?;
-        let Parts { parts, .. } = self.parts(sale, expected).await?;
+        let Parts { all: parts, .. } = self.parts(sale, expected).await?;
         let refuse = |refusal| Err(SaleError::from(EngineError::Refused(refusal)));
         if parts.iter().any(|(_, shown)| shown.terms.is_running(now)) {
             return refuse(Refusal::SaleRunning);
@@ -497,7 +497,7 @@ impl Inner {
 
 /// The parts of a sale, and the terms of the one of the highest edition.
 struct Parts {
-    parts: Vec<(ProductId, SaleShown)>,
+    all: Vec<(ProductId, SaleShown)>,
     newest: SaleTerms,
     created_at: Timestamp,
 }
