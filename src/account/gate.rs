@@ -207,15 +207,15 @@ impl Accounts {
                 let _permit = gate.look_ups.try_acquire().map_err(|_| AccountError::Busy)?;
                 self.0.store.key(&id).await?
             }
-            Some(known) => match self.look_again(&id).await {
-                Some(key) => key,
-                None => {
+            Some(known) => {
+                let Some(key) = self.look_again(&id).await else {
                     if let Some(looks) = &known.looks {
                         looks.put_off(self.0.clock.now());
                     }
                     return Ok(Arc::clone(&known.identity));
-                }
-            },
+                };
+                key
+            }
         };
         let identity = self.machine(key, hash).inspect_err(|_| {
             if known.is_some() {

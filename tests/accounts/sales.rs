@@ -34,7 +34,7 @@ async fn a_token_says_whose_limit_is_left() {
         let answer = send(&server, who, route, Value::Null).await;
         expect::success(&answer, 200);
         let left = answer.body["products"][0]["limitLeft"].clone();
-        (answer.body["known"].clone(), answer.body["reason"].clone(), left)
+        (answer.body["signedIn"].clone(), answer.body["reason"].clone(), left)
     };
     let reached = json!("customer-limit-reached");
     assert_eq!(told(ann.token(), &route).await, (json!(true), reached.clone(), json!(0)));
