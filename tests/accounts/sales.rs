@@ -39,7 +39,7 @@ async fn a_token_says_whose_limit_is_left() {
     let reached = json!("customer-limit-reached");
     assert_eq!(told(ann.token(), &route).await, (json!(true), reached.clone(), json!(0)));
     assert_eq!(told(bob.token(), &route).await, (json!(true), Value::Null, json!(2)));
-    assert_eq!(told(As::Nobody, &route).await, (json!(false), Value::Null, Value::Null));
+    assert_eq!(told(As::Nobody, &route).await, (json!(false), json!("unauthorized"), Value::Null));
     // The sale itself says the same.
     let shown = format!("GET /api/v1/sales/{sale}");
     let answer = send(&server, ann.token(), &shown, Value::Null).await;

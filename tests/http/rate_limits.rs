@@ -99,12 +99,14 @@ async fn an_address_has_a_budget_for_each_kind_of_request() {
 #[tokio::test]
 async fn who_is_signed_in_stays_so_while_others_sign_in() {
     let stand = limited(&[("ADDRESS_SIGNING_IN_PER_SECOND", 1), ("ADDRESS_SIGNING_IN_BURST", 4)]);
-    let server = stand.setting("AUTH__MODE", "jwt").start();
+    let stand = stand.setting("AUTH__MODE", "jwt");
+    let server = stand.start();
     let post = async |path: &str, body: Value| {
         Answer::of(client().post(server.url(path)).json(&body)).await
     };
     let ann = json!({"email": "ann@example.com", "password": "correct horse battery"});
     let registered = post("/api/v1/auth/register", ann).await;
+    assert_eq!(registered.status, 201, "{}", registered.text);
     let mut refresh = registered.body["refreshToken"].clone();
     let (refused, _) = until_limited(async |_| post("/api/v1/auth/login", json!({})).await).await;
     assert_limited(&refused, "address", "signing-in", 4);
