@@ -166,7 +166,7 @@ impl Accounts {
                 Ok(true) => tokio::time::sleep(SWEEP_PAUSE).await,
                 Ok(false) => return,
                 Err(error) => {
-                    tracing::debug!(%error, "sign-ins that ran out stay for now");
+                    tracing::debug!(%error, "sign-ins that ran out could not be removed yet");
                     return;
                 }
             }

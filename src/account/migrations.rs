@@ -27,32 +27,16 @@ const FILES: &[File] = &[
 ];
 
 pub(super) fn sqlite() -> Migrator {
-    noted_apart(migrations::sqlite(FILES))
+    migrations::noted_in(NOTED_IN, migrations::sqlite(FILES))
 }
 
 pub(super) fn postgres() -> Migrator {
-    noted_apart(migrations::postgres(FILES))
-}
-
-fn noted_apart(mut migrator: Migrator) -> Migrator {
-    migrator.dangerous_set_table_name(NOTED_IN);
-    migrator
+    migrations::noted_in(NOTED_IN, migrations::postgres(FILES))
 }
 
 /// What is wrong with the tables of `place`, and what to do; `None` when it is only away.
 pub(super) fn explain(place: &str, error: &MigrateError) -> Option<String> {
-    match error {
-        MigrateError::Execute(sqlx::Error::Io(_)) => None,
-        MigrateError::VersionMissing(version) => Some(format!(
-            "the accounts in {place} were migrated by a newer lastunit (migration {version} is \
-             unknown here): start that version"
-        )),
-        MigrateError::VersionMismatch(version) | MigrateError::Dirty(version) => Some(format!(
-            "migration {version} of the accounts in {place} is not the one built into this \
-             lastunit: start the release that made it"
-        )),
-        other => Some(format!("the tables of accounts in {place} cannot be made: {other}")),
-    }
+    migrations::explain("accounts", place, error)
 }
 
 #[cfg(test)]

@@ -246,13 +246,14 @@ impl Product {
         let terms = Terms::at(self, &view, now);
         let wanted = u64::from(demand.quantity.get());
         let short = wanted.saturating_sub(terms.available);
-        let owned = terms.owned(self, demand.customer);
-        let own = terms.limit.filter(|limit| owned.total() + wanted > u64::from(*limit));
-        let own = own.map(|_| (demand.customer, u64::from(owned.held)));
+        // Without a limit nobody's units are looked up.
+        let limited = terms.limit.map(|limit| (limit, terms.owned(self, demand.customer)));
+        let own = limited.filter(|(limit, owned)| owned.total() + wanted > u64::from(*limit));
+        let own = own.map(|(_, owned)| (demand.customer, u64::from(owned.held)));
         let (lapsed, complete) = self.lapsed_behind(demand.anew, short, own, terms.part, now);
         let counted = lapsed.iter().filter(|(_, hold)| self.is_of(hold, terms.part, now));
         let available = terms.available + units_of(counted);
-        let over_limit = terms.limit.and_then(|limit| {
+        let over_limit = limited.and_then(|(limit, owned)| {
             let own = lapsed.iter().filter(|(_, hold)| hold.customer == *demand.customer);
             let own = own.filter(|(_, hold)| terms.counts(hold));
             let owned = owned.total() - units_of(own);

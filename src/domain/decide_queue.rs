@@ -30,10 +30,11 @@ impl Product {
         }
         let terms = Terms::at(self, &view, now);
         // What a customer has bought already counts at the door: waiting would change nothing.
-        let owned = u64::from(terms.owned(self, customer).sold);
-        let over = |limit: &u32| owned + u64::from(quantity.get()) > u64::from(*limit);
-        if let Some(limit) = terms.limit.filter(over) {
-            return Refusal::CustomerLimit { limit, owned }.into();
+        if let Some(limit) = terms.limit {
+            let owned = u64::from(terms.owned(self, customer).sold);
+            if owned + u64::from(quantity.get()) > u64::from(limit) {
+                return Refusal::CustomerLimit { limit, owned }.into();
+            }
         }
         if self.queue.is_full() {
             return Refusal::Full { table: "queue" }.into();

@@ -17,7 +17,7 @@ use super::respond;
 use crate::domain::{Answer, Change, Field, Fingerprint, ProductId};
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -201,15 +201,12 @@ pub async fn change(
 ) -> Result<Response, Problem> {
     let change = value.check()?;
     let (edition, replayed) = take((&api, &caller), product, change, &headers).await?;
-    let mut response = match products::find(&api, product, Some(edition)).await {
+    let response = match products::find(&api, product, Some(edition)).await {
         Ok(Some(row)) => products::answer(&row),
         // It is changed, whatever can be shown of it.
         Ok(None) | Err(_) => without_content(edition),
     };
-    if replayed {
-        response.headers_mut().insert(respond::REPLAYED, HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    Ok(respond::replay(response, replayed))
 }
 
 /// Takes a product out of sale. It is not deleted, with orders or without: the journal never forgets,
@@ -237,11 +234,8 @@ pub async fn deactivate(
 ) -> Result<Response, Problem> {
     let change = Change { active: Some(false), ..Change::default() };
     let (edition, replayed) = take((&api, &caller), product, change, &headers).await?;
-    let mut response = without_content(edition);
-    if replayed {
-        response.headers_mut().insert(respond::REPLAYED, HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    let response = without_content(edition);
+    Ok(respond::replay(response, replayed))
 }
 
 /// Has a change decided: the version it made, and whether that is the first answer again.

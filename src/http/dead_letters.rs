@@ -4,13 +4,13 @@ use super::Api;
 use super::body::NoBody;
 use super::openapi::{InputFailures, OperatorsOnly, QueryFailures};
 use super::order_ref::OrderRef;
-use super::params::{PageParams, Params};
+use super::params::{PageParams, Params, TextPath};
 use super::problem::{Code, Document, Problem};
 use super::respond::{self, MoneyDocument, Page};
 use super::time::Rfc3339;
 use crate::domain::{OrderId, ProductId, Timestamp};
 use crate::projection::{Job, JobCursor, JobId, JobKind, Payments, QueryError};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
@@ -101,10 +101,10 @@ pub async fn list(
 )]
 pub async fn retry(
     State(api): State<Api>,
-    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    TextPath(text): TextPath,
     NoBody { .. }: NoBody,
 ) -> Result<Response, Problem> {
-    let (id, payments) = (named(path)?, payments(&api));
+    let (id, payments) = (named(&text)?, payments(&api));
     let retried = payments.retry(id, api.clock.now()).await;
     changed(&payments, id, retried, StatusCode::ACCEPTED).await
 }
@@ -125,10 +125,10 @@ pub async fn retry(
 )]
 pub async fn done(
     State(api): State<Api>,
-    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    TextPath(text): TextPath,
     NoBody { .. }: NoBody,
 ) -> Result<Response, Problem> {
-    let (id, payments) = (named(path)?, payments(&api));
+    let (id, payments) = (named(&text)?, payments(&api));
     let closed = payments.close(id).await;
     changed(&payments, id, closed, StatusCode::OK).await
 }
@@ -137,10 +137,8 @@ fn unknown() -> Problem {
     Problem::new(Code::DeadLetterNotFound, "there is no such dead letter")
 }
 
-fn named(
-    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
-) -> Result<JobId, Problem> {
-    path.ok().and_then(|Path(text)| read_id(&text)).ok_or_else(unknown)
+fn named(text: &str) -> Result<JobId, Problem> {
+    read_id(text).ok_or_else(unknown)
 }
 
 /// The job after what was asked for, or why that could not be.

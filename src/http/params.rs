@@ -9,7 +9,7 @@ use super::checks::Checks;
 use super::fields::Whole;
 use super::order_ref::OrderRef;
 use super::problem::{Code, Problem};
-use crate::domain::ProductId;
+use crate::domain::{ProductId, SaleId};
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use serde::Deserialize;
@@ -28,10 +28,20 @@ impl FromRequestParts<Api> for ProductPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let text =
-            segment(parts, api).await.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        let id = text.and_then(|text| text.parse().ok()).and_then(|id| ProductId::new(id).ok());
+        let id = number(parts, api).await.and_then(|id| ProductId::new(id).ok());
         id.map(Self).ok_or_else(Problem::unknown_product)
+    }
+}
+
+/// `{id}` of a sale.
+#[derive(Debug, Clone, Copy)]
+pub struct SalePath(pub SaleId);
+
+impl FromRequestParts<Api> for SalePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        number(parts, api).await.and_then(SaleId::new).map(Self).ok_or_else(Problem::unknown_sale)
     }
 }
 
@@ -87,6 +97,12 @@ impl FromRequestParts<Api> for TextPath {
         // What is not UTF-8 names nothing, and neither does an empty text.
         Ok(Self(segment(parts, api).await.unwrap_or_default()))
     }
+}
+
+/// The same as digits alone.
+async fn number(parts: &mut Parts, api: &Api) -> Option<u64> {
+    let text = segment(parts, api).await?;
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 /// The one variable segment of the path; `None` where it is not even UTF-8.

@@ -29,7 +29,11 @@ pub fn json<T: Serialize>(status: StatusCode, document: &T) -> Response {
 
 /// Writes a document, marked where it is a replay.
 pub fn outcome<T: Serialize>(status: StatusCode, document: &T, replayed: bool) -> Response {
-    let mut response = json(status, document);
+    replay(json(status, document), replayed)
+}
+
+/// Marks an answer that is a replay.
+pub fn replay(mut response: Response, replayed: bool) -> Response {
     if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }

@@ -2,10 +2,11 @@
 
 use super::Api;
 use super::openapi::{InputFailures, OperatorsOnly, QueryFailures};
+use super::params::SalePath;
 use super::problem::{Document, Problem};
 use super::respond::{self, MoneyDocument};
 use super::sale_shown::state_name;
-use super::sales::{SalePath, find, sale_id};
+use super::sales::find;
 use super::waiting;
 use crate::domain::Money;
 use crate::projection::{SaleProductRow, SaleRow};
@@ -86,8 +87,7 @@ fn product_stats(row: &SaleRow, part: &SaleProductRow) -> ProductStats {
         OperatorsOnly, InputFailures, QueryFailures,
     )
 )]
-pub async fn stats(State(api): State<Api>, path: SalePath) -> Result<Response, Problem> {
-    let sale = sale_id(path)?;
+pub async fn stats(State(api): State<Api>, SalePath(sale): SalePath) -> Result<Response, Problem> {
     let row = find(&api, sale).await?;
     waiting::freshen(&api).await;
     let failed = |error| Problem::of_query(&error);

@@ -11,7 +11,7 @@ use super::checks::Checks;
 use super::fields::Whole;
 use super::idempotency::{self, Scope};
 use super::openapi::{EngineFailures, InputFailures, OperatorsOnly, QueryFailures};
-use super::params::{PageParams, Params};
+use super::params::{PageParams, Params, SalePath};
 use super::problem::{Code, Document, Problem};
 use super::products::set_version;
 use super::respond::{self, Page};
@@ -25,7 +25,7 @@ use crate::domain::{CustomerId, SaleId, SaleState};
 use crate::engine::EngineError;
 use crate::projection::{SaleFilter, SaleRow};
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
@@ -56,18 +56,6 @@ fn customer(caller: &Caller, params: &CallerParams) -> Result<Option<CustomerId>
     }
     Ok(customer)
 }
-
-/// `{id}` of a sale.
-pub(super) fn sale_id(
-    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
-) -> Result<SaleId, Problem> {
-    let text = path.ok().map(|Path(text)| text);
-    let text = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let id = text.and_then(|text| text.parse().ok()).and_then(SaleId::new);
-    id.ok_or_else(Problem::unknown_sale)
-}
-
-pub(super) type SalePath = Result<Path<String>, axum::extract::rejection::PathRejection>;
 
 /// The row of a sale.
 pub(super) async fn find(api: &Api, sale: SaleId) -> Result<SaleRow, Problem> {
@@ -168,10 +156,7 @@ pub async fn create(
     if let Ok(location) = HeaderValue::from_str(&path) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    if set.replayed {
-        response.headers_mut().insert(respond::REPLAYED, HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    Ok(respond::replay(response, set.replayed))
 }
 
 /// Shows a sale, and whether the caller, or the customer that is named, can buy in it.
@@ -187,11 +172,11 @@ pub async fn create(
 )]
 pub async fn get(
     State(api): State<Api>,
-    path: SalePath,
+    SalePath(sale): SalePath,
     Params(params): Params<CallerParams>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    let (sale, customer) = (sale_id(path)?, customer(&caller, &params)?);
+    let customer = customer(&caller, &params)?;
     let row = find(&api, sale).await?;
     let edition = row.edition;
     let shown = shown_one(&api, row).await?;
@@ -214,11 +199,11 @@ pub async fn get(
 )]
 pub async fn eligibility(
     State(api): State<Api>,
-    path: SalePath,
+    SalePath(sale): SalePath,
     Params(params): Params<CallerParams>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    let (sale, customer) = (sale_id(path)?, customer(&caller, &params)?);
+    let customer = customer(&caller, &params)?;
     let shown = shown_one(&api, find(&api, sale).await?).await?;
     let eligibility = shown.eligibility(&api, (&caller, customer)).await?;
     Ok(respond::json(StatusCode::OK, &eligibility))
@@ -246,10 +231,9 @@ pub async fn eligibility(
 )]
 pub async fn change(
     State(api): State<Api>,
-    path: SalePath,
+    SalePath(sale): SalePath,
     LongJson(Json { headers, value }): LongJson<SaleChangeRequest>,
 ) -> Result<Response, Problem> {
-    let sale = sale_id(path)?;
     let terms = api.catalog.sale_terms(sale).await.map_err(|error| problem_of(&api, error))?;
     let change = value.check(&terms, api.clock.now())?;
     changed(&api, sale, change, &headers).await
@@ -284,11 +268,11 @@ async fn changed(
 )]
 pub async fn pause(
     State(api): State<Api>,
-    path: SalePath,
+    SalePath(sale): SalePath,
     NoBody { headers }: NoBody,
 ) -> Result<Response, Problem> {
     let change = SaleChange { paused: Some(true), ..SaleChange::default() };
-    changed(&api, sale_id(path)?, change, &headers).await
+    changed(&api, sale, change, &headers).await
 }
 
 /// Goes on with a sale that is paused.
@@ -309,11 +293,11 @@ pub async fn pause(
 )]
 pub async fn resume(
     State(api): State<Api>,
-    path: SalePath,
+    SalePath(sale): SalePath,
     NoBody { headers }: NoBody,
 ) -> Result<Response, Problem> {
     let change = SaleChange { paused: Some(false), ..SaleChange::default() };
-    changed(&api, sale_id(path)?, change, &headers).await
+    changed(&api, sale, change, &headers).await
 }
 
 /// Ends a sale now: what is left of it is ordinary stock again.
@@ -334,10 +318,9 @@ pub async fn resume(
 )]
 pub async fn end(
     State(api): State<Api>,
-    path: SalePath,
+    SalePath(sale): SalePath,
     NoBody { headers }: NoBody,
 ) -> Result<Response, Problem> {
-    let sale = sale_id(path)?;
     let set = api.catalog.end_sale(sale, versions(&headers)?, api.clock.now()).await;
     let set = set.map_err(|error| problem_of(&api, error))?;
     Ok(answer(&api, StatusCode::OK, &set).await)
@@ -363,10 +346,10 @@ pub async fn end(
 )]
 pub async fn delete(
     State(api): State<Api>,
-    path: SalePath,
+    SalePath(sale): SalePath,
     NoBody { headers }: NoBody,
 ) -> Result<Response, Problem> {
-    let (sale, expected) = (sale_id(path)?, versions(&headers)?);
+    let expected = versions(&headers)?;
     let dropped = api.catalog.drop_sale(sale, expected, api.clock.now()).await;
     dropped.map_err(|error| problem_of(&api, error))?;
     // The row goes with the next round of the tables; whoever looks next does not find it.

@@ -34,9 +34,6 @@ pub(super) const ALWAYS: [(HeaderName, HeaderValue); 5] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// Headers beside those of [`ALWAYS`] that an answer may get here.
-const MORE: usize = 5;
-
 /// The same for the page at `/docs`: its scripts are files of its own, its styles are also written by them.
 pub(super) const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -137,7 +134,9 @@ impl Surface {
         id: &RequestId,
         origin: Option<HeaderValue>,
     ) {
-        headers.reserve(ALWAYS.len() + MORE);
+        let origins = self.origins.len().min(1) + 2 * usize::from(origin.is_some());
+        let always = ALWAYS.len() + 1 + usize::from(self.strict_transport.is_some());
+        headers.reserve(always + origins);
         for (name, value) in ALWAYS {
             if let header::Entry::Vacant(entry) = headers.entry(name) {
                 entry.insert(value);
