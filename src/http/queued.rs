@@ -295,13 +295,17 @@ pub(super) async fn accepted_before(api: &Api, reference: OrderRef) -> Result<Re
     Ok(located(respond::outcome(StatusCode::ACCEPTED, &document, true), reference))
 }
 
+/// Where purchases are looked up.
+const PURCHASES: &str = "/api/v1/purchases/";
+
 /// Says where to ask.
 fn located(mut response: Response, reference: OrderRef) -> Response {
     let headers = response.headers_mut();
     let (name, value) = prefer::APPLIED;
     headers.insert(name, value);
-    let location = Bytes::from(format!("/api/v1/purchases/{reference}"));
-    if let Ok(location) = HeaderValue::from_maybe_shared(location) {
+    // As long as it is, so that it is allocated once.
+    let location = [PURCHASES, reference.text().as_str()].concat();
+    if let Ok(location) = HeaderValue::from_maybe_shared(Bytes::from(location)) {
         headers.insert(header::LOCATION, location);
     }
     response
