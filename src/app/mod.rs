@@ -2,7 +2,8 @@
 //!
 //! `serve` builds the stages once, in the order data flows, and takes them down again; `signals`
 //! counts what is to end it; `offline` has the commands that need no server; `demo` fills an empty
-//! store; `numbers` feeds the gauges; `load` watches how busy the server is.
+//! store; `numbers` feeds the gauges, `tables` those that the query tables know; `load` watches how busy the
+//! server is.
 
 mod demo;
 mod load;
@@ -10,6 +11,7 @@ mod numbers;
 mod offline;
 mod serve;
 mod signals;
+mod tables;
 
 pub use offline::{account, audit, journal_cat, migrate, openapi, print, token};
 pub use serve::serve;

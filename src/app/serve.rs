@@ -17,6 +17,7 @@ use super::signals::Signals;
 use super::{
     CLOSE_IN_A_HURRY, CLOSE_MAX, SNAPSHOTS_AT_SHUTDOWN, StartError, connecting, demo,
     journal_error, journal_location, load, numbers, open_carts, open_database, prepare_folder,
+    tables,
 };
 use crate::account::Accounts;
 use crate::admission::{Admission, Budget, Limit, Ticker};
@@ -134,7 +135,10 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
         demo::fill(&engine, &clock, &queries, &progress, &catalog).await?;
     }
     tokio::spawn(metrics.clone().upkeep());
+    metrics.process.started(clock.now());
     tokio::spawn(numbers::feed(metrics.clone(), engine.clone(), progress.clone(), clock.clone()));
+    let at_work = (engine.clone(), queries.clone());
+    tokio::spawn(tables::watch(metrics.engine.clone(), at_work, clock.clone()));
     let upkeep = tokio::spawn(carts.clone().upkeep());
     let signatures =
         Signatures::new(config.payment.webhook_keys(), config.payment.webhook_tolerance_seconds);

@@ -11,7 +11,7 @@ mod turns;
 pub use orders::{Orders, WholeOrder, all_or_nothing};
 use turns::Turns;
 
-use super::{Event, HoldEnd, OrderId, Product, RequestKey, SaleId, SaleTerms, Timestamp};
+use super::{Event, HoldEnd, OrderId, Product, RequestKey, SaleId, SaleTerms, Stock, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
@@ -33,12 +33,17 @@ fn broken(promise: &'static str, detail: String) -> Result<(), Broken> {
 /// # Errors
 /// Names the counts that do not add up.
 pub fn exact_sale(product: &Product) -> Result<(), Broken> {
-    let stock = product.stock();
+    exact_stock(&product.stock())?;
+    exact_sales(product)
+}
+
+/// Promise 1 of the counts alone, wherever they were read.
+pub fn exact_stock(stock: &Stock) -> Result<(), Broken> {
     let sum = stock.available.checked_add(stock.held).and_then(|sum| sum.checked_add(stock.sold));
     if sum != Some(stock.stocked) {
         return broken("exact sale", format!("available + held + sold is not stocked: {stock:?}"));
     }
-    exact_sales(product)
+    Ok(())
 }
 
 /// Promise 1 of each sale of a product: no more is sold and held under it than was set aside for it,

@@ -33,7 +33,7 @@ pub use threads::Placement;
 
 use crate::clock::Clock;
 use crate::domain::{
-    Action, CatalogEntry, Command, Grace, Offer, Outcome, ProductId, SaleId, Timestamp,
+    Action, CatalogEntry, Command, Grace, Offer, Outcome, ProductId, SaleId, Timestamp, View,
 };
 use crate::journal::handle::{JournalHandle, JournalState, Position, Settle, Work};
 use crate::journal::recovery::Tail;
@@ -316,8 +316,15 @@ impl Engine {
         metrics.queue_depth.set(number(self.queued() as u64));
         let oldest = self.queues(now, 0).oldest;
         metrics.queue_age.set(number(oldest.map_or(0, |at| now.millis_since(at))) / 1_000.0);
-        let open = self.registry.open_sales(now).into_iter();
-        metrics.show_stock(open.map(|(product, view)| (product, view.stock.available)).collect());
+        let open = self.open_sales(now).into_iter();
+        metrics.show_stock(open.map(|(product, view)| (product, view.stock)).collect());
+    }
+
+    /// Products in memory of which a sale runs, or whose offer has a time window that is open, with
+    /// their durable state.
+    #[must_use]
+    pub fn open_sales(&self, now: Timestamp) -> Vec<(ProductId, View)> {
+        self.registry.open_sales(now)
     }
 
     /// The journal's writer: its state, and when it ended.

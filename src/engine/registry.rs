@@ -234,8 +234,7 @@ impl Registry {
         queues.filter(|(_, queue)| queue.depth > 0).collect()
     }
 
-    /// Products in memory of which a sale runs, or whose offer has a time window that is open, with their
-    /// durable state.
+    /// See [`super::Engine::open_sales`].
     pub(super) fn open_sales(&self, now: Timestamp) -> Vec<(ProductId, View)> {
         self.views()
             .filter(|(_, view)| {

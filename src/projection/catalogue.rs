@@ -6,7 +6,7 @@
 
 use super::changes::Described;
 use super::columns::{self, BadColumn, count, time, time_to_column, to_column};
-use super::rows::ProductRow;
+use super::rows::{ProductRow, StockRow};
 use crate::domain::{CatalogEntry, Currency, Offer, ProductId, Timestamp};
 use sqlx::{ColumnIndex, Database, Decode, Encode, FromRow, QueryBuilder, Row, Type};
 use std::collections::BTreeMap;
@@ -203,8 +203,29 @@ where
     Db::Arguments: Default,
     for<'q> i64: Encode<'q, Db> + Type<Db>,
 {
-    let mut query =
-        QueryBuilder::new("SELECT product_id, name FROM products WHERE product_id IN (");
+    of_products("SELECT product_id, name FROM products WHERE product_id IN (", products)
+}
+
+/// The query for the units of some products.
+pub(super) fn stocks<Db>(products: &[ProductId]) -> QueryBuilder<Db>
+where
+    Db: Database,
+    Db::Arguments: Default,
+    for<'q> i64: Encode<'q, Db> + Type<Db>,
+{
+    let select = "SELECT product_id, available, held, sold, stocked, revision FROM stock \
+         WHERE product_id IN (";
+    of_products(select, products)
+}
+
+/// A query that ends with a list of products.
+fn of_products<Db>(select: &'static str, products: &[ProductId]) -> QueryBuilder<Db>
+where
+    Db: Database,
+    Db::Arguments: Default,
+    for<'q> i64: Encode<'q, Db> + Type<Db>,
+{
+    let mut query = QueryBuilder::new(select);
     let mut ids = query.separated(", ");
     for product in products {
         ids.push_bind(product.to_column());
@@ -216,6 +237,16 @@ where
 /// A row of [`names`].
 pub(super) fn name((product, name): (i64, String)) -> Result<(ProductId, String), BadColumn> {
     Ok((columns::product_id(product)?, name))
+}
+
+/// A row of [`stocks`].
+pub(super) fn stock(columns: (i64, i64, i64, i64, i64, i64)) -> Result<StockRow, BadColumn> {
+    let (product, available, held, sold, stocked, revision) = columns;
+    Ok(StockRow {
+        product: columns::product_id(product)?,
+        stock: columns::stock(available, held, sold, stocked)?,
+        revision: count(revision, "revision")?,
+    })
 }
 
 /// The query for a list.

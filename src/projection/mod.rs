@@ -55,6 +55,6 @@ pub use queries::{Queries, QueryError};
 pub use refused::RefusedPurchase;
 pub use rows::{
     Cursor, LineStatus, OrderCursor, OrderLine, OrderRow, OrderStatus, PendingOrder, ProductRow,
-    ProductTotals, ReservationRow, ReservationStatus, Totals,
+    ProductTotals, ReservationRow, ReservationStatus, StockRow, Totals,
 };
 pub use sales::{SaleFilter, SaleProductRow, SaleRefusals, SaleRow};

@@ -11,7 +11,7 @@ use super::postgres::PostgresTables;
 use super::progress::ProjectionProgress;
 use super::refused::RefusedPurchase;
 use super::rows::{
-    Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, Totals,
+    Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, StockRow, Totals,
 };
 use super::sale_tables::{self, SaleTables};
 use super::sales::{SaleFilter, SaleProductRow, SaleRefusals, SaleRow};
@@ -52,6 +52,7 @@ pub(super) trait Tables: Send + Sync {
     async fn products(&self, after: i64, limit: i64) -> Result<Vec<ProductRow>, sqlx::Error>;
     async fn list(&self, filter: &ProductFilter) -> Result<Vec<ProductRow>, sqlx::Error>;
     async fn names(&self, products: &[ProductId]) -> Result<Vec<(ProductId, String)>, sqlx::Error>;
+    async fn stocks(&self, products: &[ProductId]) -> Result<Vec<StockRow>, sqlx::Error>;
     async fn categories(&self, after: &str, limit: i64) -> Result<Vec<CategoryRow>, sqlx::Error>;
     async fn product_of_sku(&self, sku: &str) -> Result<Option<ProductId>, sqlx::Error>;
     async fn order(&self, order: OrderId) -> Result<Option<OrderRow>, sqlx::Error>;
@@ -250,6 +251,17 @@ impl Queries {
             return Ok(Vec::new());
         }
         Ok(self.tables()?.names(products).await?)
+    }
+
+    /// The units of those of some products that are in the tables: at most a hundred.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn stocks(&self, products: &[ProductId]) -> Result<Vec<StockRow>, QueryError> {
+        if products.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.tables()?.stocks(products).await?)
     }
 
     /// Categories in order, from the first after `after`, with their numbers of active products.

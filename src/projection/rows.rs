@@ -23,6 +23,15 @@ pub struct ProductRow {
     pub revision: u64,
 }
 
+/// A product's units alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StockRow {
+    pub product: ProductId,
+    pub stock: Stock,
+    /// Facts of this product that the row contains.
+    pub revision: u64,
+}
+
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderStatus {

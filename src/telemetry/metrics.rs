@@ -5,26 +5,25 @@
 //! do not add up.
 
 mod account;
+mod shown;
 
 pub use account::{AccountMetrics, SignIn};
+pub use shown::SaleNumbers;
 
 use super::admission::AdmissionMetrics;
 use super::names::{self, Kind, Name};
-use crate::domain::ProductId;
+use super::process::ProcessMetrics;
+use crate::domain::{ProductId, Stock};
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString,
 };
 use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
-use parking_lot::Mutex;
-use std::cmp::Reverse;
-use std::fmt::{self, Write};
+use shown::Shown;
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-/// Most products whose stock is shown.
-const PRODUCTS_SHOWN_MAX: usize = 100;
 
 /// How often recorded samples are sorted into their buckets. At a hundred thousand requests a
 /// second, a longer pause would keep megabytes of samples and make each round a visible pause.
@@ -35,7 +34,8 @@ const UPKEEP_PAUSE: Duration = Duration::from_secs(1);
 pub struct Metrics {
     registry: Registry,
     rendering: PrometheusHandle,
-    stock: StockShown,
+    shown: Shown,
+    pub process: ProcessMetrics,
     pub http: HttpMetrics,
     pub engine: EngineMetrics,
     pub journal: JournalMetrics,
@@ -63,25 +63,30 @@ impl Metrics {
         }
         let rendering = recorder.handle();
         let registry = Registry(Arc::new(recorder));
-        let stock = StockShown::default();
+        let shown = Shown::default();
+        let version = Label::from_static_parts("version", env!("CARGO_PKG_VERSION"));
+        registry.gauge(names::BUILD_INFO, vec![version]).set(1.0);
         Ok(Self {
+            process: ProcessMetrics::register(&registry),
             http: HttpMetrics::register(&registry),
-            engine: EngineMetrics::register(&registry, stock.clone()),
+            engine: EngineMetrics::register(&registry, shown.clone()),
             journal: JournalMetrics::register(&registry),
             projection: ProjectionMetrics::register(&registry),
             jobs: JobMetrics::register(&registry),
             accounts: AccountMetrics::register(&registry),
             registry,
             rendering,
-            stock,
+            shown,
         })
     }
 
     /// The text Prometheus reads.
     #[must_use]
     pub fn render(&self) -> String {
+        self.process.look();
         let mut text = self.rendering.render();
-        self.stock.render_to(&mut text);
+        self.shown.render_to(&mut text);
+        self.process.render_to(&mut text);
         text
     }
 
@@ -150,7 +155,7 @@ fn describe(recorder: &PrometheusRecorder, name: Name) {
 }
 
 #[derive(Clone)]
-pub(super) struct Registry(Arc<PrometheusRecorder>);
+pub(in crate::telemetry) struct Registry(Arc<PrometheusRecorder>);
 
 impl Registry {
     const METADATA: Metadata<'static> = Metadata::new("lastunit", Level::INFO, None);
@@ -284,7 +289,8 @@ pub struct EngineMetrics {
     pub queue_depth: Gauge,
     pub queue_age: Gauge,
     queue_decided: [Counter; 3],
-    stock: StockShown,
+    stock_mismatches: Gauge,
+    shown: Shown,
 }
 
 /// What the turn of a queued purchase came to.
@@ -306,13 +312,14 @@ impl Default for EngineMetrics {
             queue_depth: Gauge::noop(),
             queue_age: Gauge::noop(),
             queue_decided: [(); 3].map(|()| Counter::noop()),
-            stock: StockShown::default(),
+            stock_mismatches: Gauge::noop(),
+            shown: Shown::default(),
         }
     }
 }
 
 impl EngineMetrics {
-    fn register(registry: &Registry, stock: StockShown) -> Self {
+    fn register(registry: &Registry, shown: Shown) -> Self {
         Self {
             inflight: registry.gauge(names::INFLIGHT_COMMANDS, vec![]),
             actors: registry.gauge(names::ACTORS_ACTIVE, vec![]),
@@ -324,7 +331,8 @@ impl EngineMetrics {
                 let label = Label::from_static_parts("result", result);
                 registry.counter(names::QUEUE_DECIDED, vec![label])
             }),
-            stock,
+            stock_mismatches: registry.gauge(names::STOCK_MISMATCHES, vec![]),
+            shown,
         }
     }
 
@@ -333,32 +341,22 @@ impl EngineMetrics {
         self.queue_decided[result as usize].increment(1);
     }
 
-    /// Shows the available units of these products from now on, and of no others. Of more than are
-    /// shown, the newest are.
-    pub fn show_stock(&self, mut available: Vec<(ProductId, u64)>) {
-        available.sort_unstable_by_key(|(product, _)| Reverse(*product));
-        available.truncate(PRODUCTS_SHOWN_MAX);
-        *self.stock.0.lock() = available;
+    /// Shows the units of these products from now on, and of no others. Of more than are shown, the
+    /// newest are.
+    pub fn show_stock(&self, stock: Vec<(ProductId, Stock)>) {
+        self.shown.show_stock(stock);
     }
-}
 
-/// The stock that is shown. Written by hand, because a registered gauge stays for ever, and a product
-/// whose sale is over must not go on showing what was left then.
-#[derive(Debug, Clone, Default)]
-struct StockShown(Arc<Mutex<Vec<(ProductId, u64)>>>);
+    /// Shows the numbers of these parts of sales from now on, and of no others.
+    pub fn show_sales(&self, parts: Vec<SaleNumbers>) {
+        self.shown.show_sales(parts);
+    }
 
-impl StockShown {
-    fn render_to(&self, text: &mut String) {
-        let Name { text: name, help, .. } = names::STOCK_AVAILABLE;
-        let shown = self.0.lock();
-        if shown.is_empty() {
-            return;
-        }
-        // Writing into a text cannot fail.
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (product, available) in shown.iter() {
-            let _ = writeln!(text, "{name}{{product=\"{product}\"}} {available}");
-        }
+    /// How many products have units that do not add up.
+    pub fn show_mismatches(&self, products: usize) {
+        // Of the products that are shown, a hundred.
+        #[allow(clippy::cast_precision_loss)]
+        self.stock_mismatches.set(products as f64);
     }
 }
 
@@ -511,7 +509,8 @@ mod tests {
         metrics.purchases(&["sold", "sold-out"]).count(1);
         metrics.journal.committed(3, Duration::from_micros(150));
         metrics.journal.failed(CommitFailure::Fenced);
-        metrics.engine.show_stock(vec![(product(7), 12)]);
+        let stock = Stock { available: 12, held: 3, sold: 5, stocked: 20 };
+        metrics.engine.show_stock(vec![(ProductId::new(7).expect("in range"), stock)]);
         let text = metrics.render();
         for line in [
             r#"lastunit_request_seconds_count{route="POST /api/v1/purchases",status="201"} 1"#,
@@ -520,31 +519,11 @@ mod tests {
             r#"lastunit_batch_events_bucket{le="4"} 1"#,
             r#"lastunit_commit_failures_total{outcome="fenced"} 1"#,
             r#"lastunit_stock_available{product="7"} 12"#,
+            concat!(r#"lastunit_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
+            "# TYPE lastunit_process_cpu_seconds_total counter",
             "# HELP lastunit_connections Open HTTP connections.",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
-    }
-
-    #[test]
-    fn the_newest_products_are_shown_while_they_sell() {
-        let metrics = Metrics::new().expect("buckets");
-        let shown = |text: &str| -> Vec<String> {
-            let lines = text.lines().filter(|line| line.starts_with("lastunit_stock_available{"));
-            lines.map(str::to_owned).collect()
-        };
-        metrics.engine.show_stock((1..=200).map(|id| (product(id), id)).collect());
-        let lines = shown(&metrics.render());
-        assert_eq!(lines.len(), PRODUCTS_SHOWN_MAX);
-        assert_eq!(lines[0], r#"lastunit_stock_available{product="200"} 200"#);
-        assert_eq!(lines[99], r#"lastunit_stock_available{product="101"} 101"#);
-        metrics.engine.show_stock(vec![(product(1), 3)]);
-        assert_eq!(shown(&metrics.render()), [r#"lastunit_stock_available{product="1"} 3"#]);
-        metrics.engine.show_stock(Vec::new());
-        assert!(!metrics.render().contains("lastunit_stock_available"));
-    }
-
-    fn product(id: u64) -> ProductId {
-        ProductId::new(id).expect("in range")
     }
 }

@@ -102,6 +102,30 @@ pub(super) const STOCK_AVAILABLE: Name = gauge(
     "Units that can be bought, of products in memory whose sale has a time window and is open; the \
      hundred newest of them.",
 );
+pub(super) const STOCK_HELD: Name = gauge(
+    "lastunit_stock_held",
+    "Units that are held, of the products of lastunit_stock_available.",
+);
+pub(super) const STOCK_SOLD: Name = gauge(
+    "lastunit_stock_sold",
+    "Units that are sold, of the products of lastunit_stock_available.",
+);
+pub(super) const STOCK_MISMATCHES: Name = gauge(
+    "lastunit_stock_mismatches",
+    "Products of lastunit_stock_available whose units do not add up, or are others in the query tables.",
+);
+pub(super) const SALE_UNITS: Name = gauge(
+    "lastunit_sale_units",
+    "Units of each part of a running sale, sold ones included, of the products of lastunit_stock_available.",
+);
+pub(super) const SALE_SOLD: Name = gauge(
+    "lastunit_sale_sold",
+    "Units sold under each part of a running sale, without what came back, as the query tables have it.",
+);
+pub(super) const SALE_REVENUE: Name = gauge(
+    "lastunit_sale_revenue_minor_units",
+    "What the units of lastunit_sale_sold were sold for, in minor units (cents) of the currency.",
+);
 pub(super) const PROJECTION_LAG_SECONDS: Name = gauge(
     "lastunit_projection_lag_seconds",
     "Age of the oldest durable batch that is not in the query tables yet.",
@@ -150,6 +174,26 @@ pub(super) const TOKEN_CHECKS: Name = counter(
     "lastunit_token_checks_total",
     "Tokens and API keys that were not in the cache, by result: verified or refused.",
 );
+pub(super) const BUILD_INFO: Name =
+    gauge("lastunit_build_info", "Always 1; the label tells the version that runs.");
+pub(super) const PROCESS_CPU_SECONDS: Name = counter(
+    "lastunit_process_cpu_seconds_total",
+    "CPU time that the process has used, on all cores together.",
+);
+pub(super) const PROCESS_RESIDENT_BYTES: Name =
+    gauge("lastunit_process_resident_bytes", "Memory of the process that is in RAM.");
+pub(super) const PROCESS_OPEN_FILES: Name = gauge(
+    "lastunit_process_open_files",
+    "Open file descriptors of the process, connections included.",
+);
+pub(super) const PROCESS_OPEN_FILES_MAX: Name = gauge(
+    "lastunit_process_open_files_max",
+    "File descriptors that the system allows the process.",
+);
+pub(super) const PROCESS_START_SECONDS: Name = gauge(
+    "lastunit_process_start_time_seconds",
+    "When the process was started, in seconds since 1970.",
+);
 
 /// Every metric there is.
 pub(super) const ALL: &[Name] = &[
@@ -173,6 +217,12 @@ pub(super) const ALL: &[Name] = &[
     QUEUE_OLDEST_AGE_SECONDS,
     QUEUE_DECIDED,
     STOCK_AVAILABLE,
+    STOCK_HELD,
+    STOCK_SOLD,
+    STOCK_MISMATCHES,
+    SALE_UNITS,
+    SALE_SOLD,
+    SALE_REVENUE,
     PROJECTION_LAG_SECONDS,
     PROJECTION_EVENTS,
     PROJECTION_FAILURES,
@@ -185,4 +235,10 @@ pub(super) const ALL: &[Name] = &[
     SHEDDING_LEVEL,
     SIGN_INS,
     TOKEN_CHECKS,
+    BUILD_INFO,
+    PROCESS_CPU_SECONDS,
+    PROCESS_RESIDENT_BYTES,
+    PROCESS_OPEN_FILES,
+    PROCESS_OPEN_FILES_MAX,
+    PROCESS_START_SECONDS,
 ];

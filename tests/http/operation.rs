@@ -5,7 +5,7 @@ use crate::expect;
 use crate::support::{Server, Stand};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const ROUTES: &str = include_str!("../../src/http/routes.rs");
 const METRIC_NAMES: &str = include_str!("../../src/telemetry/names.rs");
@@ -70,12 +70,33 @@ async fn trade(server: &Server) -> u64 {
     product
 }
 
+/// A sale in which one unit is sold: the sale and its product.
+async fn sell_in_a_sale(server: &Server) -> (u64, u64) {
+    let product = server.create_product(10).await;
+    let price = json!({ "amount": 450, "currency": "USD" });
+    let part = json!({ "productId": product, "price": price, "units": 5 });
+    let (starts_at, ends_at) = ("2020-01-01T00:00:00Z", expect::from_now(600_000));
+    let body = json!({
+        "name": "night", "startsAt": starts_at, "endsAt": ends_at, "products": [part],
+    });
+    let created = server.post("/api/v1/sales", body).await;
+    expect::success(&created, 201);
+    expect::success(&server.buy(product, 1, "secretive").await, 201);
+    (created.body["saleId"].as_u64().expect("a sale id"), product)
+}
+
 #[tokio::test]
 async fn every_metric_is_there_after_some_trade() {
     let stand = Stand::embedded();
     let server = stand.start();
     let product = trade(&server).await;
-    let available = format!("lastunit_stock_available{{product=\"{product}\"}}");
+    let (sale, part) = sell_in_a_sale(&server).await;
+    let of_product = |name: &str| format!("lastunit_stock_{name}{{product=\"{product}\"}}");
+    let available = of_product("available");
+    let of_sale = |name: &str, more: &str| {
+        format!("lastunit_sale_{name}{{sale=\"{sale}\",product=\"{part}\"{more}}}")
+    };
+    let revenue = of_sale("revenue_minor_units", ",currency=\"USD\"");
     let mut text = String::new();
     for _ in 0..200 {
         let answer = server.get("/metrics").await;
@@ -87,37 +108,59 @@ async fn every_metric_is_there_after_some_trade() {
         if expired
             && value(&text, &available) == Some(7.0)
             && value(&text, "lastunit_holds_active") == Some(1.0)
+            && value(&text, &revenue) == Some(450.0)
         {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     for (series, expected) in [
-        (r#"lastunit_purchases_total{result="sold"}"#, 1.0),
+        (r#"lastunit_purchases_total{result="sold"}"#, 2.0),
         (r#"lastunit_purchases_total{result="replayed"}"#, 1.0),
         (r#"lastunit_purchases_total{result="insufficient-stock"}"#, 1.0),
         (r#"lastunit_purchases_total{result="product-not-found"}"#, 1.0),
         (r#"lastunit_purchases_total{result="sold-out"}"#, 0.0),
         (r#"lastunit_reservations_total{result="held"}"#, 2.0),
-        (r#"lastunit_request_seconds_count{route="POST /api/v1/purchases",status="201"}"#, 2.0),
+        (r#"lastunit_request_seconds_count{route="POST /api/v1/purchases",status="201"}"#, 3.0),
         (r#"lastunit_request_seconds_count{route="POST /api/v1/purchases",status="409"}"#, 1.0),
         (r#"lastunit_request_seconds_count{route="unknown route",status="404"}"#, 1.0),
         ("lastunit_holds_active", 1.0),
         ("lastunit_holds_expired_total", 1.0),
-        ("lastunit_actors_active", 1.0),
+        ("lastunit_actors_active", 2.0),
         ("lastunit_inflight_commands", 0.0),
         ("lastunit_handler_panics_total", 0.0),
-        ("lastunit_batch_events_sum", 5.0),
-        ("lastunit_projection_events_total", 5.0),
+        ("lastunit_batch_events_sum", 8.0),
+        ("lastunit_projection_events_total", 8.0),
         (available.as_str(), 7.0),
+        (of_product("held").as_str(), 2.0),
+        (of_product("sold").as_str(), 1.0),
+        ("lastunit_stock_mismatches", 0.0),
+        (of_sale("units", "").as_str(), 5.0),
+        (of_sale("sold", "").as_str(), 1.0),
+        (revenue.as_str(), 450.0),
     ] {
         assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
     }
     let commits = value(&text, "lastunit_commit_seconds_count");
     assert!(commits.is_some_and(|commits| commits >= 1.0), "{text}");
     assert!(value(&text, "lastunit_connections").is_some_and(|open| open >= 1.0), "{text}");
+    assert_process(&text);
     assert!(!text.contains("secretive"), "a customer in the metrics");
     assert_names(&text);
+}
+
+/// What the system says of the process.
+fn assert_process(text: &str) {
+    let number = |name: &str| value(text, &format!("lastunit_process_{name}")).unwrap_or_default();
+    assert!(number("cpu_seconds_total") > 0.0, "{text}");
+    assert!(number("resident_bytes") > 1e6, "{text}");
+    assert!(number("open_files") >= 5.0, "{text}");
+    assert!(number("open_files_max") >= number("open_files"), "{text}");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
+    let age = now - number("start_time_seconds");
+    assert!((0.0..3_600.0).contains(&age), "{age}");
+    let version = format!("lastunit_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(value(text, &version), Some(1.0), "{text}");
 }
 
 /// The products whose stock is shown.

@@ -9,7 +9,7 @@ use crate::projection::columns::{
 use crate::projection::queries::Tables;
 use crate::projection::refused::{RefusedColumns, RefusedPurchase, refused};
 use crate::projection::rows::{
-    Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, Totals,
+    Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, StockRow, Totals,
 };
 use async_trait::async_trait;
 use sqlx::postgres::PgPool;
@@ -109,6 +109,11 @@ impl Tables for PostgresTables {
     async fn names(&self, products: &[ProductId]) -> Result<Vec<(ProductId, String)>, sqlx::Error> {
         let rows = catalogue::names(products).build_query_as().fetch_all(&self.pool).await?;
         Ok(rows.into_iter().map(catalogue::name).collect::<Result<_, _>>()?)
+    }
+
+    async fn stocks(&self, products: &[ProductId]) -> Result<Vec<StockRow>, sqlx::Error> {
+        let rows = catalogue::stocks(products).build_query_as().fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(catalogue::stock).collect::<Result<_, _>>()?)
     }
 
     async fn categories(&self, after: &str, limit: i64) -> Result<Vec<CategoryRow>, sqlx::Error> {
