@@ -26,12 +26,12 @@ use crate::catalog::{self, Catalog, RefusalLog};
 use crate::checkout::jobs::{Tries, Worker};
 use crate::checkout::payment::Provider;
 use crate::checkout::signature::Signatures;
-use crate::checkout::{Checkout, Simulated, Webhook, collect};
+use crate::checkout::{Checkout, Simulated, Webhook, collect, outside_client};
 use crate::clock::Clock;
 use crate::config::{AuthMode, Config};
 use crate::engine::{Engine, EngineOptions, Placement};
 use crate::http::server::{Server, Stage};
-use crate::http::{self, Api, ApiParts, BodyLimits, Gate, HoldLimits, OperatorToken};
+use crate::http::{self, Api, ApiParts, BodyLimits, Gate, HoldLimits, OperatorToken, Watch};
 use crate::journal::handle::{JournalHandle, JournalState};
 use crate::journal::writer::WriterOptions;
 use crate::journal::{self, Connected, Partitions};
@@ -40,6 +40,7 @@ use crate::projection::{
 };
 use crate::telemetry::Metrics;
 use crate::telemetry::logs::{self, LogFormat};
+use crate::telemetry::traces::Traces;
 use crate::threads::spawn_task;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -49,6 +50,9 @@ use tokio::task::JoinHandle;
 
 /// How long refusals that are not written down may take at the end.
 const REFUSALS_MAX: Duration = Duration::from_secs(1);
+
+/// How long a collector of traces may take to answer.
+const TRACES_MAX: Duration = Duration::from_secs(5);
 
 /// Runs the server until a signal ends it.
 ///
@@ -101,6 +105,7 @@ struct Started {
     gate: Gate,
     /// Watches the store of carts until it is closed.
     upkeep: JoinHandle<()>,
+    traces: Traces,
     api: Api,
 }
 
@@ -109,6 +114,7 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     let metrics = Metrics::new().map_err(|error| StartError::new(error.to_string()))?;
     http::server::raise_descriptor_limit(config.server.connections_max);
     let server = Server::bind(config.server.clone(), metrics.http.clone())?;
+    let traces = open_traces(config)?;
 
     let journal = connect_journal(config, &clock, &metrics).await?;
     let (database, origin_is_known) = prepare_database(config, &journal).await?;
@@ -167,7 +173,9 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     let (at_work, now) = (engine.clone(), clock.clone());
     let upkeep_of_sales = catalog::upkeep_of_sales(catalog.clone(), at_work, queries.clone(), now);
     spawn_task("sales", upkeep_of_sales);
+    let watch = Watch::new(traces.clone(), config.telemetry.slow_request(), clock.clone());
     let api = Api::new(ApiParts {
+        watch,
         admission,
         gate: gate.clone(),
         engine: engine.clone(),
@@ -182,7 +190,21 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
         holds: HoldLimits::from(&config.holds),
         body_limits: BodyLimits::from(&config.server),
     });
-    Ok(Started { server, engine, projector, carts, gate, upkeep, api })
+    Ok(Started { server, engine, projector, carts, gate, upkeep, traces, api })
+}
+
+/// Where spans of requests are sent, if anywhere.
+fn open_traces(config: &Config) -> Result<Traces, StartError> {
+    let (endpoint, one_in) =
+        (&config.telemetry.otlp_endpoint, config.telemetry.otlp_sampled_one_in);
+    if endpoint.is_empty() {
+        return Ok(Traces::default());
+    }
+    let failed = |error: String| {
+        StartError::new(format!("cannot send traces to telemetry.otlp_endpoint: {error}"))
+    };
+    let client = outside_client(TRACES_MAX).map_err(failed)?;
+    Traces::to(endpoint, one_in, client).map_err(|error| failed(error.to_string()))
 }
 
 /// How callers prove who they are. Keys that cannot be read refuse the start.
@@ -315,7 +337,7 @@ async fn serve_until_signal(
     config: &Config,
     signals: Signals,
 ) -> Result<(), StartError> {
-    let Started { server, engine, projector, carts, gate, upkeep, api } = started;
+    let Started { server, engine, projector, carts, gate, upkeep, traces, api } = started;
     if config.auth.mode == AuthMode::Open {
         let may =
             if config.auth.operator_token.is_empty() { "do everything" } else { "buy for anybody" };
@@ -340,7 +362,10 @@ async fn serve_until_signal(
     // Best effort, and not for long: numbers for people, which no rule rests on.
     let mut refusals = RefusalLog::default();
     let _ = tokio::time::timeout(REFUSALS_MAX, refusals.write(&engine, &api.queries)).await;
-    stop(&engine, projector, &carts, &signals).await
+    let stopped = stop(&engine, projector, &carts, &signals).await;
+    // It waits for the collector, which may be away.
+    let _ = tokio::task::spawn_blocking(move || traces.close()).await;
+    stopped
 }
 
 /// Returns when the journal's disk has failed. Another owner is no reason to end: this server then

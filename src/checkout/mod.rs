@@ -37,7 +37,7 @@ pub use late::{LateOrder, Noticed, Taken};
 pub use returns::CancelError;
 pub use settle::Open;
 pub use simulated::Simulated;
-pub use webhook::Webhook;
+pub use webhook::{Webhook, outside_client};
 
 use crate::domain::{
     Action, Answer, Command, Currency, CustomerId, HoldEnd, Line, OrderId, Part, Payment,

@@ -59,7 +59,8 @@ impl Webhook {
         clock: Clock,
     ) -> Result<Self, String> {
         let url = url.trim_end_matches('/');
-        let api = if url.is_empty() { None } else { Some((client(timeout)?, url.to_owned())) };
+        let api =
+            if url.is_empty() { None } else { Some((outside_client(timeout)?, url.to_owned())) };
         Ok(Self { signatures, api, clock })
     }
 
@@ -98,8 +99,12 @@ impl Webhook {
     }
 }
 
-/// Cryptography and roots are those of the database connections; no proxy, no redirection.
-fn client(timeout: Duration) -> Result<reqwest::Client, String> {
+/// A client for whoever is asked outside. Cryptography and roots are those of the database connections; no
+/// proxy, no redirection.
+///
+/// # Errors
+/// When there is no cryptography to be had.
+pub fn outside_client(timeout: Duration) -> Result<reqwest::Client, String> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = ClientConfig::builder_with_provider(provider)

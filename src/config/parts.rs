@@ -4,6 +4,7 @@ use super::{ConfigError, StoreUrl, within};
 use crate::domain::DRAIN_RATE_MAX;
 use crate::journal::Partitions;
 use crate::telemetry::logs::{self, LogFormat};
+use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -135,11 +136,40 @@ impl OrdersConfig {
 pub struct TelemetryConfig {
     pub log: LogFormat,
     pub level: String,
+    pub slow_request_ms: u64,
+    pub otlp_endpoint: String,
+    pub otlp_sampled_one_in: u32,
 }
 
 impl TelemetryConfig {
+    /// From when on a request is slow; zero where none is.
+    #[must_use]
+    pub const fn slow_request(&self) -> Duration {
+        Duration::from_millis(self.slow_request_ms)
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         logs::check_level(&self.level)
-            .map_err(|error| ConfigError::new(format!("telemetry.level: {error}")))
+            .map_err(|error| ConfigError::new(format!("telemetry.level: {error}")))?;
+        within("telemetry.slow_request_ms", self.slow_request_ms, 0..=600_000)?;
+        within("telemetry.otlp_sampled_one_in", self.otlp_sampled_one_in, 0..=1_000_000_000)?;
+        self.check_endpoint()
+    }
+
+    /// What is behind a `?` or in front of an `@` could be a secret, which would be printed.
+    fn check_endpoint(&self) -> Result<(), ConfigError> {
+        let endpoint = &self.otlp_endpoint;
+        let uri = endpoint.parse::<Uri>().ok().filter(|_| !endpoint.contains(['@', '?', '#']));
+        let known = uri.is_some_and(|uri| {
+            let scheme = uri.scheme_str().is_some_and(|it| ["http", "https"].contains(&it));
+            scheme && uri.host().is_some_and(|host| !host.is_empty())
+        });
+        if endpoint.is_empty() || known {
+            return Ok(());
+        }
+        Err(ConfigError::new(
+            "telemetry.otlp_endpoint must be empty, or http:// or https:// with a host, a port and a path \
+             and nothing else",
+        ))
     }
 }

@@ -11,9 +11,11 @@ use super::access::{Passage, Requirement};
 use super::client;
 use super::problem::{Code, Problem};
 use super::rate_limit;
+use super::watch::Watch;
 use crate::admission::{Budget, Standing};
 use crate::clock;
 use crate::telemetry::metrics::RouteMetrics;
+use crate::telemetry::traces::Parent;
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::StatusCode;
@@ -22,7 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A handler whose answers are measured.
 #[derive(Debug, Clone)]
@@ -30,12 +32,33 @@ pub struct Measured<H> {
     handler: H,
     requirement: Requirement,
     budget: Budget,
-    route: Arc<RouteMetrics>,
+    route: Arc<Route>,
+}
+
+/// What is told of the requests of a route.
+#[derive(Debug)]
+pub struct Route {
+    /// Method and template.
+    name: &'static str,
+    numbers: Arc<RouteMetrics>,
+    watch: Watch,
+}
+
+impl Route {
+    pub fn new(name: &'static str, api: &Api) -> Arc<Self> {
+        let (numbers, watch) = (api.metrics.route(name), api.watch.clone());
+        Arc::new(Self { name, numbers, watch })
+    }
+
+    fn answered(&self, status: StatusCode, took: Duration, parent: Parent) {
+        self.numbers.answered(status.as_u16(), took);
+        self.watch.answered(self.name, status.as_u16(), took, parent);
+    }
 }
 
 /// Measures what `handler` answers as `route` to those who may use it, within the limits of `budget`.
 pub const fn measured<H>(
-    route: Arc<RouteMetrics>,
+    route: Arc<Route>,
     requirement: Requirement,
     budget: Budget,
     handler: H,
@@ -63,6 +86,7 @@ where
 
     fn call(self, mut request: Request, api: Api) -> Self::Future {
         let started = clock::instant();
+        let parent = self.route.watch.parent(request.headers());
         let (passage, standing) = self.admit(&request, &api);
         let Self { handler, requirement, route, .. } = self;
         let answer = match passage {
@@ -83,7 +107,7 @@ where
                 }
             })),
         };
-        MeasuredFuture { started, answer, standing, route }
+        MeasuredFuture { started, answer, standing, parent, route }
     }
 }
 
@@ -102,7 +126,8 @@ pub struct MeasuredFuture<F> {
     started: Instant,
     answer: Answer<F>,
     standing: Option<Standing>,
-    route: Arc<RouteMetrics>,
+    parent: Parent,
+    route: Arc<Route>,
 }
 
 impl<F: Future<Output = Response> + Unpin> Future for MeasuredFuture<F> {
@@ -123,7 +148,7 @@ impl<F: Future<Output = Response> + Unpin> Future for MeasuredFuture<F> {
             Ok(Poll::Ready(response)) => response,
             // The panic hook has logged what happened and where.
             Err(_) => {
-                self.route.panicked();
+                self.route.numbers.panicked();
                 let detail = "the server failed, and whether it took effect is not known; repeat it \
                     with the same Idempotency-Key, or look before you repeat it";
                 Problem::new(Code::Internal, detail).into_response()
@@ -135,7 +160,8 @@ impl<F: Future<Output = Response> + Unpin> Future for MeasuredFuture<F> {
         {
             rate_limit::tell(response.headers_mut(), standing);
         }
-        self.route.answered(response.status().as_u16(), clock::since(self.started));
+        let parent = self.parent.take();
+        self.route.answered(response.status(), clock::since(self.started), parent);
         Poll::Ready(response)
     }
 }
@@ -143,7 +169,9 @@ impl<F: Future<Output = Response> + Unpin> Future for MeasuredFuture<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::telemetry::Metrics;
+    use crate::telemetry::traces::Traces;
 
     #[tokio::test]
     async fn a_panic_is_a_500_and_nothing_else() {
@@ -152,7 +180,12 @@ mod tests {
             started: clock::instant(),
             answer: Answer::Asked(Box::pin(async { panic!("a bug") })),
             standing: None,
-            route: metrics.route("GET /"),
+            parent: None,
+            route: Arc::new(Route {
+                name: "GET /",
+                numbers: metrics.route("GET /"),
+                watch: Watch::new(Traces::default(), Duration::ZERO, Clock::system()),
+            }),
         };
         assert_eq!(future.await.status().as_u16(), 500);
         let text = metrics.render();

@@ -56,11 +56,13 @@ mod stock;
 mod surface;
 mod time;
 mod waiting;
+mod watch;
 
 pub use access::{Gate, OperatorToken};
 pub use body::BodyLimits;
 pub use openapi::openapi;
 pub use routes::router;
+pub use watch::Watch;
 
 use crate::admission::Admission;
 use crate::cart::Carts;
@@ -115,6 +117,8 @@ pub struct ApiParts {
     pub carts: Carts,
     pub clock: Clock,
     pub metrics: Metrics,
+    /// What is told of single requests.
+    pub watch: Watch,
     pub holds: HoldLimits,
     pub body_limits: BodyLimits,
     /// How callers prove who they are.

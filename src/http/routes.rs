@@ -2,7 +2,7 @@
 
 use super::access::Access::{self, Admin, Anyone, Customer, Monitor, Staff};
 use super::access::Requirement;
-use super::measured::{Measured, measured};
+use super::measured::{Measured, Route, measured};
 use super::problem::{Code, Problem};
 use super::{
     Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers,
@@ -97,7 +97,8 @@ impl Measurer {
         budget: Budget,
         handler: H,
     ) -> Measured<H> {
-        measured(self.0.metrics.route(name), Requirement::of(access, name), budget, handler)
+        let route = Route::new(name, &self.0);
+        measured(route, Requirement::of(access, name), budget, handler)
     }
 }
 

@@ -3,7 +3,7 @@
 //! All names, help texts and buckets are in `names`; `metrics` makes typed handles of them, one
 //! structure for each part of the server, registered once at start. Using a handle is an atomic
 //! operation: nobody looks a name or a label up while a request is served. `process` is what the system says of the process. `request_id` names the request
-//! that a line is about. No part can fail once the server runs.
+//! that a line is about, `traces` sends spans of requests elsewhere. No part can fail once the server runs.
 
 pub mod admission;
 pub mod logs;
@@ -11,5 +11,6 @@ pub mod metrics;
 mod names;
 pub mod process;
 pub mod request_id;
+pub mod traces;
 
 pub use metrics::Metrics;

@@ -32,5 +32,6 @@ mod sales;
 mod slow_clients;
 mod start;
 mod surface;
+mod traces;
 mod unavailable;
 mod wire;

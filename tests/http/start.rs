@@ -117,6 +117,13 @@ fn settings_that_are_none() {
         ("HOLDS__SECONDS_DEFAULT", "99999999", "holds.seconds_default"),
         ("AUTH__MODE", "closed", "auth.mode is \"closed\"; it must be \"open\""),
         ("TELEMETRY__LEVEL", "loud=very=", "telemetry.level"),
+        ("TELEMETRY__SLOW_REQUEST_MS", "600001", "telemetry.slow_request_ms"),
+        ("TELEMETRY__OTLP_SAMPLED_ONE_IN", "1000000001", "telemetry.otlp_sampled_one_in"),
+        ("TELEMETRY__OTLP_SAMPLED_ONE_IN", "-1", "telemetry.otlp_sampled_one_in"),
+        ("TELEMETRY__OTLP_ENDPOINT", "collector:4318", "telemetry.otlp_endpoint"),
+        ("TELEMETRY__OTLP_ENDPOINT", "ftp://collector", "telemetry.otlp_endpoint"),
+        ("TELEMETRY__OTLP_ENDPOINT", "http://ann:secret@collector", "telemetry.otlp_endpoint"),
+        ("TELEMETRY__OTLP_ENDPOINT", "http://collector?key=1", "telemetry.otlp_endpoint"),
         ("DATA_DIR", "", "data_dir must not be empty"),
     ] {
         let stand = Stand::embedded();

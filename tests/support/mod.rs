@@ -2,6 +2,7 @@
 //! verbs to talk to it. The process dies with the test, also when the test is killed.
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::disallowed_methods)]
 
+pub mod collector;
 pub mod provider;
 
 use serde_json::{Value, json};
