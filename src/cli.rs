@@ -108,6 +108,9 @@ enum Command {
         #[arg(long)]
         sign_out: bool,
     },
+    /// Ask the running server of these settings (at server.listen) whether it can sell. Exit status 0
+    /// when it can.
+    Health,
     /// Print the OpenAPI document.
     Openapi,
     /// Print the settings in effect, passwords hidden.
@@ -190,6 +193,7 @@ fn execute(cli: Cli) -> Result<(), StartError> {
         Some(Command::Account { email, role, sign_out }) => {
             app::account(&settings, &email, AccountChange { role, sign_out })
         }
+        Some(Command::Health) => app::health(&settings),
         Some(Command::Openapi) => app::print(&app::openapi()?),
         Some(Command::Config) => app::print(&settings.to_toml()?),
     }

@@ -1,11 +1,13 @@
 //! App: the commands of the program, and the one place where every stage is wired.
 //!
 //! `serve` builds the stages once, in the order data flows, and takes them down again; `signals`
-//! counts what is to end it; `offline` has the commands that need no server; `demo` fills an empty
+//! counts what is to end it; `offline` has the commands that need no server; `health` asks a
+//! running server; `demo` fills an empty
 //! store; `numbers` feeds the gauges, `tables` those that the query tables know; `load` watches how busy the
 //! server is.
 
 mod demo;
+mod health;
 mod load;
 mod numbers;
 mod offline;
@@ -13,6 +15,7 @@ mod serve;
 mod signals;
 mod tables;
 
+pub use health::health;
 pub use offline::{account, audit, journal_cat, migrate, openapi, print, token};
 pub use serve::serve;
 
