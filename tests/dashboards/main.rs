@@ -15,3 +15,4 @@ mod load;
 mod names;
 mod prometheus;
 mod rules;
+mod stand;

@@ -163,6 +163,28 @@ fn assert_process(text: &str) {
     assert_eq!(value(text, &version), Some(1.0), "{text}");
 }
 
+#[tokio::test]
+async fn a_server_is_asked_for_its_health_by_the_program_itself() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let address = server.base.trim_start_matches("http://").to_owned();
+    let ask = || {
+        let mut command = stand.command(&["health"]);
+        let output = command.env("LASTUNIT_SERVER__LISTEN", &address).output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(ask(), (Some(0), String::new()));
+    assert!(server.stop().success());
+    let (code, said) = ask();
+    assert_eq!(code, Some(1));
+    assert!(said.contains(&format!("the server at {address} does not answer")), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let mut nowhere = stand.command(&["health"]);
+    let output = nowhere.env("LASTUNIT_SERVER__LISTEN", "127.0.0.1:0").output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("server.listen has port 0"));
+}
+
 /// The products whose stock is shown.
 fn shown_products(text: &str) -> BTreeSet<u64> {
     let lines = text.lines().filter_map(|line| {

@@ -237,6 +237,9 @@ pub async fn a_damaged_batch_stops_the_projection(url: &str) {
     assert!(reason.contains("the journal is damaged: the digest of batch 2"), "{reason}");
     let row = follower.queries.product(product).await.unwrap().unwrap();
     assert_eq!(row.stock, before);
+    let [units] = follower.queries.stocks(&[product]).await.unwrap()[..] else { panic!("one row") };
+    assert_eq!((units.product, units.stock), (product, before));
+    assert_eq!(units.revision, row.revision);
     let positions = shop.journal.positions();
     assert!(!follower.progress.wait_for(&positions, Duration::from_secs(5)).await);
     follower.end().await;
@@ -339,6 +342,8 @@ pub async fn lists_go_on_where_they_ended(url: &str) {
     assert_eq!(first[1].offer, *shop.products[&products[1]].offer().unwrap());
     let unknown = ProductId::new(26).unwrap();
     assert_eq!(follower.queries.product(unknown).await.unwrap(), None);
+    assert_eq!(follower.queries.stocks(&[unknown]).await.unwrap(), []);
+    assert_eq!(follower.queries.stocks(&[]).await.unwrap(), []);
     assert_eq!(follower.queries.order(OrderId([7; 16])).await.unwrap(), None);
     follower.end().await;
     // Migrations that are there already are no work.
