@@ -27,6 +27,7 @@ mod docs;
 mod fields;
 mod health;
 mod idempotency;
+mod live;
 mod measured;
 mod notices;
 mod numbers;
@@ -59,6 +60,7 @@ mod waiting;
 
 pub use access::{Gate, OperatorToken};
 pub use body::BodyLimits;
+pub use live::{Documents, Live, LiveOptions};
 pub use openapi::openapi;
 pub use routes::router;
 
@@ -119,6 +121,8 @@ pub struct ApiParts {
     pub body_limits: BodyLimits,
     /// How callers prove who they are.
     pub gate: Gate,
+    /// Whoever follows what happens.
+    pub live: Live,
 }
 
 /// What the handlers share. Cheap to clone.
