@@ -9,6 +9,7 @@
 //! kept that a later request could stumble over; an unknown outcome keeps its SKU.
 
 mod restock;
+mod sale_keys;
 mod sale_known;
 mod sale_settling;
 mod sale_upkeep;
@@ -62,6 +63,7 @@ struct Inner {
     /// Only one change of a sale at a time.
     sales: Mutex<()>,
     known_sales: sale_known::KnownSales,
+    sale_keys: sale_keys::SaleKeys,
 }
 
 impl Catalog {
@@ -71,6 +73,7 @@ impl Catalog {
         let skus = Skus::since(engine.durable());
         let (changing, restocking) = (Mutex::default(), restock::Running::default());
         let (sales, known_sales) = (Mutex::default(), sale_known::KnownSales::default());
+        let sale_keys = sale_keys::SaleKeys::default();
         Self(Arc::new(Inner {
             engine,
             queries,
@@ -80,6 +83,7 @@ impl Catalog {
             restocking,
             sales,
             known_sales,
+            sale_keys,
         }))
     }
 

@@ -220,9 +220,8 @@ impl Inner {
         let Some(last) = new.parts.last().map(|part| part.product) else {
             return Err(SaleError::Unknown);
         };
-        // The key is kept by the part that is set last: where it is known, the sale was whole.
         if let Some(retry) = retry
-            && let Some(sale) = self.recall_sale(last, retry).await?
+            && let Some(sale) = self.recall_sale(last, retry, now).await?
         {
             let Parts { all: parts, newest: terms, created_at } = self.parts(sale, None).await?;
             return Ok(SaleAsSet { terms, parts, created_at, replayed: true });
@@ -263,17 +262,27 @@ impl Inner {
                 }
             }
         }
+        // Decided for good, also where it is not known yet whether it is durable.
+        if let Some(retry) = retry {
+            self.sale_keys.learn(retry, sale, now);
+        }
         let created_at = durable(set).await?.unwrap_or(now);
         self.known_sales.learn(sale, KnownSale { products, created_at });
         let terms = newest_of(&parts).cloned().ok_or(SaleError::Unknown)?;
         Ok(SaleAsSet { terms, parts, created_at, replayed: false })
     }
 
+    /// The sale of a key: of any of the last day, and of those that the product remembers longer. The part
+    /// that is set last keeps the key: where it is known, the sale was whole.
     async fn recall_sale(
         &self,
         product: ProductId,
         retry: Retry,
+        now: Timestamp,
     ) -> Result<Option<SaleId>, SaleError> {
+        if let Some(sale) = self.sale_of_key(retry, now).await? {
+            return Ok(Some(sale));
+        }
         let action = Action::LookUp { order: NO_ORDER };
         match self.engine.submit(product, Command { retry: Some(retry), action }).await {
             Ok(outcome) => match outcome.answer {
