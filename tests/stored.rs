@@ -177,8 +177,9 @@ fn part() -> impl Strategy<Value = Option<Box<Part>>> {
 }
 
 fn lines() -> impl Strategy<Value = Box<[Line]>> {
-    let line = (product(), quantity(), any::<u64>())
-        .prop_map(|(product, quantity, unit_price)| Line { product, quantity, unit_price });
+    let line = (product(), quantity(), any::<u64>(), sale()).prop_map(
+        |(product, quantity, unit_price, sale)| Line { product, quantity, unit_price, sale },
+    );
     vec(line, 0..4).prop_map(Into::into)
 }
 
@@ -776,6 +777,57 @@ fn a_snapshot_with_sales_means_the_same_for_ever() {
     product
         .apply(&Event::Ended { order: OrderId([2; 16]), end: HoldEnd::Expired, retry: None }, over);
     assert_eq!(snapshot::decode(&snapshot::encode(&product)), Ok(product));
+}
+
+/// An order of which one line is of a sale; and the snapshot of its lead, of version 5.
+#[test]
+fn an_order_with_lines_under_sales_means_the_same_for_ever() {
+    let line = |product, quantity, unit_price, sale: Option<u64>| Line {
+        product: ProductId::new(product).unwrap(),
+        quantity: Quantity::from_journal(quantity),
+        unit_price,
+        sale: sale.and_then(SaleId::new),
+    };
+    let order = OrderId([7; 16]);
+    let placed = Event::Placed {
+        order,
+        lines: [line(42, 2, 800, Some(300)), line(43, 1, 999, None)].into(),
+        expires_at: Timestamp::from_millis(1_000),
+        payment: Box::new(Payment { method: "webhook".into(), token: "t".into() }),
+        retry: None,
+    };
+    let (product, at) = (ProductId::new(42).unwrap(), Timestamp::from_millis(9));
+    let section = Section { product, first_revision: 1, at, events: vec![placed.clone()] };
+    let golden = format!(
+        "012a010901 16{} 02 2a02a006 2b01e707 02 ac02 00 e807 07776562686f6f6b 0174 00",
+        hex(&[7; 16])
+    );
+    assert_eq!(hex(&encoded(std::slice::from_ref(&section))), hex(&unhex(&golden)));
+    assert_eq!(decode_row(&unhex(&golden)), Ok(vec![section]));
+
+    let mut lead = Product::default();
+    lead.apply(&golden_facts()[0], at);
+    lead.apply(
+        &Event::Held {
+            order,
+            customer: CustomerId::from_journal("ann"),
+            quantity: Quantity::from_journal(2),
+            unit_price: 800,
+            expires_at: Timestamp::from_millis(1_000),
+            sale: None,
+            part: Some(Box::new(Part::new_lead())),
+            retry: None,
+        },
+        at,
+    );
+    assert_eq!(snapshot::encode(&lead)[0], 4, "nothing there that version 4 does not know");
+    lead.apply(&placed, at);
+    let bytes = snapshot::encode(&lead);
+    assert_eq!(bytes[0], 5);
+    // Behind what version 4 has: one order, of two lines, the first of sale 300.
+    let behind = unhex(&format!("01{} 02 ac02 00", hex(&[7; 16])));
+    assert_eq!(hex(&bytes[bytes.len() - behind.len()..]), hex(&behind));
+    assert_eq!(snapshot::decode(&bytes), Ok(lead));
 }
 
 /// A late payment, and that it goes back.

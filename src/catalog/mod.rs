@@ -11,12 +11,14 @@
 mod restock;
 mod sale_keys;
 mod sale_known;
+mod sale_list;
 mod sale_settling;
 mod sale_upkeep;
 mod sales;
 mod skus;
 
 pub use restock::{Adjusted, Adjustment, LINES_MAX, RestockError};
+pub use sale_list::ListChange;
 pub use sale_upkeep::{RefusalLog, run as upkeep_of_sales};
 pub use sales::{NewPart, NewSale, PartChange, SaleAsSet, SaleChange, SaleError};
 

@@ -392,7 +392,7 @@ fn row_of(Bought { placed, customer, state }: &Bought) -> OrderRow {
                 product: line.product,
                 quantity: line.quantity.get(),
                 unit_price: line.unit_price,
-                sale: None,
+                sale: line.sale,
                 status: line_status,
             })
             .collect(),

@@ -48,10 +48,13 @@ const SALES: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, 
 const SALE: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, sells_before, \
      edition, created_at FROM sales WHERE sale_id = $1";
 
-/// Sales with a part of a lower edition, or with one too few. Products are told apart by commas.
+/// Sales with a part of a lower edition, with one too few, or with one of a product that left and sold
+/// nothing. Products are told apart by commas.
 const UNSETTLED: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, sells_before, \
      edition, created_at FROM sales WHERE sale_id > $1 AND (EXISTS (SELECT 1 FROM sale_products AS part \
-     WHERE part.sale_id = sales.sale_id AND part.edition < sales.edition) \
+     WHERE part.sale_id = sales.sale_id AND (part.edition < sales.edition \
+     OR (part.sold + part.held = 0 AND replace(replace(products, '[', ','), ']', ',') \
+     NOT LIKE '%,' || part.product_id || ',%'))) \
      OR (ends_at > $2 AND (SELECT count(*) FROM sale_products AS part \
      WHERE part.sale_id = sales.sale_id) \
      < length(products) - length(replace(products, ',', '')) + 1)) ORDER BY sale_id LIMIT 100";

@@ -162,6 +162,10 @@ impl SaleFolding {
         self.parts.insert(key, part);
         self.dropped.remove(&key);
         self.judge(key, at);
+        // Whoever leaves a sale is over, the sale is not.
+        if !terms.products.contains(&product) {
+            return;
+        }
         let row = SaleRow::of(terms, at);
         let newer = self.sales.get(&terms.sale).is_none_or(|seen| seen.edition <= row.edition);
         if newer {
