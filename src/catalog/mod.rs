@@ -9,6 +9,7 @@
 //! kept that a later request could stumble over; an unknown outcome keeps its SKU.
 
 mod restock;
+mod sale_deletion;
 mod sale_keys;
 mod sale_known;
 mod sale_list;

@@ -387,7 +387,7 @@ impl Inner {
     }
 
     /// Waits for the change of a sale before, for a bounded time.
-    async fn changing_sales(&self) -> Result<MutexGuard<'_, ()>, SaleError> {
+    pub(super) async fn changing_sales(&self) -> Result<MutexGuard<'_, ()>, SaleError> {
         let changing = tokio::time::timeout(PATIENCE, self.sales.lock()).await;
         Ok(changing.map_err(|_| EngineError::Overloaded("changes of sales"))?)
     }
@@ -531,75 +531,9 @@ impl Inner {
             }
         }
     }
-
-    async fn drop_sale(
-        &self,
-        sale: SaleId,
-        expected: Option<&[u64]>,
-        now: Timestamp,
-    ) -> Result<(), SaleError> {
-        let _changing = self.changing_sales().await?;
-        self.make_list_whole(sale).await?;
-        let (parts, known) = self.known_parts(sale).await?;
-        if let Some(newest) = newest_of(&parts) {
-            as_expected(newest.edition, expected)?;
-        }
-        let forgotten = self.forgotten((&parts, &known), sale, expected).await?;
-        let refuse = |refusal| Err(SaleError::from(EngineError::Refused(refusal)));
-        if parts.iter().any(|(_, shown)| shown.terms.is_running(now)) {
-            return refuse(Refusal::SaleRunning);
-        }
-        if parts.iter().any(|(_, shown)| shown.taken > 0) {
-            return refuse(Refusal::SaleHasSales);
-        }
-        for (index, (product, _)) in parts.iter().enumerate() {
-            let action = Action::DropSale { sale, undo: true };
-            let Err(error) = self.engine.submit(*product, Command::plain(action)).await else {
-                continue;
-            };
-            // It opened this moment and sold something: then it is kept, with all its products.
-            for (product, shown) in &parts[..index] {
-                if let Err(error) = self.set_part(*product, &shown.terms, None).await {
-                    tracing::warn!(%sale, %product, %error, "a part of a sale was not put back");
-                }
-            }
-            return Err(SaleError::Part(*product, error));
-        }
-        for product in forgotten {
-            let action = Action::ForgetSale { sale };
-            let forgot = self.engine.submit(product, Command::plain(action)).await;
-            forgot.map_err(|error| SaleError::Part(product, error))?;
-        }
-        self.known_sales.forget(sale);
-        Ok(())
-    }
-
-    /// Products that have forgotten their part of a sale, which is over then. What was sold under it,
-    /// only the tables know.
-    async fn forgotten(
-        &self,
-        (parts, known): (&[(ProductId, SaleShown)], &KnownSale),
-        sale: SaleId,
-        expected: Option<&[u64]>,
-    ) -> Result<Vec<ProductId>, SaleError> {
-        let has = |product: &ProductId| parts.iter().any(|(known, _)| known == product);
-        if known.products.iter().all(has) {
-            return Ok(Vec::new());
-        }
-        let row = self.engine_row(sale).await?.ok_or(SaleError::Unknown)?;
-        if parts.is_empty() {
-            as_expected(row.edition, expected)?;
-        }
-        let mut rows = self.queries.sale_products(&[sale]).await.map_err(CatalogError::from)?;
-        rows.retain(|part| !has(&part.product));
-        if rows.iter().any(|part| part.sold + part.held > 0) {
-            return Err(EngineError::Refused(Refusal::SaleHasSales).into());
-        }
-        Ok(rows.iter().map(|part| part.product).collect())
-    }
 }
 
-fn as_expected(edition: u64, expected: Option<&[u64]>) -> Result<(), SaleError> {
+pub(super) fn as_expected(edition: u64, expected: Option<&[u64]>) -> Result<(), SaleError> {
     match expected {
         Some(expected) if !expected.contains(&edition) => Err(SaleError::OtherEdition),
         _ => Ok(()),
