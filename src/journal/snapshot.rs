@@ -5,7 +5,7 @@
 //!   | StoredProduct | StoredOrders | StoredQueue | StoredSales | of version 5: StoredLineSales   (postcard)
 //! ```
 //!
-//! Version 5 is written only where a placed order has lines under sales.
+//! Version 5 is written only where an answer that is remembered, or a line of a placed order, names a sale.
 //!
 //! Written by the product's actor through the journal writer, behind the facts it is made of; so a
 //! snapshot never knows more than the journal. Read back by [`super::recovery`]. The rules of
@@ -23,7 +23,7 @@ use std::collections::HashMap;
 
 const SNAPSHOT_VERSION: u8 = 5;
 
-/// Had no sales of lines.
+/// Had no sales of lines, and none in answers.
 const VERSION_4: u8 = 4;
 
 /// Had no sales.
@@ -131,6 +131,19 @@ enum StoredAnswer<'a> {
     },
 }
 
+impl StoredAnswer<'_> {
+    /// Version 4 did not know it.
+    const fn names_sale(&self) -> bool {
+        matches!(
+            self,
+            Self::PurchasedIn { .. }
+                | Self::HeldIn { .. }
+                | Self::ConfirmedIn { .. }
+                | Self::PlacedIn { .. }
+        )
+    }
+}
+
 /// The sales of placed orders' lines, by order.
 type StoredLineSales = Vec<([u8; 16], LineSales)>;
 
@@ -215,7 +228,9 @@ pub fn encode(product: &Product) -> Vec<u8> {
     };
     let line_sales: StoredLineSales =
         product.holds().iter().filter_map(stored_line_sales).collect();
-    let version = if line_sales.is_empty() { VERSION_4 } else { SNAPSHOT_VERSION };
+    let names_sales = stored.keys.iter().any(|key| key.answer.names_sale());
+    let newest = names_sales || !line_sales.is_empty();
+    let version = if newest { SNAPSHOT_VERSION } else { VERSION_4 };
     let mut bytes = Vec::with_capacity(64 + product.entries() * 40);
     bytes.resize(HEAD, version);
     let written = postcard::to_extend(&stored, bytes);
