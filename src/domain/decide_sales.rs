@@ -103,6 +103,14 @@ impl Product {
         }
     }
 
+    /// What the product still knows is dropped by its own rules.
+    pub(super) fn decide_forget(&self, sale: SaleId, now: Timestamp) -> Decision {
+        if self.is_created() && self.sales.get(sale).is_none() {
+            return Event::SaleDropped { sale }.into();
+        }
+        self.decide_drop(sale, false, now)
+    }
+
     pub(super) fn look_up_sale(
         &self,
         sale: SaleId,

@@ -246,14 +246,17 @@ impl Ledger {
         let Some(offer) = self.offer else { return Err(Refusal::UnknownProduct) };
         match action {
             Action::Create { .. } => unreachable!("answered above"),
-            Action::SetSale { .. } | Action::DropSale { .. } | Action::LookUpSale { .. } => {
+            Action::SetSale { .. }
+            | Action::DropSale { .. }
+            | Action::ForgetSale { .. }
+            | Action::LookUpSale { .. } => {
                 unreachable!("this ledger keeps no sales: see tests/rules/sales.rs")
             }
             Action::Purchase { order, customer, quantity, .. } => {
                 self.may_have(customer, quantity.get(), &offer, now)?;
                 let (order, units, price) = (*order, quantity.get(), offer.price.amount);
                 self.write(order, customer, units, price, State::Bought, None);
-                Ok(Answer::Purchased { order, quantity: units, unit_price: price })
+                Ok(Answer::Purchased { order, quantity: units, unit_price: price, sale: None })
             }
             Action::Hold { order, customer, quantity, hold_ms, part, .. } => {
                 if part.is_some() {
@@ -264,7 +267,13 @@ impl Ledger {
                 let until = now.plus_millis(*hold_ms);
                 let state = State::Held { since: now, until, extended: 0 };
                 self.write(order, customer, units, price, state, part.clone());
-                Ok(Answer::Held { order, quantity: units, unit_price: price, expires_at: until })
+                Ok(Answer::Held {
+                    order,
+                    quantity: units,
+                    unit_price: price,
+                    expires_at: until,
+                    sale: None,
+                })
             }
             Action::Return { order, customer, quantity, .. } => {
                 self.take_back(*order, customer, quantity.get())
@@ -349,7 +358,12 @@ impl Ledger {
                     Ok(()) => {
                         let price = offer.price.amount;
                         self.write(order, &customer, units, price, State::Bought, None);
-                        return Ok(Answer::Purchased { order, quantity: units, unit_price: price });
+                        return Ok(Answer::Purchased {
+                            order,
+                            quantity: units,
+                            unit_price: price,
+                            sale: None,
+                        });
                     }
                     Err(Refusal::SoldOut) => TurnRefusal::SoldOut,
                     Err(Refusal::Closed { closed_at }) => TurnRefusal::Closed { closed_at },
@@ -516,7 +530,13 @@ impl Ledger {
             }
             Action::Confirm { .. } => {
                 self.over(order, HoldEnd::Confirmed, now);
-                Ok(Answer::Confirmed(Box::new(Confirmed { order, customer, quantity, unit_price })))
+                Ok(Answer::Confirmed(Box::new(Confirmed {
+                    order,
+                    customer,
+                    quantity,
+                    unit_price,
+                    sale: None,
+                })))
             }
             Action::Release { .. } => {
                 self.over(order, HoldEnd::Released, now);
@@ -531,16 +551,19 @@ impl Ledger {
                 self.lines[index].state = State::Held { since, until: expires_at, extended };
                 Ok(Answer::Extended { order, expires_at })
             }
-            _ => Ok(Answer::Shown(Box::new(Hold {
-                customer,
-                unit_price,
-                created_at: since,
-                expires_at: until,
-                quantity,
-                extensions: extended,
-                sale: None,
-                part: part.map(Box::new),
-            }))),
+            _ => Ok(Answer::Shown(
+                Box::new(Hold {
+                    customer,
+                    unit_price,
+                    created_at: since,
+                    expires_at: until,
+                    quantity,
+                    extensions: extended,
+                    sale: None,
+                    part: part.map(Box::new),
+                }),
+                None,
+            )),
         }
     }
 
