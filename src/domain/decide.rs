@@ -303,7 +303,7 @@ impl Product {
     }
 
     /// Whether they go back to this part, or to ordinary stock.
-    fn is_of(&self, hold: &Hold, part: Option<&SalePart>, now: Timestamp) -> bool {
+    pub(super) fn is_of(&self, hold: &Hold, part: Option<&SalePart>, now: Timestamp) -> bool {
         part.map_or_else(|| self.is_ordinary(hold, now), |part| hold.sale == Some(part.number))
     }
 
@@ -323,7 +323,7 @@ impl Product {
     /// any case. Earliest first; each is then recorded as
     /// expired, so no hold is walked twice. At most [`LAPSED_MAX`] of them, or one decision could take
     /// as long as a whole sale; `false` says that there may be more.
-    fn lapsed_behind<'a>(
+    pub(super) fn lapsed_behind<'a>(
         &'a self,
         anew: Option<Lapsed<'a>>,
         mut short: u64,

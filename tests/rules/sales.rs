@@ -403,6 +403,23 @@ fn a_forgotten_sale_is_given_up() {
     assert_eq!(none, Err(Refusal::UnknownProduct));
 }
 
+/// A hold that has run out is over for every rule, recorded or not.
+#[test]
+fn what_ran_out_keeps_no_sale_from_being_changed_or_dropped() {
+    let mut shop = Shop::with(terms(6));
+    let held = shop.hold("ann", 2, 1_000);
+    let fewer = SaleTerms { edition: 2, ..terms(1) };
+    assert_eq!(shop.set(fewer.clone(), 1_099), Err(Refusal::BelowTaken { taken: 2 }));
+    shop.set(fewer, 1_100).unwrap();
+    assert_eq!(shop.product.holds().end_of(&held), Some(HoldEnd::Expired));
+    let held = shop.hold("ann", 1, 1_950);
+    let drop = Action::DropSale { sale: sale(1), undo: false };
+    assert_eq!(shop.take(drop.clone(), 2_049), Err(Refusal::SaleHasSales));
+    shop.take(drop, 2_050).unwrap();
+    assert_eq!(shop.product.holds().end_of(&held), Some(HoldEnd::Expired));
+    assert_eq!(shop.product.ordinary(at(2_050)), 10);
+}
+
 /// Many sales, one after the other: the oldest make room, and none that is not over does.
 #[test]
 fn sales_are_bounded() {
