@@ -447,7 +447,7 @@ impl Inner {
             let added = list.added.iter().map(|part| part.product);
             let products = newest.products.iter().copied().chain(added).collect();
             self.known_sales.learn(sale, KnownSale { products, created_at });
-            (as_set, set) = self.add_parts(&list.added, (&whole, &taken_back)).await?;
+            (as_set, set) = self.add_parts(&list.added, (&whole, &taken_back), &parts).await?;
         }
         let added = as_set.len();
         // Those that leave come last: one of them that has heard says that all others have.
@@ -475,7 +475,7 @@ impl Inner {
                     if set.len() > added {
                         self.revert((&parts, &newest), index, taken_back.edition).await;
                     }
-                    self.take_out(&as_set[..added], &taken_back).await;
+                    self.take_list_back(&as_set[..added], &parts, &taken_back).await;
                     return Err(SaleError::Part(*product, error));
                 }
             }

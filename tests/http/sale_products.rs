@@ -135,6 +135,8 @@ async fn bad_lists_of_products_change_nothing() {
     let more = json!({ "productId": two, "units": 11 });
     let late = patch(&server, &path, &[part(three, 1), leaves(one), more]).await;
     expect::problem(&late, 409, "insufficient-stock");
+    // The tables follow a moment later; the statistics wait for them.
+    expect::success(&server.get(&format!("{path}/stats")).await, 200);
     assert_eq!(products(&server.get(&path).await), products(&before));
     expect::success(&server.buy(three, 10, "ann").await, 201);
     for product in [one, two] {
