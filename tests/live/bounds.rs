@@ -135,7 +135,7 @@ async fn frames_have_bounds() {
 /// Shakes hands by hand, then sends these bytes, and reads to the end.
 async fn after_the_handshake(server: &crate::support::Server, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address(server)).await.expect("a connection");
-    let head = "GET /ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+    let head = "GET /ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     // In one piece: what follows the head is the client's first frames.
     let all = [head.as_bytes(), bytes].concat();

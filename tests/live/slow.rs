@@ -90,7 +90,7 @@ async fn a_shutdown_is_polite_and_waits_for_nobody() {
     screen.next().await;
     let rude = Screen::of(&server, &[&topic]).await;
     let mut events = TcpStream::connect(address(&server)).await.expect("a connection");
-    let request = format!("GET /events?topics={topic} HTTP/1.1\r\nhost: a\r\n\r\n");
+    let request = format!("GET /events?topics={topic} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     events.write_all(request.as_bytes()).await.expect("sent");
     metric_becomes(&server, "lastunit_live_clients{transport=\"sse\"}", 1.0).await;
     server.signal(rustix::process::Signal::TERM);

@@ -181,7 +181,7 @@ async fn a_topic_can_be_left() {
 async fn what_changes_often_is_shown_at_the_pace() {
     let stand = Stand::embedded().setting("LIVE__UPDATES_PER_SECOND_MAX", 2);
     let server = stand.start();
-    let product = server.create_product(1_000).await;
+    let product = server.create_product(1_000_000).await;
     let mut screen = Screen::of(&server, &[&format!("stock:{product}")]).await;
     assert_eq!(screen.welcome["updatesPerSecondMax"], 2);
     screen.next().await;
@@ -191,7 +191,7 @@ async fn what_changes_often_is_shown_at_the_pace() {
         server.buy(product, 1, "ann").await;
         bought += 1;
     }
-    let last = screen.until(|message| available(message) == 1_000 - bought).await;
+    let last = screen.until(|message| available(message) == 1_000_000 - bought).await;
     assert_eq!(last["type"], "update");
     let updates =
         crate::screen::metric(&server, "lastunit_live_updates_total{topic=\"stock\"}").await;
