@@ -27,9 +27,8 @@ impl Events {
     async fn next(&mut self) -> (String, Value) {
         let event = async {
             loop {
-                if let Some((block, rest)) = self.text.split_once("\n\n") {
-                    let block = block.to_owned();
-                    self.text = rest.to_owned();
+                if let Some(end) = self.text.find("\n\n") {
+                    let block: String = self.text.drain(..end + 2).collect();
                     let field = |name: &str| {
                         block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned)
                     };
