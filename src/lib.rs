@@ -17,6 +17,7 @@ pub mod domain;
 pub mod engine;
 pub mod http;
 pub mod journal;
+pub mod live;
 mod migrations;
 pub mod projection;
 pub mod telemetry;

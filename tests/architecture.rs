@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("account", &["clock", "domain", "migrations", "telemetry", "threads"]),
     ("config", &["account", "cart", "domain", "journal", "telemetry"]),
     ("admission", &["clock", "config", "domain", "telemetry"]),
+    ("live", &["clock", "domain", "telemetry"]),
     (
         "http",
         &[
@@ -36,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "config",
             "domain",
             "engine",
+            "live",
             "projection",
             "telemetry",
         ],

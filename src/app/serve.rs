@@ -31,17 +31,21 @@ use crate::config::{AuthMode, Config};
 use crate::engine::{Engine, EngineOptions, Placement};
 use crate::http::hosts::HostNames;
 use crate::http::server::{Server, Stage};
-use crate::http::{self, Api, ApiParts, BodyLimits, Gate, HoldLimits, OperatorToken};
+use crate::http::{
+    self, Api, ApiParts, BodyLimits, Documents, Gate, HoldLimits, Live, LiveOptions, OperatorToken,
+};
 use crate::journal::handle::{JournalHandle, JournalState};
 use crate::journal::writer::WriterOptions;
 use crate::journal::{self, Connected, Partitions};
+use crate::live::{self, Hub, HubOptions};
 use crate::projection::{
     Database, JobKind, ProjectionConfig, Projector, ProjectorTask, Queries, check_origin,
 };
 use crate::telemetry::Metrics;
 use crate::telemetry::logs::{self, LogFormat};
-use crate::threads::spawn_task;
+use crate::threads::{self, spawn_task};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -49,6 +53,12 @@ use tokio::task::JoinHandle;
 
 /// How long refusals that are not written down may take at the end.
 const REFUSALS_MAX: Duration = Duration::from_secs(1);
+
+/// How long those who follow something may take to hear that the server goes down.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// Priority of the threads that send updates (Linux): 0 is normal, 19 is lowest.
+const LIVE_NICE: i32 = 10;
 
 /// Runs the server until a signal ends it.
 ///
@@ -101,7 +111,15 @@ struct Started {
     gate: Gate,
     /// Watches the store of carts until it is closed.
     upkeep: JoinHandle<()>,
+    live: LiveRuntime,
     api: Api,
+}
+
+/// Updates for screens, and the runtime they are sent on.
+struct LiveRuntime {
+    parts: Live,
+    /// Taken when it ends.
+    runtime: Runtime,
 }
 
 /// Names are looked at where whoever reaches the server is trusted, and where some are given.
@@ -114,7 +132,8 @@ fn host_names(config: &Config) -> Option<HostNames> {
 async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> {
     let clock = Clock::system();
     let metrics = Metrics::new().map_err(|error| StartError::new(error.to_string()))?;
-    http::server::raise_descriptor_limit(config.server.connections_max);
+    let sockets = config.server.connections_max.saturating_add(config.live.clients_max);
+    http::server::raise_descriptor_limit(sockets);
     let mut server = Server::bind(config.server.clone(), metrics.http.clone())?;
     if let Some(names) = host_names(config) {
         server = server.only_as(names);
@@ -174,8 +193,10 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     let (at_work, now) = (engine.clone(), clock.clone());
     let upkeep_of_sales = catalog::upkeep_of_sales(catalog.clone(), at_work, queries.clone(), now);
     spawn_task("sales", upkeep_of_sales);
+    let live = start_live(config, &metrics)?;
     let api = Api::new(ApiParts {
         admission,
+        live: live.parts.clone(),
         gate: gate.clone(),
         engine: engine.clone(),
         catalog,
@@ -189,7 +210,37 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
         holds: HoldLimits::from(&config.holds),
         body_limits: BodyLimits::from(&config.server),
     });
-    Ok(Started { server, engine, projector, carts, gate, upkeep, api })
+    live.parts.hub.follow(Arc::new(Documents::new(api.clone())));
+    live.parts.runtime.spawn(live::pump(live.parts.hub.clone()));
+    Ok(Started { server, engine, projector, carts, gate, upkeep, live, api })
+}
+
+/// Threads of their own and at low priority: no screen slows a sale.
+fn start_live(config: &Config, metrics: &Metrics) -> Result<LiveRuntime, StartError> {
+    let settings = &config.live;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.threads)
+        .thread_name("live")
+        .on_thread_start(|| threads::lower_priority(LIVE_NICE))
+        .enable_all()
+        .build()?;
+    let options = HubOptions {
+        clients_max: settings.clients_max,
+        clients_per_address_max: settings.clients_per_address_max,
+        topics_per_client_max: settings.topics_per_client_max,
+        pace: settings.pace(),
+    };
+    let parts = Live {
+        hub: Hub::new(options, metrics.live.clone()),
+        runtime: runtime.handle().clone(),
+        options: LiveOptions {
+            message_bytes_max: settings.message_bytes_max,
+            ping: settings.ping(),
+            silence_max: settings.silence_max(),
+            send_buffer_bytes: settings.send_buffer_bytes,
+        },
+    };
+    Ok(LiveRuntime { parts, runtime })
 }
 
 /// How callers prove who they are. Keys that cannot be read refuse the start.
@@ -322,7 +373,7 @@ async fn serve_until_signal(
     config: &Config,
     signals: Signals,
 ) -> Result<(), StartError> {
-    let Started { server, engine, projector, carts, gate, upkeep, api } = started;
+    let Started { server, engine, projector, carts, gate, upkeep, live, api } = started;
     if config.auth.mode == AuthMode::Open {
         let may =
             if config.auth.operator_token.is_empty() { "do everything" } else { "buy for anybody" };
@@ -331,6 +382,7 @@ async fn serve_until_signal(
     tracing::info!("listening on http://{}", server.address());
     let (stage, stages) = watch::channel(Stage::Serving);
     tokio::spawn(drain(signals.clone(), stage, config.server.drain_timeout()));
+    tokio::spawn(close_live(live.parts.hub.clone(), stages.clone()));
     tokio::select! {
         () = server.serve(http::router(api.clone()), stages) => {}
         reason = journal_broken(&engine) => {
@@ -340,6 +392,9 @@ async fn serve_until_signal(
             )));
         }
     }
+    // Whoever takes no goodbye gets none.
+    let _ = tokio::time::timeout(GOODBYE_MAX, live.parts.hub.left()).await;
+    live.runtime.shutdown_background();
     upkeep.abort();
     if let Gate::Accounts(accounts) = &gate {
         accounts.close().await;
@@ -348,6 +403,13 @@ async fn serve_until_signal(
     let mut refusals = RefusalLog::default();
     let _ = tokio::time::timeout(REFUSALS_MAX, refusals.write(&engine, &api.queries)).await;
     stop(&engine, projector, &carts, &signals).await
+}
+
+/// Says goodbye to everybody who follows something, as soon as the server goes down: their connections
+/// would stay for ever.
+async fn close_live(hub: Hub, mut stage: watch::Receiver<Stage>) {
+    let _ = stage.wait_for(|stage| *stage >= Stage::Draining).await;
+    hub.close();
 }
 
 /// Returns when the journal's disk has failed. Another owner is no reason to end: this server then

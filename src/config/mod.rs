@@ -8,6 +8,7 @@ mod address;
 mod auth;
 mod cart;
 mod limits;
+mod live;
 mod load;
 mod parts;
 mod payment;
@@ -18,6 +19,7 @@ pub use address::{StoreAddress, StoreUrl};
 pub use auth::{AuthConfig, AuthMode};
 pub use cart::{CartConfig, RedisConfig};
 pub use limits::{LimitsConfig, Rate};
+pub use live::LiveConfig;
 pub use load::{ConfigError, Flags, PREFIX, load};
 pub use parts::{
     DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig, ProjectionConfig,
@@ -53,6 +55,7 @@ pub struct Config {
     pub redis: RedisConfig,
     pub auth: AuthConfig,
     pub limits: LimitsConfig,
+    pub live: LiveConfig,
     pub telemetry: TelemetryConfig,
 }
 
@@ -107,6 +110,7 @@ impl Config {
         self.redis.check()?;
         self.auth.check(self.server.listen)?;
         self.limits.check()?;
+        self.live.check()?;
         self.telemetry.check()?;
         if self.journal_address() == self.database_address()
             && matches!(self.journal_address(), StoreAddress::Sqlite(_))

@@ -28,6 +28,7 @@ mod fields;
 mod health;
 pub mod hosts;
 mod idempotency;
+mod live;
 mod measured;
 mod notices;
 mod numbers;
@@ -61,6 +62,7 @@ mod waiting;
 
 pub use access::{Gate, OperatorToken};
 pub use body::BodyLimits;
+pub use live::{Documents, Live, LiveOptions};
 pub use openapi::openapi;
 pub use routes::router;
 
@@ -121,6 +123,8 @@ pub struct ApiParts {
     pub body_limits: BodyLimits,
     /// How callers prove who they are.
     pub gate: Gate,
+    /// Whoever follows what happens.
+    pub live: Live,
 }
 
 /// What the handlers share. Cheap to clone.

@@ -3,7 +3,7 @@
 
 use super::problem::Document;
 use super::{
-    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, numbers,
+    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, live, numbers,
     order_changes, orders, payments, products, purchases, queue, queued, reservations, restock,
     sale_stats, sales, stock,
 };
@@ -82,6 +82,8 @@ const PROBLEM: &str = "application/problem+json";
         api_keys::list,
         api_keys::create,
         api_keys::revoke,
+        live::socket::connect,
+        live::events::events,
         health::overall,
         health::live,
         health::ready,
@@ -96,6 +98,7 @@ const PROBLEM: &str = "application/problem+json";
         (name = "products", description = "What is sold, and how much of it is left"),
         (name = "sales", description = "What sells under terms of its own for a time"),
         (name = "accounts", description = "Who asks, and what they may do"),
+        (name = "live", description = "What changes, as it changes"),
         (name = "operation", description = "Health and numbers"),
     ),
 )]

@@ -13,7 +13,7 @@ use super::openapi::{LookUpFailures, NotFound, SignInFailures};
 use super::order_ref::OrderRef;
 use super::params::PurchasePath;
 use super::prefer;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::purchases::Purchase;
 use super::respond::{self, MoneyDocument};
 use super::time::Rfc3339;
@@ -209,6 +209,26 @@ async fn find(api: &Api, reference: OrderRef) -> Result<Found, Problem> {
         Err(EngineError::Refused(_)) => Err(Problem::unknown_purchase()),
         Err(error) => Err(Problem::of_engine(error, api.clock.now())),
     }
+}
+
+/// The purchase as [`get`] shows it.
+pub(super) async fn document(api: &Api, reference: OrderRef) -> Result<String, Problem> {
+    let found = find(api, reference).await?;
+    let document = found.document(api, reference);
+    serde_json::to_string(&document)
+        .map_err(|error| Problem::new(Code::Internal, error.to_string()))
+}
+
+/// Refuses a purchase that is not the caller's to see.
+pub(super) async fn check_visible(
+    api: &Api,
+    caller: &Caller,
+    reference: OrderRef,
+) -> Result<(), Problem> {
+    if caller.sees_everything() || caller.may_see(find(api, reference).await?.customer()) {
+        return Ok(());
+    }
+    Err(Problem::unknown_purchase())
 }
 
 /// What the engine still knows of a purchase whose turn came.

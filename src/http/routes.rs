@@ -5,9 +5,9 @@ use super::access::Requirement;
 use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
-    Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers,
-    openapi, order_changes, orders, payments, products, purchases, queue, queued, reservations,
-    restock, sale_stats, sales, stock,
+    Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, live,
+    numbers, openapi, order_changes, orders, payments, products, purchases, queue, queued,
+    reservations, restock, sale_stats, sales, stock,
 };
 use crate::admission::Budget::{self, Buying, Changing, Listing, Reading, SigningIn, Unlimited};
 use axum::Router;
@@ -77,6 +77,8 @@ pub fn router(api: Api) -> Router {
         .route("/health/live", get(at.route("GET /health/live", Anyone, Unlimited, health::live)))
         .route("/health/ready", get(at.route("GET /health/ready", Anyone, Unlimited, health::ready)))
         .route("/metrics", get(at.route("GET /metrics", Monitor, Unlimited, numbers::metrics)))
+        .route("/ws", get(at.route("GET /ws", Anyone, Reading, live::socket::connect)))
+        .route("/events", get(at.route("GET /events", Anyone, Reading, live::events::events)))
         .route("/openapi.json", get(at.route("GET /openapi.json", Anyone, Reading, openapi::document)))
         .route("/docs", get(at.route("GET /docs", Anyone, Reading, docs::redirect)))
         .route("/docs/", get(at.route("GET /docs", Anyone, Reading, docs::index)))

@@ -22,7 +22,10 @@ use super::surface::Surface;
 use crate::config::ServerConfig;
 use crate::telemetry::metrics::HttpMetrics;
 use axum::Router;
+use axum::body::Bytes;
 use connection::{Connection, Timing};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -30,6 +33,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
+use watched::Watched;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
@@ -182,6 +186,13 @@ impl Server {
         tracing::warn!(%error, "a connection could not be accepted");
         tokio::time::sleep(ACCEPT_PAUSE).await;
     }
+}
+
+/// The socket of a connection that is no longer HTTP, and what the client has said on it already. `None`
+/// for one that this server did not make.
+pub(super) fn into_stream(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
+    let parts = upgraded.downcast::<TokioIo<Watched>>().ok()?;
+    Some((parts.io.into_inner().into_inner(), parts.read_buf))
 }
 
 /// Descriptors for everything that is not a client's connection.

@@ -87,11 +87,7 @@ fn stock_answer(
 ) -> Response {
     let version = shown.version.to_string();
     let sale = RunningSale::of(shown.view.sale, now);
-    // A sale opens without any change of the stock.
-    let tag = match &sale {
-        Some(sale) => format!("\"{version}-{}\"", sale.state()),
-        None => format!("\"{version}\""),
-    };
+    let tag = format!("\"{}\"", tag(&version, sale.as_ref()));
     let mut response = if is_known(headers, &tag) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -107,6 +103,28 @@ fn stock_answer(
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
+}
+
+/// The same for live updates: its version, which changes with the state of the sale too, and the document.
+pub(super) fn live(
+    product: ProductId,
+    shown: &Shown,
+    now: Timestamp,
+) -> Result<(String, String), String> {
+    let version = shown.version.to_string();
+    let sale = RunningSale::of(shown.view.sale, now);
+    let counts = shown.view.stock.into();
+    let document = StockDocument { product_id: product.get(), counts, version: &version, sale };
+    let data = serde_json::to_string(&document).map_err(|error| error.to_string())?;
+    Ok((tag(&version, sale.as_ref()), data))
+}
+
+/// The version, with the state of the sale: that opens without any change of the stock.
+fn tag(version: &str, sale: Option<&RunningSale>) -> String {
+    match sale {
+        Some(sale) => format!("{version}-{}", sale.state()),
+        None => version.to_owned(),
+    }
 }
 
 /// Whether `If-None-Match` names this tag; weakly compared, as RFC 9110 asks for.

@@ -122,7 +122,9 @@ impl Surface {
     /// somebody at this machine looks at. Programs send no `Origin`.
     pub(super) fn foreign<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
         let origin = request.headers().get(header::ORIGIN)?;
-        let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+        // A page of any origin may open a WebSocket, and read what comes.
+        let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method())
+            && !request.headers().contains_key(header::UPGRADE);
         if reads || self.origin(request.headers()).is_some() {
             return None;
         }

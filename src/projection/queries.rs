@@ -64,6 +64,12 @@ pub(super) trait Tables: Send + Sync {
         before: Option<OrderCursor>,
         limit: i64,
     ) -> Result<Vec<OrderRow>, sqlx::Error>;
+    /// Of everybody, newest first, before this one.
+    async fn newest_orders(
+        &self,
+        before: OrderId,
+        limit: i64,
+    ) -> Result<Vec<OrderRow>, sqlx::Error>;
     async fn reservations(&self, order: OrderId) -> Result<Vec<ReservationRow>, sqlx::Error>;
     async fn refused(&self, order: OrderId) -> Result<Option<RefusedPurchase>, sqlx::Error>;
     async fn customer_totals(
@@ -332,6 +338,23 @@ impl Queries {
         limit: u32,
     ) -> Result<Vec<OrderRow>, QueryError> {
         let mut rows = self.tables()?.orders_of(customer, before, i64::from(limit)).await?;
+        for row in &mut rows {
+            self.complete(row).await?;
+        }
+        Ok(rows)
+    }
+
+    /// Orders of everybody, the newest first, from the one before `before` on. Their ids grow with time.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn newest_orders(
+        &self,
+        before: Option<OrderId>,
+        limit: u32,
+    ) -> Result<Vec<OrderRow>, QueryError> {
+        let before = before.unwrap_or(OrderId([0xff; 16]));
+        let mut rows = self.tables()?.newest_orders(before, i64::from(limit)).await?;
         for row in &mut rows {
             self.complete(row).await?;
         }

@@ -5,8 +5,10 @@
 //! do not add up.
 
 mod account;
+mod live;
 
 pub use account::{AccountMetrics, SignIn};
+pub use live::{LiveClosed, LiveMetrics, LiveRefused, LiveTransport, TOPIC_KINDS};
 
 use super::admission::AdmissionMetrics;
 use super::names::{self, Kind, Name};
@@ -42,6 +44,7 @@ pub struct Metrics {
     pub projection: ProjectionMetrics,
     pub jobs: JobMetrics,
     pub accounts: AccountMetrics,
+    pub live: LiveMetrics,
 }
 
 impl Metrics {
@@ -71,6 +74,7 @@ impl Metrics {
             projection: ProjectionMetrics::register(&registry),
             jobs: JobMetrics::register(&registry),
             accounts: AccountMetrics::register(&registry),
+            live: LiveMetrics::register(&registry),
             registry,
             rendering,
             stock,
@@ -163,7 +167,7 @@ impl Registry {
         self.0.register_gauge(&Key::from_parts(name.text, labels), &Self::METADATA)
     }
 
-    fn histogram(&self, name: Name, labels: Vec<Label>) -> Histogram {
+    pub(super) fn histogram(&self, name: Name, labels: Vec<Label>) -> Histogram {
         self.0.register_histogram(&Key::from_parts(name.text, labels), &Self::METADATA)
     }
 }
@@ -175,7 +179,8 @@ impl fmt::Debug for Registry {
 }
 
 /// Every status that a route answers; anything else would be shown as `other`.
-const STATUSES: [(u16, &str); 22] = [
+const STATUSES: [(u16, &str); 24] = [
+    (101, "101"),
     (200, "200"),
     (201, "201"),
     (202, "202"),
@@ -195,6 +200,7 @@ const STATUSES: [(u16, &str); 22] = [
     (413, "413"),
     (415, "415"),
     (422, "422"),
+    (426, "426"),
     (429, "429"),
     (500, "500"),
     (503, "503"),

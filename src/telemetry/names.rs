@@ -150,6 +150,30 @@ pub(super) const TOKEN_CHECKS: Name = counter(
     "lastunit_token_checks_total",
     "Tokens and API keys that were not in the cache, by result: verified or refused.",
 );
+pub(super) const LIVE_CLIENTS: Name =
+    gauge("lastunit_live_clients", "Connected clients of live updates, by transport.");
+pub(super) const LIVE_SUBSCRIPTIONS: Name =
+    gauge("lastunit_live_subscriptions", "Topics that clients follow, by kind of topic.");
+pub(super) const LIVE_UPDATES: Name = counter(
+    "lastunit_live_updates_total",
+    "New values of topics, each encoded once for all clients, by kind of topic.",
+);
+pub(super) const LIVE_MESSAGES: Name =
+    counter("lastunit_live_messages_total", "Values handed to clients.");
+pub(super) const LIVE_CLOSED: Name = counter(
+    "lastunit_live_closed_total",
+    "Clients of live updates that left, by reason: left, silent, slow, signed-out (their token is over), \
+     misbehaved (messages against the protocol or too many) or shutdown.",
+);
+pub(super) const LIVE_REFUSED: Name = counter(
+    "lastunit_live_refused_total",
+    "Clients and topics that were refused, by reason: clients, address, topics, unknown or forbidden.",
+);
+pub(super) const LIVE_ROUND_SECONDS: Name = histogram(
+    "lastunit_live_round_seconds",
+    SECONDS,
+    "Time to tell all followers of a topic that it has a new value.",
+);
 
 /// Every metric there is.
 pub(super) const ALL: &[Name] = &[
@@ -185,4 +209,11 @@ pub(super) const ALL: &[Name] = &[
     SHEDDING_LEVEL,
     SIGN_INS,
     TOKEN_CHECKS,
+    LIVE_CLIENTS,
+    LIVE_SUBSCRIPTIONS,
+    LIVE_UPDATES,
+    LIVE_MESSAGES,
+    LIVE_CLOSED,
+    LIVE_REFUSED,
+    LIVE_ROUND_SECONDS,
 ];
