@@ -187,6 +187,10 @@ async fn a_queued_purchase_keeps_to_its_sale() {
     };
     let bought = decided(&wait(open).await, "confirmed").await;
     assert_eq!(bought["unitPrice"]["amount"], 800, "{bought}");
+    assert_eq!(bought["saleId"], open, "{bought}");
+    let order = bought["orderId"].as_str().expect("an id");
+    let shown = server.get(&format!("/api/v1/purchases/{order}")).await;
+    assert_eq!(shown.body["saleId"], open, "{}", shown.text);
     expect::problem(&wait(999_999).await, 404, "sale-not-found");
     // Nobody has their turn while it is paused, and none can come after it has ended.
     let path = format!("/api/v1/sales/{open}");

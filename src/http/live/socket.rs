@@ -51,6 +51,9 @@ const WRITE_BYTES_MAX: usize = 256 * 1024;
 const RATE_MAX: u32 = 100;
 const RATE_TIME: Duration = Duration::from_secs(10);
 const NONSENSE_MAX: u32 = 20;
+/// What may be said, for whoever says something else.
+const MESSAGES: &str = "send a JSON object with type subscribe or unsubscribe and topics, authenticate and token, \
+     or ping, and nothing else in it";
 
 /// Opens a WebSocket.
 #[utoipa::path(
@@ -298,12 +301,12 @@ impl Client {
     async fn answer(&mut self, text: &str) -> Result<(), Goodbye> {
         let said = match serde_json::from_str(text) {
             Ok(said) => said,
-            Err(error) => {
+            Err(_) => {
                 self.nonsense += 1;
                 if self.nonsense > NONSENSE_MAX {
                     return Err(Goodbye::misbehaved("too many messages that make no sense"));
                 }
-                let problem = Problem::new(Code::InvalidRequest, error.to_string());
+                let problem = Problem::new(Code::InvalidRequest, MESSAGES);
                 return self.send(Told::error(None, &problem).text()).await;
             }
         };
