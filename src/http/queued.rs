@@ -62,7 +62,7 @@ pub struct PurchaseState<'a> {
     turn: Option<Turn>,
     /// When it is confirmed.
     #[serde(flatten)]
-    sale: Option<Sale>,
+    sale: Option<Sold>,
     /// When it is refused or failed.
     #[serde(flatten)]
     end: Option<End>,
@@ -84,7 +84,7 @@ struct Turn {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = PurchaseSold)]
-struct Sale {
+struct Sold {
     #[schema(value_type = String)]
     order_id: OrderRef,
     /// The sale it was sold under, if any.
@@ -173,7 +173,7 @@ impl Found {
                 let unit_price = Money { amount, ..row.total }.into();
                 let sale_id = row.lines.first().and_then(|line| line.sale).map(SaleId::get);
                 let total = row.total.into();
-                let sale = Some(Sale { order_id: reference, sale_id, unit_price, total });
+                let sale = Some(Sold { order_id: reference, sale_id, unit_price, total });
                 let customer = row.customer.as_str();
                 PurchaseState { sale, ..shown(customer, quantity, "confirmed", row.created_at) }
             }
@@ -181,7 +181,7 @@ impl Found {
                 let (unit_price, total) =
                     (sold.price.into(), sold.price.times(sold.quantity).into());
                 let sale_id = sold.sale.map(SaleId::get);
-                let sale = Some(Sale { order_id: reference, sale_id, unit_price, total });
+                let sale = Some(Sold { order_id: reference, sale_id, unit_price, total });
                 let customer = sold.customer.as_str();
                 PurchaseState { sale, ..shown(customer, sold.quantity, "confirmed", sold.at) }
             }

@@ -299,16 +299,13 @@ impl Client {
     }
 
     async fn answer(&mut self, text: &str) -> Result<(), Goodbye> {
-        let said = match serde_json::from_str(text) {
-            Ok(said) => said,
-            Err(_) => {
-                self.nonsense += 1;
-                if self.nonsense > NONSENSE_MAX {
-                    return Err(Goodbye::misbehaved("too many messages that make no sense"));
-                }
-                let problem = Problem::new(Code::InvalidRequest, MESSAGES);
-                return self.send(Told::error(None, &problem).text()).await;
+        let Ok(said) = serde_json::from_str(text) else {
+            self.nonsense += 1;
+            if self.nonsense > NONSENSE_MAX {
+                return Err(Goodbye::misbehaved("too many messages that make no sense"));
             }
+            let problem = Problem::new(Code::InvalidRequest, MESSAGES);
+            return self.send(Told::error(None, &problem).text()).await;
         };
         match said {
             Said::Authenticate { token } => self.authenticate(&token).await,
