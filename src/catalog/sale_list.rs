@@ -176,7 +176,10 @@ impl Inner {
                     shown.push((product, SaleShown { terms, taken: 0, held: 0, owned: 0 }));
                 }
                 Err(error) => {
-                    self.take_list_back(&shown, parts, before).await;
+                    if !shown.is_empty() {
+                        self.revert(parts, 0, before).await;
+                    }
+                    self.take_out(&shown, before).await;
                     // Refused, or nobody knows.
                     if !matches!(error, EngineError::Refused(_)) {
                         self.drop_part(product, before.sale).await.ok();
@@ -186,24 +189,6 @@ impl Inner {
             }
         }
         Ok((shown, set))
-    }
-
-    /// Gives a list up that was not to be: the new parts leave, and the others say what the sale is, for
-    /// the tables have heard something else of the new ones.
-    pub(super) async fn take_list_back(
-        &self,
-        added: &[(ProductId, SaleShown)],
-        parts: &[(ProductId, SaleShown)],
-        before: &SaleTerms,
-    ) {
-        if added.is_empty() {
-            return;
-        }
-        self.take_out(added, before).await;
-        if let Err(error) = self.settle_parts(parts, before).await {
-            let sale = before.sale;
-            tracing::warn!(%sale, %error, "a change of a sale is taken back later");
-        }
     }
 
     /// Parts that leave: at once, or at the next look at half-made sales.

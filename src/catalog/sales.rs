@@ -472,10 +472,10 @@ impl Inner {
                     as_set.push((*product, shown.clone()));
                 }
                 Err(error) => {
-                    if set.len() > added {
-                        self.revert((&parts, &newest), index, taken_back.edition).await;
+                    if !set.is_empty() {
+                        self.revert(&parts, index, &taken_back).await;
                     }
-                    self.take_list_back(&as_set[..added], &parts, &taken_back).await;
+                    self.take_out(&as_set[..added], &taken_back).await;
                     return Err(SaleError::Part(*product, error));
                 }
             }
@@ -507,15 +507,16 @@ impl Inner {
     }
 
     /// Gives the first parts their terms before a change back. All parts get the same edition, or the
-    /// next look at half-made sales would carry the change on.
-    async fn revert(
+    /// next look at half-made sales would carry the change on; and where only new parts have heard of
+    /// the change, the tables would go on saying what those said.
+    pub(super) async fn revert(
         &self,
-        (parts, newest): (&[(ProductId, SaleShown)], &SaleTerms),
+        parts: &[(ProductId, SaleShown)],
         changed: usize,
-        edition: u64,
+        before: &SaleTerms,
     ) {
         for (index, (product, shown)) in parts.iter().enumerate() {
-            let terms = SaleTerms { edition, ..shared(newest, &shown.terms) };
+            let terms = shared(before, &shown.terms);
             let mut set = self.set_part(*product, &terms, None).await;
             // Units that the change gave free are sold by now: what is left for the sale stays.
             if let Err(EngineError::Refused(Refusal::Insufficient { available })) = set {

@@ -3,7 +3,7 @@
 //!
 //! What must never happen: a unit that is set aside twice, or set aside and sold to somebody else.
 
-use super::decide::{Decision, LAPSED, Verdict, orders_of, units_of};
+use super::decide::{Decision, LAPSED, Lapsed, Verdict, orders_of, units_of};
 use super::{
     Answer, CustomerId, Event, Outcome, Product, Refusal, Retry, SaleId, SalePart, SaleShown,
     SaleTerms, Timestamp,
@@ -58,10 +58,8 @@ impl Product {
         now: Timestamp,
         retry: Option<Retry>,
     ) -> Decision {
-        let above = part.taken - terms.units;
-        let (lapsed, complete) = self.lapsed_behind(None, above, None, Some(part), now);
-        let counted = lapsed.iter().filter(|(_, hold)| self.is_of(hold, Some(part), now));
-        let taken = part.taken - units_of(counted);
+        let (lapsed, complete, units) = self.lapsed_under(part, part.taken - terms.units, now);
+        let taken = part.taken - units;
         let verdict = if taken > terms.units && !complete {
             Err(Refusal::Full { table: LAPSED })
         } else if taken > terms.units {
@@ -136,11 +134,23 @@ impl Product {
         self.decide_drop(sale, false, now)
     }
 
+    /// Holds under a part that have run out, as far as so many units need them; whether those are all;
+    /// and the units they gave free.
+    fn lapsed_under(
+        &self,
+        part: &SalePart,
+        units: u64,
+        now: Timestamp,
+    ) -> (Vec<Lapsed<'_>>, bool, u64) {
+        let (lapsed, complete) = self.lapsed_behind(None, units, None, Some(part), now);
+        let free = units_of(lapsed.iter().filter(|(_, hold)| self.is_of(hold, Some(part), now)));
+        (lapsed, complete, free)
+    }
+
     /// Nothing was sold under it, but held: what has run out does not count.
     fn decide_drop_of_held(&self, part: &SalePart, now: Timestamp) -> Decision {
-        let (lapsed, complete) = self.lapsed_behind(None, part.held, None, Some(part), now);
-        let counted = lapsed.iter().filter(|(_, hold)| self.is_of(hold, Some(part), now));
-        let verdict = if part.held == units_of(counted) {
+        let (lapsed, complete, units) = self.lapsed_under(part, part.held, now);
+        let verdict = if part.held == units {
             Ok(Verdict::Record(Event::SaleDropped { sale: part.terms.sale }))
         } else if complete {
             Err(Refusal::SaleHasSales)

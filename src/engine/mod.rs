@@ -123,10 +123,10 @@ impl Engine {
             self.check_ready()?;
             let desk = self.desk(product).await?;
             let (wanted, now) = (refusals::wanted(&command), self.registry.clock.now());
-            if let Some(refusal) = desk.refusal_at_once(&command, now)
+            if let Some((refusal, sale)) = desk.refusal_at_once(&command, wanted, now)
                 && journal.may_answer_from_memory()
             {
-                desk.count_refusal(wanted, refusal, now);
+                desk.count(sale, refusal);
                 return Err(refusal.into());
             }
             match desk.put(command, None) {

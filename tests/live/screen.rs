@@ -124,18 +124,11 @@ impl Screen {
     }
 }
 
-/// One number of `/metrics`; 0 where it is not there.
-pub async fn metric(server: &Server, name: &str) -> f64 {
-    let text = server.get("/metrics").await.text;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.map_or(0.0, |value| value.parse().expect("a number"))
-}
-
 /// Waits until a number of `/metrics` is what it should be.
 pub async fn metric_becomes(server: &Server, name: &str, wanted: f64) {
     let started = std::time::Instant::now();
-    while (metric(server, name).await - wanted).abs() > f64::EPSILON {
-        assert!(started.elapsed() < SOON, "{name} is {}", metric(server, name).await);
+    while (server.metric(name).await - wanted).abs() > f64::EPSILON {
+        assert!(started.elapsed() < SOON, "{name} is {}", server.metric(name).await);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -193,8 +193,7 @@ async fn what_changes_often_is_shown_at_the_pace() {
     }
     let last = screen.until(|message| available(message) == 1_000_000 - bought).await;
     assert_eq!(last["type"], "update");
-    let updates =
-        crate::screen::metric(&server, "lastunit_live_updates_total{topic=\"stock\"}").await;
+    let updates = server.metric("lastunit_live_updates_total{topic=\"stock\"}").await;
     let most = started.elapsed().as_secs_f64() * 2.0 + 2.0;
     assert!(updates <= most, "{updates} updates, {bought} changes, at most {most}");
 }

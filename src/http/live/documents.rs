@@ -90,10 +90,7 @@ impl Source for Documents {
                 Some(hash.hash_one((view.revision, state)))
             }
             Topic::Purchase(product, ..) => Some(api.engine.peek(*product)?.revision),
-            Topic::Orders(_) => {
-                let applied = api.progress.applied.borrow();
-                Some(hash.hash_one(applied.iter().map(|seq| seq.0).collect::<Vec<_>>()))
-            }
+            Topic::Orders(_) => Some(hash.hash_one(&*api.progress.applied.borrow())),
             // A sale has many products, and opens and ends by the time alone.
             Topic::Sale(_) | Topic::Metrics | Topic::Alerts => None,
         }

@@ -6,6 +6,7 @@ use crate::http::Api;
 use crate::http::access::{self, Access, Requirement};
 use crate::http::caller::Caller;
 use crate::http::order_ref::OrderRef;
+use crate::http::params::digits;
 use crate::http::problem::{Code, Problem};
 use crate::http::queued;
 use crate::live::{OrdersOf, Topic};
@@ -20,11 +21,11 @@ pub(super) async fn topic(api: &Api, caller: &Caller, name: &str) -> Result<Topi
     match name.split_once(':') {
         None => without_subject(caller, name),
         Some(("stock", id)) => {
-            let product = number(id).and_then(|id| ProductId::new(id).ok());
+            let product = digits(id).and_then(|id| ProductId::new(id).ok());
             product.map(Topic::Stock).ok_or_else(Problem::unknown_product)
         }
         Some(("sale", id)) => {
-            number(id).and_then(SaleId::new).map(Topic::Sale).ok_or_else(Problem::unknown_sale)
+            digits(id).and_then(SaleId::new).map(Topic::Sale).ok_or_else(Problem::unknown_sale)
         }
         Some(("purchase", id)) => {
             permits(caller, Access::Customer, "GET /api/v1/purchases/{id}")?;
@@ -66,11 +67,6 @@ fn without_subject(caller: &Caller, name: &str) -> Result<Topic, Problem> {
 
 fn unknown() -> Problem {
     Problem::new(Code::TopicNotFound, TOPICS)
-}
-
-/// Digits alone, as in paths.
-fn number(text: &str) -> Option<u64> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 /// Whether the caller may ask the route that answers the same.
