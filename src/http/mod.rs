@@ -29,6 +29,7 @@ mod health;
 mod idempotency;
 mod live;
 mod measured;
+mod monitoring;
 mod notices;
 mod numbers;
 mod openapi;
@@ -72,11 +73,13 @@ use crate::checkout::signature::Signatures;
 use crate::clock::Clock;
 use crate::config::{HoldsConfig, ServerConfig};
 use crate::engine::Engine;
+use crate::monitoring::Monitor;
 use crate::projection::{ProjectionProgress, Queries};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Results;
 use notices::NoticesSeen;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 /// How long a reservation may last.
@@ -123,6 +126,10 @@ pub struct ApiParts {
     pub gate: Gate,
     /// Whoever follows what happens.
     pub live: Live,
+    /// What the server sees of itself.
+    pub monitor: Monitor,
+    /// Where the last benchmark report is, if there is one.
+    pub benchmark_file: Arc<Path>,
 }
 
 /// What the handlers share. Cheap to clone.
