@@ -3,9 +3,9 @@
 
 use super::problem::Document;
 use super::{
-    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, live,
-    monitoring, numbers, orders, payments, products, purchases, queue, queued, reservations, restock, sale_stats, sales,
-    stock,
+    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, live, monitoring,
+    numbers, orders, payments, products, purchases, queue, queued, reservations, restock,
+    sale_stats, sales, stock,
 };
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};

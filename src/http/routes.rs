@@ -6,8 +6,8 @@ use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
     Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, live,
-    monitoring, numbers, openapi, orders, payments, products, purchases, queue, queued, reservations, restock,
-    sale_stats, sales, stock,
+    monitoring, numbers, openapi, orders, payments, products, purchases, queue, queued,
+    reservations, restock, sale_stats, sales, stock,
 };
 use crate::admission::Budget::{self, Buying, Changing, Listing, Reading, SigningIn, Unlimited};
 use axum::Router;

@@ -137,23 +137,25 @@ impl Alerts {
     pub(super) fn judge(&mut self, key: Key, verdict: Verdict, now: Timestamp) {
         let standing = self.standings.entry(key).or_default();
         match verdict {
-            Verdict::On { severity, subject, message, since, raise } => match &mut standing.active {
-                Some(alert) => {
-                    standing.streak = None;
-                    if severity > alert.severity {
-                        (alert.severity, alert.message) = (severity, message);
+            Verdict::On { severity, subject, message, since, raise } => {
+                match &mut standing.active {
+                    Some(alert) => {
+                        standing.streak = None;
+                        if severity > alert.severity {
+                            (alert.severity, alert.message) = (severity, message);
+                        }
+                    }
+                    None => {
+                        let (looks, first) = standing.count(now);
+                        if looks >= raise {
+                            let since = since.unwrap_or(first);
+                            let name = key.0;
+                            let alert = Alert { name, severity, subject, message, since };
+                            *standing = Standing { active: Some(alert), streak: None };
+                        }
                     }
                 }
-                None => {
-                    let (looks, first) = standing.count(now);
-                    if looks >= raise {
-                        let since = since.unwrap_or(first);
-                        let name = key.0;
-                        let alert = Alert { name, severity, subject, message, since };
-                        *standing = Standing { active: Some(alert), streak: None };
-                    }
-                }
-            },
+            }
             Verdict::Between => standing.streak = None,
             Verdict::Off { clear } => {
                 if standing.active.is_none() {
@@ -189,7 +191,9 @@ impl Alerts {
         let mut by_age: Vec<_> = self
             .standings
             .iter()
-            .filter_map(|(key, standing)| Some((key.0, Reverse(standing.active.as_ref()?.since), *key)))
+            .filter_map(|(key, standing)| {
+                Some((key.0, Reverse(standing.active.as_ref()?.since), *key))
+            })
             .collect();
         by_age.sort_unstable();
         let of_one_name = by_age.chunk_by(|one, other| one.0 == other.0);

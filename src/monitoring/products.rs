@@ -1,6 +1,6 @@
 //! Products: which of them sell fast, and which are sold out. Pure: looks in, verdicts out.
 
-use super::alerts::{Alerts, AlertName, Severity, Verdict};
+use super::alerts::{AlertName, Alerts, Severity, Verdict};
 use super::look::{Look, ProductLook};
 use crate::domain::{ProductId, Timestamp};
 use std::collections::{HashMap, HashSet, VecDeque};

@@ -109,8 +109,7 @@ fn error_rate(look: &Look, before: &VecDeque<Look>) -> Verdict {
     let errors = look.reading.errors - earlier.reading.errors;
     let part = if requests > 0.0 { errors / requests } else { 0.0 };
     if errors >= ERRORS_MIN && part >= ERRORS_HIGH {
-        let severity =
-            if part >= ERRORS_CRITICAL { Severity::Critical } else { Severity::Warning };
+        let severity = if part >= ERRORS_CRITICAL { Severity::Critical } else { Severity::Warning };
         let percent = part * 100.0;
         let message = format!(
             "{percent:.0} % of the answers of the last 10 seconds are errors of the server (5xx): look \

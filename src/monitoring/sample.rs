@@ -111,9 +111,8 @@ impl Sample {
         let last = before.back().unwrap_or(look);
         let rate = Rate::between(last, look);
         let some_ago = ago(before, QUANTILE_LOOKS).unwrap_or(look);
-        let recent = |of: fn(&Reading) -> &Distribution| {
-            of(&look.reading).since(of(&some_ago.reading))
-        };
+        let recent =
+            |of: fn(&Reading) -> &Distribution| of(&look.reading).since(of(&some_ago.reading));
         let commits = recent(|reading| &reading.commits);
         let events = look.reading.events - some_ago.reading.events;
         Self {
@@ -137,9 +136,9 @@ impl Sample {
             queue: Queue {
                 depth: look.queue_depth,
                 per_second: look.queue_per_second,
-                oldest_age_seconds: look
-                    .queue_oldest
-                    .map(|oldest| Duration::from_millis(look.at.millis_since(oldest)).as_secs_f64()),
+                oldest_age_seconds: look.queue_oldest.map(|oldest| {
+                    Duration::from_millis(look.at.millis_since(oldest)).as_secs_f64()
+                }),
             },
             in_flight: look.in_flight,
             shedding_level: look.reading.shedding_level,
@@ -187,9 +186,8 @@ impl<'a> Rate<'a> {
 fn purchases(look: &Look, last: &Look, oldest: &Look, rate: Rate<'_>) -> Purchases {
     /// Results that are no refusals.
     const TAKEN: [&str; 3] = ["sold", "queued", "replayed"];
-    let count = |look: &Look, result: &str| {
-        look.reading.purchases.get(result).copied().unwrap_or_default()
-    };
+    let count =
+        |look: &Look, result: &str| look.reading.purchases.get(result).copied().unwrap_or_default();
     let each = |result: &CompactString| {
         (result.clone(), rate.per_second(count(look, result) - count(last, result)))
     };
@@ -201,8 +199,7 @@ fn purchases(look: &Look, last: &Look, oldest: &Look, rate: Rate<'_>) -> Purchas
     };
     Purchases {
         per_second: sum(&|_| true),
-        sold_per_second: sum(&|result| result == "sold")
-            + rate.of(|reading| reading.sold_in_turn),
+        sold_per_second: sum(&|result| result == "sold") + rate.of(|reading| reading.sold_in_turn),
         refused_per_second: sum(&|result| !TAKEN.contains(&result)),
         by_result,
     }

@@ -16,6 +16,7 @@ mod drain;
 mod expect;
 mod limits;
 mod lists;
+mod monitoring;
 mod operation;
 mod operators;
 mod order_states;
