@@ -138,39 +138,30 @@ impl Alerts {
         let standing = self.standings.entry(key).or_default();
         match verdict {
             Verdict::On { severity, subject, message, since, raise } => {
-                match &mut standing.active {
-                    Some(alert) => {
-                        standing.streak = None;
-                        if severity > alert.severity {
-                            (alert.severity, alert.message) = (severity, message);
-                        }
-                    }
-                    None => {
-                        let (looks, first) = standing.count(now);
-                        if looks >= raise {
-                            let since = since.unwrap_or(first);
-                            let name = key.0;
-                            let alert = Alert { name, severity, subject, message, since };
-                            *standing = Standing { active: Some(alert), streak: None };
-                        }
-                    }
-                }
-            }
-            Verdict::Between => standing.streak = None,
-            Verdict::Off { clear } => {
-                if standing.active.is_none() {
+                if let Some(alert) = &mut standing.active {
                     standing.streak = None;
+                    if severity > alert.severity {
+                        (alert.severity, alert.message) = (severity, message);
+                    }
                 } else {
                     let (looks, first) = standing.count(now);
-                    if looks >= clear
-                        && let Some(alert) = standing.active.take()
-                    {
-                        standing.streak = None;
-                        self.recent.push_front(Ended { alert, until: first });
-                        self.recent.truncate(RECENT_MAX);
+                    if looks >= raise {
+                        let (name, since) = (key.0, since.unwrap_or(first));
+                        let alert = Alert { name, severity, subject, message, since };
+                        *standing = Standing { active: Some(alert), streak: None };
                     }
                 }
             }
+            Verdict::Off { clear } if standing.active.is_some() => {
+                let (looks, until) = standing.count(now);
+                if looks >= clear
+                    && let Some(alert) = std::mem::take(standing).active
+                {
+                    self.recent.push_front(Ended { alert, until });
+                    self.recent.truncate(RECENT_MAX);
+                }
+            }
+            Verdict::Between | Verdict::Off { .. } => standing.streak = None,
         }
         if standing.active.is_none() && standing.streak.is_none() {
             self.standings.remove(&key);

@@ -10,7 +10,7 @@ use crate::clock::{self, Clock};
 use crate::domain::Timestamp;
 use crate::engine::Engine;
 use crate::projection::{ProjectionProgress, ProjectionState};
-use crate::telemetry::{Metrics, Reading, process};
+use crate::telemetry::{Metrics, process};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -109,28 +109,27 @@ pub struct Sampler {
 
 impl Sampler {
     /// Takes the first look, and gives the task that takes the others, for ever.
-    #[must_use]
     pub fn start(self) -> (Monitor, impl Future<Output = ()> + Send + 'static) {
         let started = clock::instant();
-        let monitor = Monitor::new(self.look(started, self.metrics.read()));
-        (monitor.clone(), self.run(monitor, started))
+        let monitor = Monitor::new(self.look(started));
+        (monitor.clone(), Arc::new(self).run(monitor, started))
     }
 
-    async fn run(self, monitor: Monitor, started: Instant) {
+    async fn run(self: Arc<Self>, monitor: Monitor, started: Instant) {
         let mut ticks = tokio::time::interval_at(clock::moment() + EVERY, EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let metrics = self.metrics.clone();
+            // Some milliseconds where there are many connections and products.
+            let sampler = Arc::clone(&self);
+            let looked = tokio::task::spawn_blocking(move || sampler.look(started));
             // The runtime ends when the server does.
-            let Ok(reading) = tokio::task::spawn_blocking(move || metrics.read()).await else {
-                return;
-            };
-            monitor.take(self.look(started, reading));
+            let Ok(look) = looked.await else { return };
+            monitor.take(look);
         }
     }
 
-    fn look(&self, started: Instant, reading: Reading) -> Look {
+    fn look(&self, started: Instant) -> Look {
         let (engine, now) = (&self.engine, self.clock.now());
         let queues = engine.queues(now, 0);
         let journal = engine.journal();
@@ -140,7 +139,7 @@ impl Sampler {
         Look {
             at: now,
             uptime: clock::since(started),
-            reading,
+            reading: self.metrics.read(),
             journal: journal.state(),
             journal_reason: journal.reason(),
             projection: (&state).into(),

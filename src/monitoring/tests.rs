@@ -274,13 +274,13 @@ fn selling_fast_does_not_flicker() {
     let monitor = Monitor::new(look(0));
     // Units that go in one second of four.
     let bursts = |second: u64, look: &mut Look| {
-        let sold = 3 * (second / 4);
+        let sold = 6 * (second / 4);
         look.products = vec![shelf(3, (400 - sold, 0, sold), second)];
     };
     watch(1..100, &monitor, bursts);
     let (alerts, recent) = monitor.alerts();
     assert_eq!((alerts.len(), recent.len()), (1, 0), "{alerts:?} {recent:?}");
-    watch(100..140, &monitor, |_, look| look.products = vec![shelf(3, (328, 0, 72), 99)]);
+    watch(100..140, &monitor, |_, look| look.products = vec![shelf(3, (256, 0, 144), 99)]);
     assert_eq!(active(&monitor), []);
     assert_eq!(monitor.alerts().1.len(), 1);
 }
