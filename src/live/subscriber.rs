@@ -149,23 +149,24 @@ impl Subscriber {
 
     /// See [`Self::next`].
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Update>> {
-        if let Some(next) = self.take() {
-            return Poll::Ready(next);
+        let taken = self.take();
+        if taken.is_ready() {
+            return taken;
         }
         self.mailbox.waker.register(context.waker());
         // What was marked before the waker was there woke nobody.
-        self.take().map_or(Poll::Pending, Poll::Ready)
+        self.take()
     }
 
-    /// `None` where there is nothing to look at.
-    fn take(&mut self) -> Option<Option<Update>> {
+    /// Pending where there is nothing to look at; then nobody is woken.
+    fn take(&mut self) -> Poll<Option<Update>> {
         loop {
             let marked = self.mailbox.marked.load(Ordering::Acquire);
             if marked & CLOSED != 0 {
-                return Some(None);
+                return Poll::Ready(None);
             }
             if marked == 0 {
-                return None;
+                return Poll::Pending;
             }
             // The first marked slot at or after the turn, around.
             let place = (self.turn + marked.rotate_right(self.turn).trailing_zeros()) % 64;
@@ -173,7 +174,7 @@ impl Subscriber {
             self.mailbox.marked.fetch_and(!(1 << place), Ordering::AcqRel);
             if let Some(update) = self.look(place as usize) {
                 self.hub.count_sent();
-                return Some(Some(update));
+                return Poll::Ready(Some(update));
             }
         }
     }

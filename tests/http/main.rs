@@ -29,6 +29,7 @@ mod rate_limits;
 mod reservations;
 mod restock;
 mod sale_orders;
+mod sale_products;
 mod sales;
 mod slow_clients;
 mod start;

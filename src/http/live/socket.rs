@@ -256,7 +256,7 @@ impl Client {
     }
 
     async fn ping(&mut self) -> Result<(), Goodbye> {
-        if self.heard_at.elapsed() > self.api.live.options.silence_max {
+        if crate::clock::moment() - self.heard_at > self.api.live.options.silence_max {
             return Err(Goodbye(LiveClosed::Silent, None));
         }
         self.write(Message::Ping(tungstenite::Bytes::new())).await
@@ -279,7 +279,6 @@ impl Client {
                 LiveClosed::Misbehaved,
                 Some((CloseCode::Unsupported, "messages are JSON in text frames")),
             )),
-            Some(Ok(Message::Close(_) | Message::Frame(_))) | None => Err(Goodbye::LEFT),
             Some(Err(Error::Capacity(_))) => Err(Goodbye(
                 LiveClosed::Misbehaved,
                 Some((CloseCode::Size, "the message is longer than it may be")),
@@ -292,7 +291,7 @@ impl Client {
                 LiveClosed::Misbehaved,
                 Some((CloseCode::Invalid, "text must be UTF-8")),
             )),
-            Some(Err(_)) => Err(Goodbye::LEFT),
+            Some(Ok(Message::Close(_) | Message::Frame(_)) | Err(_)) | None => Err(Goodbye::LEFT),
         }
     }
 
