@@ -34,6 +34,7 @@ mod numbers;
 mod openapi;
 pub mod order_ref;
 mod orders;
+mod pages;
 mod params;
 mod payments;
 mod prefer;

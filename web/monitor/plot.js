@@ -1,0 +1,117 @@
+// Plot: one chart on the page, drawn by uPlot, in the colours of the style sheet.
+
+import uPlot from '../vendor/uPlot.esm.js';
+import { make, setText, setVisible } from '../shared/dom.js';
+import { number } from './charts.js';
+
+/** @typedef {import('./charts.js').Chart} Chart */
+/** @typedef {import('./charts.js').Series} Series */
+/** @typedef {import('../shared/documents.js').Sample} Sample */
+
+const HEIGHT = 200;
+/** Samples further apart than this many seconds have a gap between them: the server was away. */
+const GAP_SECONDS = 30;
+
+export class Plot {
+  /** @type {uPlot | null} */
+  #plot = null;
+  #labels = '';
+
+  /** @param {Chart} chart */
+  constructor(chart) {
+    this.chart = chart;
+    const unit = chart.unit ? make('span', { class: 'quiet' }, ` ${chart.unit}`) : null;
+    this.place = make('div', { class: 'plot', role: 'img', 'aria-label': `${chart.title}: a chart; its numbers are in the table below` });
+    this.none = make('p', { class: 'quiet none' }, 'no numbers yet');
+    this.element = make('div', { class: 'chart', id: `chart-${chart.id}` }, make('h3', {}, chart.title, unit), this.place, this.none);
+    new ResizeObserver(() => {
+      const width = this.place.clientWidth;
+      if (this.#plot && width > 0 && width !== this.#plot.width) this.#plot.setSize({ width, height: HEIGHT });
+    }).observe(this.place);
+  }
+
+  /**
+   * @param {Sample[]} samples oldest first
+   * @param {number} from seconds
+   * @param {number} to
+   */
+  draw(samples, from, to) {
+    const series = this.chart.series ?? this.chart.found?.(samples) ?? [];
+    const known = samples.length > 0 && series.length > 0;
+    setVisible(this.none, !known);
+    setText(this.none, samples.length > 0 ? 'nothing to show' : 'no numbers yet');
+    setVisible(this.place, known);
+    if (!known) return;
+    const labels = series.map(({ label }) => label).join('\n');
+    if (!this.#plot || labels !== this.#labels) this.#make(series, labels);
+    this.#plot?.setData(columns(samples, series), false);
+    this.#plot?.setScale('x', { min: from, max: to });
+  }
+
+  /** Forgets the picture, which has colours of its own; the next one has those of now. */
+  recolour() {
+    this.#plot?.destroy();
+    this.#plot = null;
+  }
+
+  /**
+   * @param {Series[]} series
+   * @param {string} labels
+   */
+  #make(series, labels) {
+    this.#plot?.destroy();
+    this.#labels = labels;
+    const style = getComputedStyle(document.documentElement);
+    const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
+    const digits = this.chart.digits ?? 0;
+    const value = (/** @type {uPlot} */ _plot, /** @type {number | null} */ shown) => number(shown, digits);
+    const axis = { stroke: colour('quiet'), grid: { stroke: colour('line'), width: 1 }, ticks: { stroke: colour('line'), width: 1 } };
+    /** @type {uPlot.Options} */
+    const options = {
+      width: Math.max(200, this.place.clientWidth),
+      height: HEIGHT,
+      cursor: { drag: { x: false, y: false } },
+      // Times are said by the axis; the legend names the lines and their newest values.
+      legend: { live: true },
+      scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
+      axes: [axis, { ...axis, size: 56, values: (_plot, values) => values.map((each) => number(each, each % 1 === 0 ? 0 : digits)) }],
+      series: [
+        { label: 'Time', value: (_plot, seconds) => (seconds === null ? '' : new Date(seconds * 1000).toLocaleTimeString()) },
+        ...series.map(({ label }, place) => ({
+          label,
+          value,
+          stroke: colour(`series-${(place % 8) + 1}`),
+          width: 2,
+          // A second colour alone tells nobody who does not see it.
+          dash: place % 2 === 1 ? [6, 4] : undefined,
+          points: { show: false },
+        })),
+      ],
+    };
+    this.#plot = new uPlot(options, [[], ...series.map(() => [])], this.place);
+  }
+}
+
+/**
+ * Columns as uPlot wants them: times, and one for each line.
+ * @param {Sample[]} samples
+ * @param {Series[]} series
+ * @returns {uPlot.AlignedData}
+ */
+function columns(samples, series) {
+  /** @type {number[]} */
+  const times = [];
+  /** @type {(number | null)[][]} */
+  const lines = series.map(() => []);
+  for (const sample of samples) {
+    const time = Date.parse(sample.at) / 1000;
+    const before = times.at(-1);
+    if (before !== undefined && time - before > GAP_SECONDS) {
+      times.push(before + 1);
+      for (const line of lines) line.push(null);
+    }
+    times.push(time);
+    series.forEach(({ value }, place) => lines[place]?.push(value(sample)));
+  }
+  return [times, ...lines];
+}
