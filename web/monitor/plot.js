@@ -44,8 +44,12 @@ export class Plot {
     if (!known) return;
     const labels = series.map(({ label }) => label).join('\n');
     if (!this.#plot || labels !== this.#labels) this.#make(series, labels);
-    this.#plot?.setData(columns(samples, series), false);
+    const data = columns(samples, series);
+    this.#plot?.setData(data, false);
     this.#plot?.setScale('x', { min: from, max: to });
+    // While nobody points at a moment the legend says the newest.
+    const pointed = typeof this.#plot?.cursor.idx === 'number';
+    if (!pointed) this.#plot?.setLegend({ idx: data[0].length - 1 });
   }
 
   /** Forgets the picture, which has colours of its own; the next one has those of now. */
@@ -74,9 +78,9 @@ export class Plot {
       // Times are said by the axis; the legend names the lines and their newest values.
       legend: { live: true },
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
-      axes: [axis, { ...axis, size: 56, values: (_plot, values) => values.map((each) => number(each, each % 1 === 0 ? 0 : digits)) }],
+      axes: [{ ...axis, space: 64, size: 32, values: (_plot, times) => times.map(clockTime) }, { ...axis, size: 56, values: (_plot, values) => values.map((each) => number(each, each % 1 === 0 ? 0 : digits)) }],
       series: [
-        { label: 'Time', value: (_plot, seconds) => (seconds === null ? '' : new Date(seconds * 1000).toLocaleTimeString()) },
+        { label: 'Time', value: (_plot, seconds) => (seconds === null ? '' : new Date(seconds * 1000).toLocaleTimeString(undefined, { hourCycle: 'h23' })) },
         ...series.map(({ label }, place) => ({
           label,
           value,
@@ -90,6 +94,11 @@ export class Plot {
     };
     this.#plot = new uPlot(options, [[], ...series.map(() => [])], this.place);
   }
+}
+
+/** @param {number} seconds */
+function clockTime(seconds) {
+  return new Date(seconds * 1000).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 }
 
 /**
