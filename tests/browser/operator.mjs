@@ -48,7 +48,7 @@ await scenario(async (shop) => {
   const sale = operator.locator('#sale-form');
   await sale.getByLabel('Name').fill('Flash');
   await sale.getByLabel('Ends').fill('2099-01-01T00:00');
-  await sale.getByLabel('Product').selectOption({ label: 'Lamp' });
+  await sale.locator('[name="product"]').selectOption({ label: 'Lamp' });
   await sale.locator('[name="price"]').fill('9.99');
   await sale.getByLabel('Units').fill('5');
   await sale.getByRole('button', { name: 'Create sale' }).click();

@@ -36,7 +36,8 @@ export function wireProducts() {
     /** @type {Product} */
     const product = await ask('POST', '/api/v1/products', { body: created(data) });
     form.reset();
-    await loadProducts(null);
+    // The list follows a moment later: what was answered is shown at once.
+    render([product, ...knownProducts()].slice(0, SHOWN_MAX));
     return `${product.name} is product ${product.productId} now.`;
   });
   const filter = byId('filter', HTMLFormElement);
@@ -63,7 +64,7 @@ function created(data) {
 /** @param {string | null} cursor */
 export async function loadProducts(cursor) {
   const asked = (question += 1);
-  const query = new URLSearchParams({ limit: String(SHOWN_MAX), active: 'all', sort: '-newest' });
+  const query = new URLSearchParams({ limit: String(SHOWN_MAX), active: 'all', sort: 'newest' });
   const text = field(new FormData(byId('filter', HTMLFormElement)), 'q');
   if (text) query.set('q', text);
   if (cursor) query.set('cursor', cursor);

@@ -4,7 +4,7 @@ import { ask, drawKey } from '../shared/api.js';
 import * as clock from '../shared/clock.js';
 import { byId, field, list, make, onSend, press, say, setText, setVisible } from '../shared/dom.js';
 import { follow } from '../shared/live.js';
-import { parse, show } from '../shared/money.js';
+import { parse, show as money } from '../shared/money.js';
 import { knownProducts } from './products.js';
 
 /** @typedef {import('../shared/documents.js').Sale} Sale */
@@ -36,7 +36,8 @@ export function wireSales() {
     const sale = await ask('POST', '/api/v1/sales', { body: created(data), key: drawKey() });
     form.reset();
     lines.replaceChildren(line());
-    await loadSales();
+    // The list follows a moment later: what was answered is shown at once.
+    show([sale, ...[...sales.values()].map((entry) => entry.sale)].slice(0, SHOWN_MAX));
     return `${sale.name} is sale ${sale.saleId} now.`;
   });
   clock.everyTick(render);
@@ -81,23 +82,30 @@ export async function loadSales() {
   try {
     /** @type {Page<Sale>} */
     const page = await ask('GET', `/api/v1/sales?limit=${SHOWN_MAX}`);
-    for (const { stop } of sales.values()) stop();
-    sales.clear();
-    for (const sale of page.data) {
-      const entry = { sale, stop: () => {} };
-      sales.set(sale.saleId, entry);
-      if (sale.state === 'ended' || sales.size > FOLLOWED_MAX) continue;
-      entry.stop = follow(`sale:${sale.saleId}`, (value) => {
-        if (!value) return;
-        entry.sale = value;
-        render();
-      });
-    }
-    setVisible(byId('sales-none', HTMLElement), sales.size === 0);
-    render();
+    show(page.data);
   } catch (error) {
     say(byId('sales-outcome', HTMLElement), 'bad', error instanceof Error ? error.message : String(error));
   }
+}
+
+/** @param {Sale[]} shown */
+function show(shown) {
+  const before = [...sales.values()];
+  sales.clear();
+  for (const sale of shown) {
+    const entry = { sale, stop: () => {} };
+    sales.set(sale.saleId, entry);
+    if (sale.state === 'ended' || sales.size > FOLLOWED_MAX) continue;
+    entry.stop = follow(`sale:${sale.saleId}`, (value) => {
+      if (!value) return;
+      entry.sale = value;
+      render();
+    });
+  }
+  // Only now: a topic that is followed again keeps its value.
+  for (const { stop } of before) stop();
+  setVisible(byId('sales-none', HTMLElement), sales.size === 0);
+  render();
 }
 
 function render() {
@@ -112,15 +120,18 @@ function create(sale) {
     const made = make('button', { type: 'button', class: 'small second', 'data-verb': verb, 'aria-label': `${label}: ${sale.name}` }, label);
     made.addEventListener('click', () => {
       void press(made, outcome, async () => {
-        await ask('POST', `/api/v1/sales/${sale.saleId}/${verb}`);
-        await loadSales();
-        return `${sale.name}: done.`;
+        /** @type {Sale} */
+        const after = await ask('POST', `/api/v1/sales/${sale.saleId}/${verb}`);
+        const entry = sales.get(after.saleId);
+        if (entry) entry.sale = after;
+        render();
+        return `${after.name} is ${after.state}.`;
       });
     });
     return made;
   };
   const products = sale.products.map(
-    (product) => `#${product.productId}: ${product.units} for ${show(product.price)}`,
+    (product) => `#${product.productId}: ${product.units} for ${money(product.price)}`,
   );
   return make(
     'li',
