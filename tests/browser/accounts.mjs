@@ -47,7 +47,7 @@ await scenario(async (shop) => {
   await lamp.getByRole('button', { name: 'Buy now: Lamp' }).click();
   await says(lamp.locator('.outcome'), 'Bought');
   await says(page.locator('#orders li'), 'Lamp');
-  await says(operator.locator('#orders tr'), '$19.99');
+  await says(operator.locator('#orders li'), '$19.99');
 
   // Still signed in after a reload; no token stands in the address, or where other windows find it.
   await page.reload();

@@ -22,7 +22,7 @@ await scenario(async (shop) => {
           await says(page.locator('#cart li'), 'Lamp');
           await says(card(page, gone).locator('.left'), 'Sold out');
         } else if (path === '/admin') {
-          await says(page.locator('#orders tr'), 'ann');
+          await says(page.locator('#orders li'), 'ann');
           await page.getByText('New product').click();
           await page.getByText('New sale').click();
         } else {

@@ -16,7 +16,7 @@ await scenario(async (shop) => {
   await says(row.locator('.counts'), '7 available');
 
   // Newest first, and refunded in sight of the customer.
-  const order = operator.locator('#orders tr').first();
+  const order = operator.locator('#orders li').first();
   await says(order, '$19.99');
   await order.getByRole('button', { name: 'Refund' }).click();
   await says(order, 'refunded');

@@ -20,7 +20,7 @@ export function followOrders() {
 
 /** @param {Order[]} orders */
 function render(orders) {
-  list(byId('orders', HTMLTableSectionElement), orders, (order) => order.orderId, create, update);
+  list(byId('orders', HTMLUListElement), orders, (order) => order.orderId, create, update);
   setVisible(byId('orders-none', HTMLElement), orders.length === 0);
 }
 
@@ -40,14 +40,16 @@ function create(order) {
   };
   const lines = order.lines.map((line) => `${line.quantity} × #${line.productId}`).join(', ');
   return make(
-    'tr',
-    { 'data-order': order.orderId },
-    make('td', {}, local(order.createdAt), make('br'), make('code', {}, order.orderId)),
-    make('td', {}, order.customerId),
-    make('td', {}, lines),
-    make('td', { class: 'number' }, show(order.total)),
-    make('td', {}, make('span', { class: 'tag' })),
-    make('td', {}, make('div', { class: 'row' }, button('Cancel', 'cancel'), button('Refund', 'refund'))),
+    'li',
+    { class: 'item', 'data-order': order.orderId },
+    make(
+      'div',
+      {},
+      make('h3', {}, `${show(order.total)} · ${lines} `, make('span', { class: 'tag' })),
+      make('p', {}, order.customerId),
+      make('p', { class: 'quiet' }, `${local(order.createdAt)} · `, make('code', {}, order.orderId)),
+    ),
+    make('div', { class: 'row' }, button('Cancel', 'cancel'), button('Refund', 'refund')),
   );
 }
 

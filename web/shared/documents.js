@@ -60,6 +60,7 @@
  * @property {'scheduled' | 'open' | 'paused' | 'ended'} state
  * @property {string} startsAt
  * @property {string} endsAt
+ * @property {boolean} sellsBefore whether what is not set aside sells before it opens
  * @property {SaleProduct[]} products
  */
 

@@ -7,8 +7,8 @@ import { onSession, session, setCustomer, setToken, signIn, signOut, startSessio
 const STATES = {
   connecting: 'Connecting …',
   live: 'Live',
-  reconnecting: 'Connection lost: connecting again …',
-  offline: 'Offline: this page goes on when you are back',
+  reconnecting: 'Connecting again …',
+  offline: 'Offline',
 };
 
 /** How long to wait before the server is asked again who is here. */

@@ -9,6 +9,7 @@ import { asCustomer } from '../shared/session.js';
 import { putIntoCart } from './cart.js';
 import { addHold } from './holds.js';
 import { offer } from './offer.js';
+import { knownSale } from './sales.js';
 import { addWaiting } from './waiting.js';
 
 /** @typedef {import('../shared/documents.js').Product} Product */
@@ -20,11 +21,8 @@ import { addWaiting } from './waiting.js';
 /** How long a hold from this page lasts, in seconds. */
 const HOLD_SECONDS = 120;
 
-/**
- * @param {Product} product
- * @param {(saleId: number) => boolean} sellsBefore
- */
-export function createCard(product, sellsBefore) {
+/** @param {Product} product */
+export function createCard(product) {
   /** @type {Stock | null} */
   let stock = null;
   const price = make('span', { class: 'price' });
@@ -57,7 +55,7 @@ export function createCard(product, sellsBefore) {
 
   function render() {
     const sale = stock?.sale ?? product.sale;
-    const shown = offer(product, stock, clock.now(), sale ? sellsBefore(sale.saleId) : false);
+    const shown = offer(product, stock, clock.now(), sale && knownSale(sale.saleId));
     setText(price, show(shown.price));
     setText(before, shown.before ? show(shown.before) : '');
     setVisible(before, shown.before !== null);

@@ -4,6 +4,7 @@ import { countdown } from '../shared/clock.js';
 
 /** @typedef {import('../shared/documents.js').Product} Product */
 /** @typedef {import('../shared/documents.js').Stock} Stock */
+/** @typedef {import('../shared/documents.js').Sale} Sale */
 /** @typedef {import('../shared/documents.js').Money} Money */
 
 /**
@@ -25,25 +26,26 @@ const FEW = 10;
  * @param {Product} product
  * @param {Stock | null} stock the newest that is known
  * @param {number} now
- * @param {boolean} sellsBefore whether what is not set aside sells before its sale opens
+ * @param {Sale | undefined} terms what is known of its sale
  * @returns {Offer}
  */
-export function offer(product, stock, now, sellsBefore) {
+export function offer(product, stock, now, terms) {
   const sale = stock?.sale ?? product.sale ?? null;
   const counts = stock ?? product;
   const running = sale !== null && ['open', 'paused'].includes(sale.state);
   const left = running ? sale.available : counts.available;
+  const units = terms?.products.find(({ productId }) => productId === product.productId)?.units;
   const differs = running && sale.price.amount !== product.price.amount;
   /** @type {Omit<Offer, 'sells' | 'words' | 'tone'>} */
   const shown = {
     left,
-    of: running ? Math.max(left, counts.stocked) : counts.stocked,
+    of: running ? Math.max(left, units ?? counts.stocked) : counts.stocked,
     price: running ? sale.price : product.price,
     before: differs ? product.price : null,
     badge: sale ? badge(sale.state) : '',
   };
   const opens = Date.parse(
-    sale?.state === 'scheduled' && !sellsBefore ? sale.opensAt : (product.opensAt ?? ''),
+    sale?.state === 'scheduled' && !terms?.sellsBefore ? sale.opensAt : (product.opensAt ?? ''),
   );
   const closed = Date.parse(product.closesAt ?? '') <= now && !running;
   if (!product.active) return { ...shown, sells: false, words: 'Not sold any more', tone: 'bad' };

@@ -37,10 +37,12 @@ export function wireSales() {
   clock.everyTick(render);
 }
 
-/** @param {number} saleId */
-export function sellsBefore(saleId) {
-  const known = /** @type {(Sale & { sellsBefore?: boolean }) | undefined} */ (sales.get(saleId)?.sale);
-  return known?.sellsBefore === true;
+/**
+ * What is known of a sale.
+ * @param {number} saleId
+ */
+export function knownSale(saleId) {
+  return sales.get(saleId)?.sale;
 }
 
 async function load() {

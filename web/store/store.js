@@ -10,7 +10,7 @@ import { wireCart } from './cart.js';
 import { wireHolds } from './holds.js';
 import { learn } from './names.js';
 import { wireOrders } from './orders.js';
-import { sellsBefore, wireSales } from './sales.js';
+import { wireSales } from './sales.js';
 import { wireWaiting } from './waiting.js';
 
 /** @typedef {import('../shared/documents.js').Product} Product */
@@ -61,7 +61,7 @@ function show(page, further) {
   for (const product of page.data) {
     learn(product);
     const key = `${product.productId}-${product.version}`;
-    cards.set(key, before.get(key) ?? createCard(product, sellsBefore));
+    cards.set(key, before.get(key) ?? createCard(product));
   }
   for (const [key, card] of before) if (!cards.has(key)) card.stop();
   // A card that stays keeps what was typed into it, and what it said last.
