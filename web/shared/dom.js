@@ -100,17 +100,26 @@ export function list(parent, things, key, create, update) {
  * @param {() => Promise<string>} action
  */
 export async function press(button, region, action) {
-  if (button.getAttribute('aria-disabled') === 'true') return;
-  // Not `disabled`: that would take the focus away.
-  button.setAttribute('aria-disabled', 'true');
+  if (button.dataset.busy || button.getAttribute('aria-disabled') === 'true') return;
+  button.dataset.busy = 'true';
   say(region, 'info', 'One moment …');
   try {
     say(region, 'good', await action());
   } catch (error) {
     say(region, 'bad', error instanceof Error ? error.message : String(error));
   } finally {
-    button.removeAttribute('aria-disabled');
+    delete button.dataset.busy;
   }
+}
+
+/**
+ * Whether a button does anything. Not by `disabled`, which takes the focus away from whoever is on it.
+ * @param {HTMLElement} button
+ * @param {boolean} enabled
+ */
+export function setEnabled(button, enabled) {
+  const disabled = String(!enabled);
+  if (button.getAttribute('aria-disabled') !== disabled) button.setAttribute('aria-disabled', disabled);
 }
 
 /**

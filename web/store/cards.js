@@ -2,7 +2,7 @@
 
 import { ask, drawKey } from '../shared/api.js';
 import * as clock from '../shared/clock.js';
-import { make, press, setText, setVisible } from '../shared/dom.js';
+import { make, press, setEnabled, setText, setVisible } from '../shared/dom.js';
 import { follow } from '../shared/live.js';
 import { show } from '../shared/money.js';
 import { asCustomer } from '../shared/session.js';
@@ -65,7 +65,7 @@ export function createCard(product) {
     left.dataset.tone = shown.tone;
     bar.max = Math.max(1, shown.of);
     bar.value = shown.left;
-    for (const button of actions.all) button.disabled = !shown.sells;
+    for (const button of actions.all) setEnabled(button, shown.sells);
   }
 
   const stop = follow(`stock:${product.productId}`, (value) => {

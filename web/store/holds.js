@@ -3,7 +3,7 @@
 
 import { ask, drawKey, Refusal } from '../shared/api.js';
 import * as clock from '../shared/clock.js';
-import { byId, list, make, press, setText, setVisible } from '../shared/dom.js';
+import { byId, list, make, press, setEnabled, setText, setVisible } from '../shared/dom.js';
 import { show } from '../shared/money.js';
 import { onSession, session } from '../shared/session.js';
 import { showNames } from './names.js';
@@ -137,6 +137,6 @@ function tick() {
     if (hold.status === 'held' && ms === 0) end(hold.reservationId, 'expired');
     const { status } = holds.get(hold.reservationId) ?? hold;
     setText(left, status === 'held' ? clock.countdown(ms) : status);
-    for (const button of element.querySelectorAll('button')) button.disabled = status !== 'held';
+    for (const button of element.querySelectorAll('button')) setEnabled(button, status === 'held');
   }
 }
