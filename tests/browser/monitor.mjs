@@ -24,7 +24,7 @@ await scenario(async (shop) => {
   await says(page.locator('#alerts li'), /sold out/i);
 
   // The table says the same as the pictures, and the history of an hour is there at once.
-  await says(page.locator('#numbers tr', { hasText: 'Units held' }), '0');
+  await says(page.locator('#numbers tr', { hasText: 'Holds' }), '0');
   await page.getByLabel('Show').selectOption('3600');
   await says(page.locator('#window-words'), 'one hour');
   await page.reload();

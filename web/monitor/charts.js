@@ -57,7 +57,7 @@ export const CHARTS = [
     title: 'Holds and queue',
     unit: '',
     series: [
-      { label: 'units held', value: (sample) => sample.holds },
+      { label: 'holds', value: (sample) => sample.holds },
       { label: 'in the queue', value: (sample) => sample.queue.depth },
     ],
   },
@@ -171,7 +171,7 @@ export const NUMBERS = [
   ['Refusals by reason', (sample) => byReason(sample)],
   ['Latency of success, p50 / p95 / p99', (sample) => latency(sample.latency.success)],
   ['Latency of refusals, p50 / p95 / p99', (sample) => latency(sample.latency.refusal)],
-  ['Units held', (sample) => number(sample.holds, 0)],
+  ['Holds', (sample) => number(sample.holds, 0)],
   ['Purchases in the queue', (sample) => number(sample.queue.depth, 0)],
   ['Oldest in the queue', (sample) => `${number(sample.queue.oldestAgeSeconds, 1)} s`],
   ['Query tables behind the journal', (sample) => `${number(sample.projection.lagSeconds, 2)} s (${sample.projection.state})`],
@@ -197,7 +197,8 @@ export const NUMBERS = [
  */
 export function number(value, digits) {
   if (value === null || value === undefined) return '–';
-  return value.toLocaleString(undefined, { maximumFractionDigits: digits, minimumFractionDigits: digits });
+  // 0 is added so that nothing is shown as -0.
+  return (value + 0).toLocaleString(undefined, { maximumFractionDigits: digits, minimumFractionDigits: digits });
 }
 
 /** @param {import('../shared/documents.js').Quantiles} quantiles */
