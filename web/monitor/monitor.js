@@ -127,7 +127,7 @@ function showAlerts(alerts) {
   const key = (/** @type {Alert} */ alert) => `${alert.name} ${alert.subject} ${alert.since}`;
   list(byId('alerts', HTMLUListElement), alerts.active, key, alertItem, (item, alert) => {
     const message = item.querySelector('.message');
-    if (message) setText(message, alert.message);
+    if (message) setText(message, sentence(alert.message));
   });
   list(byId('recent', HTMLUListElement), alerts.recent, key, alertItem);
   setText(none, 'Nothing to worry about.');
@@ -135,17 +135,24 @@ function showAlerts(alerts) {
   setVisible(byId('recent-details', HTMLElement), alerts.recent.length > 0);
 }
 
+/** @param {string} text */
+function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 const TONES = { info: '', warning: 'warn', critical: 'bad' };
 
 /** @param {Alert} alert */
 function alertItem(alert) {
   const until = alert.until ? ` until ${clock.local(alert.until)}` : '';
+  // The sentence mostly says it already.
+  const subject = alert.message.includes(alert.subject) ? '' : `${alert.subject}, `;
   return make(
     'li',
     { class: 'alert' },
     make('span', { class: 'tag severity', 'data-tone': TONES[alert.severity] }, alert.severity),
-    make('span', { class: 'message' }, alert.message),
-    make('span', { class: 'quiet' }, `${alert.subject}, since ${clock.local(alert.since)}${until}`),
+    make('span', { class: 'message' }, sentence(alert.message)),
+    make('span', { class: 'quiet' }, `${subject}since ${clock.local(alert.since)}${until}`),
   );
 }
 

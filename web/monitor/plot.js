@@ -9,6 +9,8 @@ import { number } from './charts.js';
 /** @typedef {import('../shared/documents.js').Sample} Sample */
 
 const HEIGHT = 200;
+/** Where only whole numbers make sense, so do the lines behind them. */
+const WHOLE = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 /** Samples further apart than this many seconds have a gap between them: the server was away. */
 const GAP_SECONDS = 30;
 
@@ -78,7 +80,15 @@ export class Plot {
       // Times are said by the axis; the legend names the lines and their newest values.
       legend: { live: true },
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
-      axes: [{ ...axis, space: 64, size: 32, values: (_plot, times) => times.map(clockTime) }, { ...axis, size: 56, values: (_plot, values) => values.map((each) => number(each, each % 1 === 0 ? 0 : digits)) }],
+      axes: [
+        { ...axis, space: 64, size: 32, values: (_plot, times) => times.map(clockTime) },
+        {
+          ...axis,
+          size: 56,
+          incrs: digits === 0 ? WHOLE : undefined,
+          values: (_plot, values) => values.map((each) => number(each, each % 1 === 0 ? 0 : 2)),
+        },
+      ],
       series: [
         { label: 'Time', value: (_plot, seconds) => (seconds === null ? '' : new Date(seconds * 1000).toLocaleTimeString(undefined, { hourCycle: 'h23' })) },
         ...series.map(({ label }, place) => ({
