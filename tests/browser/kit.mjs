@@ -59,9 +59,10 @@ export class Shop {
    * A window of somebody of their own.
    * @param {string} path
    * @param {Options} [options]
+   * @param {() => void} [before] runs in the window before the page does
    * @returns {Promise<Page>}
    */
-  async open(path, options = {}) {
+  async open(path, options = {}, before) {
     const context = await this.browser.newContext({ viewport: DESKTOP, locale: 'en-US', ...options });
     // Violations are also written to the console, but not all of them.
     await context.addInitScript(() => {
@@ -69,6 +70,7 @@ export class Shop {
         console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`);
       });
     });
+    if (before) await context.addInitScript(before);
     const page = await context.newPage();
     this.pages.push(page);
     const complain = (/** @type {string} */ text) => {

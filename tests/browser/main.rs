@@ -73,7 +73,9 @@ impl Script {
 
 /// Runs a script against a server where nobody has to sign in.
 fn run(name: &str) {
-    let stand = Stand::embedded();
+    // What fails once is given up: an operator sees it soon.
+    let stand = Stand::embedded().setting("PAYMENT__RETRY_ATTEMPTS_MAX", 1);
+    let stand = stand.setting("PAYMENT__RETRY_BASE_MS", 10).setting("PAYMENT__RETRY_MAX_MS", 10);
     let server = stand.start();
     Script::start(name, &stand, &server, &[]).finish();
     assert!(server.stop().success());
@@ -108,6 +110,19 @@ fn a_cart_is_paid_and_a_queue_moves() {
 #[test]
 fn what_an_operator_does_is_seen_at_once() {
     run("operator");
+}
+
+#[test]
+fn an_operator_shows_the_token() {
+    let token = "an-operator-token-for-tests";
+    let stand = Stand::embedded().setting("AUTH__OPERATOR_TOKEN", token);
+    let server = stand.start();
+    Script::start("token", &stand, &server, &[("LASTUNIT_ADMIN", token)]).finish();
+}
+
+#[test]
+fn sales_open_by_the_clock_of_the_server() {
+    run("opening");
 }
 
 #[test]

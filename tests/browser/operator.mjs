@@ -62,6 +62,20 @@ await scenario(async (shop) => {
   await says(card(customer, lamp).locator('.left'), '5 left');
   await flash.getByRole('button', { name: 'End now: Flash' }).click();
   await says(card(customer, lamp).locator('.left'), '8 left');
+
+  // What was given up: tried again, which fails again, and then done by a person.
+  const lines = { customerId: 'ann', items: [{ productId: lamp, quantity: 1 }] };
+  const unpaid = await api('POST', '/api/v1/orders', { ...lines, payment: { method: 'simulated', token: 'tok_error' } });
+  await api('POST', `/api/v1/orders/${unpaid.orderId}/cancel`, {});
+  const letter = operator.locator('#letters li');
+  await says(letter, unpaid.orderId);
+  await says(letter, 'the provider failed');
+  await letter.getByRole('button', { name: 'Try again' }).click();
+  await says(operator.locator('#letters-outcome'), 'It is tried again.');
+  await says(letter, unpaid.orderId);
+  await letter.getByRole('button', { name: 'I have done it' }).click();
+  await says(operator.locator('#letters-none'), 'Nothing was given up.');
+
   const stock = await api('GET', `/api/v1/products/${lamp}/stock`);
   assert(stock.available === 8 && stock.stocked === 8, 'nothing is lost on the way');
 });

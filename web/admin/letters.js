@@ -26,7 +26,7 @@ export async function loadLetters() {
     /** @type {Page<Job>} */
     const page = await ask('GET', `/api/v1/admin/dead-letters?limit=${SHOWN_MAX}`);
     const jobs = page.data;
-    list(byId('letters', HTMLUListElement), jobs, (job) => `${job.id}-${job.attempts}`, create);
+    list(byId('letters', HTMLUListElement), jobs, (job) => `${job.id}-${job.diedAt ?? ''}`, create);
     setVisible(byId('letters-none', HTMLElement), jobs.length === 0);
     const more = page.nextCursor === null ? '' : ' and more';
     setText(byId('letters-count', HTMLElement), `${jobs.length}${more}`);
@@ -57,7 +57,7 @@ function create(job) {
       'div',
       {},
       make('h3', {}, `${KINDS[job.kind] ?? job.kind}${amount}`),
-      make('p', { class: 'quiet' }, `Order ${job.orderId} · ${job.attempts} tries since ${local(job.createdAt)}`),
+      make('p', { class: 'quiet' }, `Order ${job.orderId} · ${job.attempts} ${job.attempts === 1 ? 'try' : 'tries'}, owed since ${local(job.createdAt)}`),
       job.lastError ? make('p', { class: 'quiet' }, job.lastError) : null,
     ),
     make(

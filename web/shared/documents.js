@@ -144,6 +144,7 @@
  * @property {number} attempts
  * @property {string} [lastError]
  * @property {string} createdAt
+ * @property {string} [diedAt]
  */
 
 /**
