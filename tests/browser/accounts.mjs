@@ -1,7 +1,7 @@
 // With accounts: a customer registers, buys, leaves and comes back; an operator signs in by a token.
 
 import { env } from 'node:process';
-import { assert, card, live, says, scenario } from './kit.mjs';
+import { assert, card, listed, live, says, scenario } from './kit.mjs';
 
 await scenario(async (shop) => {
   // Who is not signed in is refused, as they must be.
@@ -36,6 +36,7 @@ await scenario(async (shop) => {
   await says(operator.locator('#keys li'), 'revoked');
   assert(await operator.locator('#key').isHidden(), 'the key is not shown any more');
 
+  await listed('products', 1);
   const page = await shop.open('/');
   const lamp = card(page, 1);
   await lamp.getByRole('button', { name: 'Buy now: Lamp' }).click();

@@ -145,7 +145,7 @@ export async function api(method, path, body) {
 }
 
 /**
- * Creates a product and gives its id.
+ * Creates a product that is listed, and gives its id.
  * @param {string} name
  * @param {number} stock
  * @param {Record<string, unknown>} [more]
@@ -153,7 +153,22 @@ export async function api(method, path, body) {
  */
 export async function product(name, stock, more = {}) {
   const price = { amount: 1999, currency: 'USD' };
-  return (await api('POST', '/api/v1/products', { name, price, stock, ...more })).productId;
+  const { productId } = await api('POST', '/api/v1/products', { name, price, stock, ...more });
+  await listed('products', productId);
+  return productId;
+}
+
+/**
+ * Lists follow the journal a moment later: waits until this is in one.
+ * @param {'products' | 'sales'} list
+ * @param {number} id
+ */
+export async function listed(list, id) {
+  for (;;) {
+    const { data } = await api('GET', `/api/v1/${list}?limit=100`);
+    const ids = data.map((/** @type {Record<string, number>} */ each) => each[`${list.slice(0, -1)}Id`]);
+    if (ids.includes(id)) return;
+  }
 }
 
 /** @param {boolean} holds @param {string} words */

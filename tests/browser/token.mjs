@@ -1,7 +1,7 @@
 // With an operator token nobody comes in without it, and customers buy as before.
 
 import { env } from 'node:process';
-import { assert, card, live, says, scenario } from './kit.mjs';
+import { assert, card, listed, live, says, scenario } from './kit.mjs';
 
 await scenario(async (shop) => {
   shop.expected.push(/status of 401/);
@@ -23,6 +23,7 @@ await scenario(async (shop) => {
   await form.getByRole('button', { name: 'Create product' }).click();
   await says(page.locator('#products > li'), 'Lamp');
 
+  await listed('products', 1);
   const customer = await shop.open('/');
   await card(customer, 1).getByRole('button', { name: 'Buy now: Lamp' }).click();
   await says(card(customer, 1).locator('.outcome'), 'Bought');

@@ -9,7 +9,7 @@ import { onSession, session } from '../shared/session.js';
 import { loadKeys, wireKeys } from './keys.js';
 import { loadLetters } from './letters.js';
 import { followOrders } from './orders.js';
-import { loadProducts, wireProducts } from './products.js';
+import { loadProducts, refreshProducts, wireProducts } from './products.js';
 import { loadSales, wireSales } from './sales.js';
 
 /** @typedef {import('../shared/documents.js').Queues} Queues */
@@ -61,7 +61,7 @@ async function look() {
     /** @type {Queues} */
     const queues = await ask('GET', '/api/v1/queue');
     setText(byId('queue', HTMLElement), String(queues.depth));
-    await loadLetters();
+    await Promise.all([loadLetters(), refreshProducts()]);
   } catch {
     // The state of the connection says it; it is looked again.
   }

@@ -83,6 +83,11 @@ export async function loadProducts(cursor) {
   }
 }
 
+/** Somebody else may have made or changed some. What is being typed stays, for rows that did not change. */
+export function refreshProducts() {
+  return loadProducts(place);
+}
+
 /** @param {Product[]} products */
 function render(products) {
   const before = shown;
