@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { env, exit, getuid, stdout } from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 
 /** @typedef {import('playwright-core').Browser} Browser */
@@ -168,6 +169,8 @@ export async function listed(list, id) {
     const { data } = await api('GET', `/api/v1/${list}?limit=100`);
     const ids = data.map((/** @type {Record<string, number>} */ each) => each[`${list.slice(0, -1)}Id`]);
     if (ids.includes(id)) return;
+    // The tables rest while the server is busy.
+    await sleep(100);
   }
 }
 
