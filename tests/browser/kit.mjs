@@ -18,6 +18,9 @@ export const SCREENSHOTS = env.LASTUNIT_SCREENSHOTS ?? '';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/** How long anything may take on a machine that has much else to do; nothing is asserted about times. */
+const PATIENCE_MS = 90_000;
+
 export const DESKTOP = { width: 1280, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 
@@ -28,7 +31,7 @@ export const PHONE = { width: 390, height: 844 };
 export async function scenario(steps) {
   const executablePath = env.LASTUNIT_CHROMIUM ?? '/usr/bin/chromium';
   // Chromium's sandbox does not work for root.
-  const browser = await chromium.launch({ executablePath, chromiumSandbox: getuid?.() !== 0 });
+  const browser = await chromium.launch({ executablePath, chromiumSandbox: getuid?.() !== 0, timeout: PATIENCE_MS });
   const shop = new Shop(browser);
   try {
     await steps(shop);
@@ -71,6 +74,7 @@ export class Shop {
         console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`);
       });
     });
+    context.setDefaultTimeout(PATIENCE_MS);
     if (before) await context.addInitScript(before);
     const page = await context.newPage();
     this.pages.push(page);

@@ -49,6 +49,7 @@ function create(job) {
     });
     return made;
   };
+  const tries = job.attempts === 1 ? '1 try' : `${job.attempts} tries`;
   const amount = job.amount ? `: ${show(job.amount)}` : '';
   return make(
     'li',
@@ -57,7 +58,7 @@ function create(job) {
       'div',
       {},
       make('h3', {}, `${KINDS[job.kind] ?? job.kind}${amount}`),
-      make('p', { class: 'quiet' }, `Order ${job.orderId} · ${job.attempts} ${job.attempts === 1 ? 'try' : 'tries'}, owed since ${local(job.createdAt)}`),
+      make('p', { class: 'quiet' }, `Order ${job.orderId} · ${tries}, owed since ${local(job.createdAt)}`),
       job.lastError ? make('p', { class: 'quiet' }, job.lastError) : null,
     ),
     make(

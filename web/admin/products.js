@@ -166,7 +166,12 @@ function adjustment(product) {
 
 /** @param {Product} product */
 function editor(product) {
-  const text = (/** @type {string} */ label, /** @type {string} */ name, /** @type {string} */ value, attributes = {}) =>
+  /**
+   * @param {string} label
+   * @param {string} name
+   * @param {string} value
+   */
+  const text = (label, name, value, attributes = {}) =>
     make('label', {}, label, make('input', { name, value, ...attributes }));
   const form = make(
     'form',

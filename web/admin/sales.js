@@ -117,7 +117,8 @@ function render() {
 function create(sale) {
   const outcome = byId('sales-outcome', HTMLElement);
   const button = (/** @type {string} */ label, /** @type {string} */ verb) => {
-    const made = make('button', { type: 'button', class: 'small second', 'data-verb': verb, 'aria-label': `${label}: ${sale.name}` }, label);
+    const attributes = { class: 'small second', 'data-verb': verb, 'aria-label': `${label}: ${sale.name}` };
+    const made = make('button', { type: 'button', ...attributes }, label);
     made.addEventListener('click', () => {
       void press(made, outcome, async () => {
         /** @type {Sale} */
@@ -164,6 +165,7 @@ function update(element, sale) {
   }
   const counts = element.querySelector('.counts');
   const sum = (/** @type {'units' | 'available'} */ name) => sale.products.reduce((all, product) => all + product[name], 0);
-  const when = sale.state === 'scheduled' ? `opens in ${clock.countdown(clock.until(sale.startsAt))}` : `ends in ${clock.countdown(clock.until(sale.endsAt))}`;
+  const [word, time] = sale.state === 'scheduled' ? ['opens', sale.startsAt] : ['ends', sale.endsAt];
+  const when = `${word} in ${clock.countdown(clock.until(time))}`;
   if (counts) setText(counts, `${sum('available')} of ${sum('units')} left${sale.state === 'ended' ? '' : ` · ${when}`}`);
 }

@@ -23,9 +23,11 @@ export class Plot {
   constructor(chart) {
     this.chart = chart;
     const unit = chart.unit ? make('span', { class: 'quiet' }, ` ${chart.unit}`) : null;
-    this.place = make('div', { class: 'plot', role: 'img', 'aria-label': `${chart.title}: a chart; its numbers are in the table below` });
+    const label = `${chart.title}: a chart; its numbers are in the table below`;
+    this.place = make('div', { class: 'plot', role: 'img', 'aria-label': label });
     this.none = make('p', { class: 'quiet none' }, 'no numbers yet');
-    this.element = make('div', { class: 'chart', id: `chart-${chart.id}` }, make('h3', {}, chart.title, unit), this.place, this.none);
+    const title = make('h3', {}, chart.title, unit);
+    this.element = make('div', { class: 'chart', id: `chart-${chart.id}` }, title, this.place, this.none);
     new ResizeObserver(() => {
       const width = this.place.clientWidth;
       if (this.#plot && width > 0 && width !== this.#plot.width) this.#plot.setSize({ width, height: HEIGHT });
@@ -71,7 +73,8 @@ export class Plot {
     const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
     const digits = this.chart.digits ?? 0;
     const value = (/** @type {uPlot} */ _plot, /** @type {number | null} */ shown) => number(shown, digits);
-    const axis = { stroke: colour('quiet'), grid: { stroke: colour('line'), width: 1 }, ticks: { stroke: colour('line'), width: 1 } };
+    const thin = { stroke: colour('line'), width: 1 };
+    const axis = { stroke: colour('quiet'), grid: thin, ticks: thin };
     /** @type {uPlot.Options} */
     const options = {
       width: Math.max(200, this.place.clientWidth),
@@ -81,7 +84,7 @@ export class Plot {
       legend: { live: true },
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
       axes: [
-        { ...axis, space: 64, size: 32, values: (_plot, times) => times.map(clockTime) },
+        { ...axis, space: 64, size: 32, values: (_plot, times) => times.map((time) => clockTime(time)) },
         {
           ...axis,
           size: 56,
@@ -90,7 +93,7 @@ export class Plot {
         },
       ],
       series: [
-        { label: 'Time', value: (_plot, seconds) => (seconds === null ? '' : new Date(seconds * 1000).toLocaleTimeString(undefined, { hourCycle: 'h23' })) },
+        { label: 'Time', value: (_plot, seconds) => (seconds === null ? '' : clockTime(seconds, true)) },
         ...series.map(({ label }, place) => ({
           label,
           value,
@@ -106,9 +109,14 @@ export class Plot {
   }
 }
 
-/** @param {number} seconds */
-function clockTime(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+/**
+ * @param {number} time seconds since 1970
+ * @param {boolean} [exact] with seconds
+ */
+function clockTime(time, exact) {
+  const second = exact ? '2-digit' : undefined;
+  const options = /** @type {const} */ ({ hour: '2-digit', minute: '2-digit', second, hourCycle: 'h23' });
+  return new Date(time * 1000).toLocaleTimeString(undefined, options);
 }
 
 /**

@@ -173,6 +173,14 @@
 /** @typedef {{ p50: number | null, p95: number | null, p99: number | null }} Quantiles In seconds. */
 
 /**
+ * @typedef {object} Journal
+ * @property {number} commitsPerSecond
+ * @property {{ p50: number | null, p99: number | null }} commit In seconds.
+ * @property {number | null} eventsPerCommit
+ * @property {string} state
+ */
+
+/**
  * One sample of the server's numbers. Times are seconds, rates are per second.
  * @typedef {object} Sample
  * @property {string} at
@@ -182,7 +190,7 @@
  * @property {{ perSecond: number, soldPerSecond: number, refusedPerSecond: number, byResult: Record<string, number> }} purchases
  * @property {{ perSecond: number, errorsPerSecond: number }} requests
  * @property {{ success: Quantiles, refusal: Quantiles }} latency
- * @property {{ commitsPerSecond: number, commit: { p50: number | null, p99: number | null }, eventsPerCommit: number | null, state: string }} journal
+ * @property {Journal} journal
  * @property {{ lagSeconds: number | null, state: string }} projection
  * @property {number} holds
  * @property {{ depth: number, perSecond: number, oldestAgeSeconds: number | null }} queue

@@ -70,7 +70,6 @@ export function follow(topic, shown, refused) {
     left?.delete(follower);
     if (left?.size === 0) {
       followers.delete(topic);
-      values.delete(topic);
       say(topic);
     }
   };
@@ -197,8 +196,10 @@ function say(topic) {
   queueMicrotask(() => {
     const topics = [...pending];
     pending.clear();
-    if (state !== 'live') return;
     const gone = topics.filter((name) => !followers.has(name));
+    // Only now: whoever follows it again in the same turn has it, and the server does not say it twice.
+    for (const name of gone) values.delete(name);
+    if (state !== 'live') return;
     if (gone.length > 0) send({ type: 'unsubscribe', topics: gone });
     subscribe(topics.filter((name) => followers.has(name)));
   });
