@@ -39,6 +39,9 @@ const watchers = new Set();
 
 /** @type {WebSocket | null} */
 let socket = null;
+/** The socket that was told what is followed; topics that come later are said one by one. */
+/** @type {WebSocket | null} */
+let greeted = null;
 /** @type {LiveState} */
 let state = 'connecting';
 let tries = 0;
@@ -124,13 +127,13 @@ async function greet(opened) {
   const token = await freshToken();
   if (socket !== opened || opened.readyState !== WebSocket.OPEN) return;
   if (token) send({ type: 'authenticate', token });
-  pending.clear();
+  greeted = opened;
   subscribe([...followers.keys()]);
 }
 
 /** Connects again after a while: longer each time, and not all pages at the same moment. */
 function lost() {
-  socket = null;
+  [socket, greeted] = [null, null];
   clearTimeout(death);
   become(navigator.onLine ? 'reconnecting' : 'offline');
   const longest = Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** tries);
@@ -199,7 +202,7 @@ function say(topic) {
     const gone = topics.filter((name) => !followers.has(name));
     // Only now: whoever follows it again in the same turn has it, and the server does not say it twice.
     for (const name of gone) values.delete(name);
-    if (state !== 'live') return;
+    if (greeted !== socket) return;
     if (gone.length > 0) send({ type: 'unsubscribe', topics: gone });
     subscribe(topics.filter((name) => followers.has(name)));
   });
