@@ -2,7 +2,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { env, exit, getuid, stdout } from 'node:process';
+import { basename } from 'node:path';
+import { argv, env, exit, getuid, stdout } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 
@@ -39,7 +40,7 @@ export async function scenario(steps) {
   } catch (error) {
     console.error(error);
     for (const complaint of shop.complaints) console.error(`the page: ${complaint}`);
-    await shop.picture('failed');
+    await shop.picture(`failed-${basename(argv[1] ?? '', '.mjs')}`);
     exit(1);
   }
   await browser.close();
