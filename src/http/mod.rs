@@ -37,6 +37,7 @@ mod openapi;
 mod order_changes;
 pub mod order_ref;
 mod orders;
+mod pages;
 mod params;
 mod payments;
 mod prefer;

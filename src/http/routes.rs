@@ -6,8 +6,8 @@ use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
     Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, live,
-    monitoring, numbers, openapi, order_changes, orders, payments, products, purchases, queue,
-    queued, reservations, restock, sale_stats, sales, stock,
+    monitoring, numbers, openapi, order_changes, orders, pages, payments, products, purchases,
+    queue, queued, reservations, restock, sale_stats, sales, stock,
 };
 use crate::admission::Budget::{self, Buying, Changing, Listing, Reading, SigningIn, Unlimited};
 use axum::Router;
@@ -87,6 +87,10 @@ pub fn router(api: Api) -> Router {
         .route("/docs", get(at.route("GET /docs", Anyone, Reading, docs::redirect)))
         .route("/docs/", get(at.route("GET /docs", Anyone, Reading, docs::index)))
         .route("/docs/{*file}", get(at.route("GET /docs", Anyone, Reading, docs::asset)))
+        .route("/", get(at.route("GET /", Anyone, Reading, pages::store)))
+        .route("/admin", get(at.route("GET /admin", Anyone, Reading, pages::admin)))
+        .route("/monitor", get(at.route("GET /monitor", Anyone, Reading, pages::monitor)))
+        .route("/assets/{*file}", get(at.route("GET /assets", Anyone, Reading, pages::asset)))
         .fallback(at.route("unknown route", Anyone, Reading, unknown_route))
         .method_not_allowed_fallback(at.route("unknown method", Anyone, Reading, unknown_method))
         .with_state(api)

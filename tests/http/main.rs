@@ -22,6 +22,7 @@ mod operators;
 mod order_states;
 mod orders;
 mod outcomes;
+mod pages;
 mod payment_ends;
 mod payments;
 mod queue;
