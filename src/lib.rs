@@ -19,6 +19,7 @@ pub mod http;
 pub mod journal;
 pub mod live;
 mod migrations;
+pub mod monitoring;
 pub mod projection;
 pub mod telemetry;
 pub mod threads;

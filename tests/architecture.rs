@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["account", "cart", "domain", "journal", "telemetry"]),
     ("admission", &["clock", "config", "domain", "telemetry"]),
     ("live", &["clock", "domain", "telemetry"]),
+    ("monitoring", &["clock", "domain", "engine", "journal", "projection", "telemetry"]),
     (
         "http",
         &[
@@ -38,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "domain",
             "engine",
             "live",
+            "monitoring",
             "projection",
             "telemetry",
         ],

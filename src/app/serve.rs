@@ -38,6 +38,7 @@ use crate::journal::handle::{JournalHandle, JournalState};
 use crate::journal::writer::WriterOptions;
 use crate::journal::{self, Connected, Partitions};
 use crate::live::{self, Hub, HubOptions};
+use crate::monitoring::Sampler;
 use crate::projection::{
     Database, JobKind, ProjectionConfig, Projector, ProjectorTask, Queries, check_origin,
 };
@@ -194,9 +195,19 @@ async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> 
     let upkeep_of_sales = catalog::upkeep_of_sales(catalog.clone(), at_work, queries.clone(), now);
     spawn_task("sales", upkeep_of_sales);
     let live = start_live(config, &metrics)?;
+    let sampler = Sampler {
+        metrics: metrics.clone(),
+        engine: engine.clone(),
+        progress: progress.clone(),
+        clock: clock.clone(),
+    };
+    let (monitor, sampling) = sampler.start();
+    live.parts.runtime.spawn(sampling);
     let api = Api::new(ApiParts {
         admission,
         live: live.parts.clone(),
+        monitor,
+        benchmark_file: config.monitoring.benchmark_file(&config.data_dir).into(),
         gate: gate.clone(),
         engine: engine.clone(),
         catalog,

@@ -10,6 +10,7 @@ mod cart;
 mod limits;
 mod live;
 mod load;
+mod monitoring;
 mod parts;
 mod payment;
 mod secret;
@@ -21,6 +22,7 @@ pub use cart::{CartConfig, RedisConfig};
 pub use limits::{LimitsConfig, Rate};
 pub use live::LiveConfig;
 pub use load::{ConfigError, Flags, PREFIX, load};
+pub use monitoring::MonitoringConfig;
 pub use parts::{
     DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig, ProjectionConfig,
     QueueConfig, TelemetryConfig,
@@ -56,6 +58,7 @@ pub struct Config {
     pub auth: AuthConfig,
     pub limits: LimitsConfig,
     pub live: LiveConfig,
+    pub monitoring: MonitoringConfig,
     pub telemetry: TelemetryConfig,
 }
 

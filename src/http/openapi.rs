@@ -3,9 +3,9 @@
 
 use super::problem::Document;
 use super::{
-    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, live, numbers,
-    order_changes, orders, payments, products, purchases, queue, queued, reservations, restock,
-    sale_stats, sales, stock,
+    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, live, monitoring,
+    numbers, order_changes, orders, payments, products, purchases, queue, queued, reservations,
+    restock, sale_stats, sales, stock,
 };
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -84,6 +84,10 @@ const PROBLEM: &str = "application/problem+json";
         api_keys::revoke,
         live::socket::connect,
         live::events::events,
+        monitoring::metrics,
+        monitoring::history,
+        monitoring::alerts,
+        monitoring::benchmark,
         health::overall,
         health::live,
         health::ready,
@@ -99,6 +103,7 @@ const PROBLEM: &str = "application/problem+json";
         (name = "sales", description = "What sells under terms of its own for a time"),
         (name = "accounts", description = "Who asks, and what they may do"),
         (name = "live", description = "What changes, as it changes"),
+        (name = "monitoring", description = "What the server sees of itself"),
         (name = "operation", description = "Health and numbers"),
     ),
 )]
@@ -120,7 +125,13 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// Routes whose budget is `Unlimited`.
-const UNLIMITED: [&str; 3] = ["/health", "/metrics", "/api/v1/payments/webhook"];
+const UNLIMITED: [&str; 5] = [
+    "/health",
+    "/metrics",
+    "/api/v1/payments/webhook",
+    "/api/v1/monitoring/metrics",
+    "/api/v1/monitoring/alerts",
+];
 
 /// What is answered to whoever asks too often, on every route but those.
 struct TooManyRequests;

@@ -6,8 +6,8 @@ use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
     Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, live,
-    numbers, openapi, order_changes, orders, payments, products, purchases, queue, queued,
-    reservations, restock, sale_stats, sales, stock,
+    monitoring, numbers, openapi, order_changes, orders, pages, payments, products, purchases,
+    queue, queued, reservations, restock, sale_stats, sales, stock,
 };
 use crate::admission::Budget::{self, Buying, Changing, Listing, Reading, SigningIn, Unlimited};
 use axum::Router;
@@ -72,6 +72,10 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/api-keys", get(at.route("GET /api/v1/api-keys", Admin, Listing, api_keys::list)))
         .route("/api/v1/api-keys", post(at.route("POST /api/v1/api-keys", Admin, Changing, api_keys::create)))
         .route("/api/v1/api-keys/{id}", delete(at.route("DELETE /api/v1/api-keys/{id}", Admin, Changing, api_keys::revoke)))
+        .route("/api/v1/monitoring/metrics", get(at.route("GET /api/v1/monitoring/metrics", Monitor, Unlimited, monitoring::metrics)))
+        .route("/api/v1/monitoring/alerts", get(at.route("GET /api/v1/monitoring/alerts", Monitor, Unlimited, monitoring::alerts)))
+        .route("/api/v1/monitoring/history", get(at.route("GET /api/v1/monitoring/history", Monitor, Listing, monitoring::history)))
+        .route("/api/v1/monitoring/benchmark", get(at.route("GET /api/v1/monitoring/benchmark", Monitor, Listing, monitoring::benchmark)))
         .route("/.well-known/jwks.json", get(at.route("GET /.well-known/jwks.json", Anyone, Reading, auth::public_keys)))
         .route("/health", get(at.route("GET /health", Anyone, Unlimited, health::overall)))
         .route("/health/live", get(at.route("GET /health/live", Anyone, Unlimited, health::live)))
@@ -83,6 +87,10 @@ pub fn router(api: Api) -> Router {
         .route("/docs", get(at.route("GET /docs", Anyone, Reading, docs::redirect)))
         .route("/docs/", get(at.route("GET /docs", Anyone, Reading, docs::index)))
         .route("/docs/{*file}", get(at.route("GET /docs", Anyone, Reading, docs::asset)))
+        .route("/", get(at.route("GET /", Anyone, Reading, pages::store)))
+        .route("/admin", get(at.route("GET /admin", Anyone, Reading, pages::admin)))
+        .route("/monitor", get(at.route("GET /monitor", Anyone, Reading, pages::monitor)))
+        .route("/assets/{*file}", get(at.route("GET /assets", Anyone, Reading, pages::asset)))
         .fallback(at.route("unknown route", Anyone, Reading, unknown_route))
         .method_not_allowed_fallback(at.route("unknown method", Anyone, Reading, unknown_method))
         .with_state(api)

@@ -89,6 +89,11 @@ impl Metrics {
         text
     }
 
+    /// The same without what is written by hand.
+    pub(super) fn render_registered(&self) -> String {
+        self.rendering.render()
+    }
+
     /// Sorts samples into buckets for ever; run it as a task. Runs off the workers that serve.
     pub async fn upkeep(self) {
         let mut ticks = tokio::time::interval(UPKEEP_PAUSE);

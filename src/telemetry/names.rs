@@ -31,7 +31,7 @@ const fn histogram(name: &'static str, buckets: &'static [f64], help: &'static s
 }
 
 /// From a tenth of a millisecond to ten seconds.
-const SECONDS: &[f64] = &[
+pub(super) const SECONDS: &[f64] = &[
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0,
 ];

@@ -5,12 +5,14 @@
 use crate::domain::{ProductId, SaleId};
 use crate::engine::EngineError;
 use crate::http::Api;
+use crate::http::monitoring::{self, AlertsDocument};
 use crate::http::order_ref::OrderRef;
 use crate::http::orders::OrderDocument;
 use crate::http::problem::{Code, Problem};
 use crate::http::sale_shown;
 use crate::http::{queued, stock};
 use crate::live::{Document, OrdersOf, Source, SourceFuture, Topic};
+use compact_str::format_compact;
 use foldhash::fast::FixedState;
 use serde::Serialize;
 use std::hash::BuildHasher;
@@ -41,8 +43,17 @@ impl Documents {
                     Err(problem) => nothing_or(&problem),
                 }
             }
-            Topic::Metrics | Topic::Alerts => Ok(None),
+            Topic::Metrics => self.metrics(),
+            Topic::Alerts => {
+                json(&AlertsDocument::of(&self.api.monitor)).map(|data| Some(Document::of(data)))
+            }
         }
+    }
+
+    fn metrics(&self) -> Result<Option<Document>, String> {
+        let sample = self.api.monitor.newest();
+        let data = json(&monitoring::shown(&self.api, &sample))?;
+        Ok(Some(Document { version: format_compact!("{}", sample.at.as_millis()), data }))
     }
 
     async fn stock(&self, product: ProductId) -> Result<Option<Document>, String> {
@@ -91,8 +102,10 @@ impl Source for Documents {
             }
             Topic::Purchase(product, ..) => Some(api.engine.peek(*product)?.revision),
             Topic::Orders(_) => Some(hash.hash_one(&*api.progress.applied.borrow())),
+            // They are looked at once a second.
+            Topic::Metrics | Topic::Alerts => Some(api.monitor.newest().number),
             // A sale has many products, and opens and ends by the time alone.
-            Topic::Sale(_) | Topic::Metrics | Topic::Alerts => None,
+            Topic::Sale(_) => None,
         }
     }
 

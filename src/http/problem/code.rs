@@ -64,6 +64,7 @@ codes! {
     ApiKeyNotFound NOT_FOUND "api-key-not-found" "No such API key" false
     SaleNotFound NOT_FOUND "sale-not-found" "No such sale" false
     TopicNotFound NOT_FOUND "topic-not-found" "No such topic" false
+    BenchmarkNotFound NOT_FOUND "benchmark-not-found" "No benchmark report" false
     MisdirectedRequest MISDIRECTED_REQUEST "misdirected-request" "The server does not answer under this name" false
     RouteNotFound NOT_FOUND "route-not-found" "No such route" false
     MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed" "The route does not know this method" false
