@@ -24,6 +24,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("account", &["clock", "domain", "migrations", "telemetry", "threads"]),
     ("config", &["account", "cart", "domain", "journal", "telemetry"]),
     ("admission", &["clock", "config", "domain", "telemetry"]),
+    ("live", &["clock", "domain", "telemetry"]),
+    ("monitoring", &["clock", "domain", "engine", "journal", "projection", "telemetry"]),
     (
         "http",
         &[
@@ -36,6 +38,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "config",
             "domain",
             "engine",
+            "live",
+            "monitoring",
             "projection",
             "telemetry",
         ],

@@ -1,18 +1,19 @@
 //! App: the commands of the program, and the one place where every stage is wired.
 //!
-//! `serve` builds the stages once, in the order data flows, and takes them down again; `signals`
-//! counts what is to end it; `offline` has the commands that need no server; `health` asks a
-//! running server; `demo` fills an empty
-//! store; `numbers` feeds the gauges, `tables` those that the query tables know; `load` watches how busy the
-//! server is.
+//! `start` builds the stages once, in the order data flows, `screens` those of live updates; `serve` runs
+//! them and takes them down again; `signals` counts what is to end it; `offline` has the commands that
+//! need no server; `health` asks a running server; `demo` fills an empty store; `numbers` feeds the gauges,
+//! `tables` those that the query tables know; `load` watches how busy the server is.
 
 mod demo;
 mod health;
 mod load;
 mod numbers;
 mod offline;
+mod screens;
 mod serve;
 mod signals;
+mod start;
 mod tables;
 
 pub use health::health;

@@ -8,7 +8,9 @@ mod address;
 mod auth;
 mod cart;
 mod limits;
+mod live;
 mod load;
+mod monitoring;
 mod parts;
 mod payment;
 mod secret;
@@ -18,7 +20,9 @@ pub use address::{StoreAddress, StoreUrl};
 pub use auth::{AuthConfig, AuthMode};
 pub use cart::{CartConfig, RedisConfig};
 pub use limits::{LimitsConfig, Rate};
+pub use live::LiveConfig;
 pub use load::{ConfigError, Flags, PREFIX, load};
+pub use monitoring::MonitoringConfig;
 pub use parts::{
     DatabaseConfig, EngineConfig, HoldsConfig, JournalConfig, OrdersConfig, ProjectionConfig,
     QueueConfig, TelemetryConfig,
@@ -53,6 +57,8 @@ pub struct Config {
     pub redis: RedisConfig,
     pub auth: AuthConfig,
     pub limits: LimitsConfig,
+    pub live: LiveConfig,
+    pub monitoring: MonitoringConfig,
     pub telemetry: TelemetryConfig,
 }
 
@@ -107,6 +113,7 @@ impl Config {
         self.redis.check()?;
         self.auth.check(self.server.listen)?;
         self.limits.check()?;
+        self.live.check()?;
         self.telemetry.check()?;
         if self.journal_address() == self.database_address()
             && matches!(self.journal_address(), StoreAddress::Sqlite(_))

@@ -184,6 +184,7 @@ impl Product {
             }
             Action::SetSale { terms } => self.decide_sale_terms(terms, now, retry),
             Action::DropSale { sale, undo } => self.decide_drop(*sale, *undo, now),
+            Action::ForgetSale { sale } => self.decide_forget(*sale, now),
             Action::LookUpSale { sale, customer } => {
                 self.look_up_sale(*sale, customer.as_ref(), now)
             }
@@ -302,7 +303,7 @@ impl Product {
     }
 
     /// Whether they go back to this part, or to ordinary stock.
-    fn is_of(&self, hold: &Hold, part: Option<&SalePart>, now: Timestamp) -> bool {
+    pub(super) fn is_of(&self, hold: &Hold, part: Option<&SalePart>, now: Timestamp) -> bool {
         part.map_or_else(|| self.is_ordinary(hold, now), |part| hold.sale == Some(part.number))
     }
 
@@ -322,7 +323,7 @@ impl Product {
     /// any case. Earliest first; each is then recorded as
     /// expired, so no hold is walked twice. At most [`LAPSED_MAX`] of them, or one decision could take
     /// as long as a whole sale; `false` says that there may be more.
-    fn lapsed_behind<'a>(
+    pub(super) fn lapsed_behind<'a>(
         &'a self,
         anew: Option<Lapsed<'a>>,
         mut short: u64,
@@ -583,8 +584,9 @@ impl Product {
         match self.running_hold(order, now) {
             Err(refused) => *refused,
             Ok(hold) => {
+                let sale = self.sales.numbered(hold.sale).map(|part| part.terms.sale);
                 let outcome = Outcome {
-                    answer: Answer::Shown(Box::new(hold.clone())),
+                    answer: Answer::Shown(Box::new(hold.clone()), sale),
                     at: now,
                     currency: self.currency(),
                     replayed: false,

@@ -3,7 +3,7 @@
 //!
 //! What must never happen: a unit that is set aside twice, or set aside and sold to somebody else.
 
-use super::decide::{Decision, LAPSED, Verdict, orders_of, units_of};
+use super::decide::{Decision, LAPSED, Lapsed, Verdict, orders_of, units_of};
 use super::{
     Answer, CustomerId, Event, Outcome, Product, Refusal, Retry, SaleId, SalePart, SaleShown,
     SaleTerms, Timestamp,
@@ -28,6 +28,9 @@ impl Product {
         if let Some(refusal) = self.terms_refused(terms, part, now) {
             return refusal.into();
         }
+        if let Some(part) = part.filter(|part| terms.units < part.taken) {
+            return self.decide_fewer(terms, part, now, retry);
+        }
         // What is free for this sale: its own units, and those that are set aside for none.
         let left = part.map_or(0, SalePart::left);
         let taken = part.map_or(0, |part| part.taken);
@@ -39,6 +42,28 @@ impl Product {
             Err(Refusal::Full { table: LAPSED })
         } else if wanted > free {
             Err(Refusal::Insufficient { available: taken + free })
+        } else if retry.is_some() && self.memory.is_full_at(now) {
+            Err(Refusal::Full { table: "keys" })
+        } else {
+            Ok(Verdict::Record(Event::SaleSet { terms: Box::new(terms.clone()), retry }))
+        };
+        Decision { lapsed: orders_of(&lapsed), verdict }
+    }
+
+    /// Fewer units than were taken: holds that have run out do not count.
+    fn decide_fewer(
+        &self,
+        terms: &SaleTerms,
+        part: &SalePart,
+        now: Timestamp,
+        retry: Option<Retry>,
+    ) -> Decision {
+        let (lapsed, complete, units) = self.lapsed_under(part, part.taken - terms.units, now);
+        let taken = part.taken - units;
+        let verdict = if taken > terms.units && !complete {
+            Err(Refusal::Full { table: LAPSED })
+        } else if taken > terms.units {
+            Err(Refusal::BelowTaken { taken })
         } else if retry.is_some() && self.memory.is_full_at(now) {
             Err(Refusal::Full { table: "keys" })
         } else {
@@ -74,9 +99,6 @@ impl Product {
             if part.terms.is_running(now) && !stays {
                 return Some(Refusal::SaleRunning);
             }
-            if terms.units < part.taken {
-                return Some(Refusal::BelowTaken { taken: part.taken });
-            }
         } else {
             if terms.is_over(now) {
                 return Some(over(terms));
@@ -98,9 +120,44 @@ impl Product {
         match self.sales.get(sale) {
             None => Refusal::UnknownSale.into(),
             Some(part) if part.terms.is_running(now) && !undo => Refusal::SaleRunning.into(),
-            Some(part) if part.taken > 0 => Refusal::SaleHasSales.into(),
+            Some(part) if part.taken > part.held => Refusal::SaleHasSales.into(),
+            Some(part) if part.held > 0 => self.decide_drop_of_held(part, now),
             Some(_) => Event::SaleDropped { sale }.into(),
         }
+    }
+
+    /// What the product still knows is dropped by its own rules.
+    pub(super) fn decide_forget(&self, sale: SaleId, now: Timestamp) -> Decision {
+        if self.is_created() && self.sales.get(sale).is_none() {
+            return Event::SaleDropped { sale }.into();
+        }
+        self.decide_drop(sale, false, now)
+    }
+
+    /// Holds under a part that have run out, as far as so many units need them; whether those are all;
+    /// and the units they gave free.
+    fn lapsed_under(
+        &self,
+        part: &SalePart,
+        units: u64,
+        now: Timestamp,
+    ) -> (Vec<Lapsed<'_>>, bool, u64) {
+        let (lapsed, complete) = self.lapsed_behind(None, units, None, Some(part), now);
+        let free = units_of(lapsed.iter().filter(|(_, hold)| self.is_of(hold, Some(part), now)));
+        (lapsed, complete, free)
+    }
+
+    /// Nothing was sold under it, but held: what has run out does not count.
+    fn decide_drop_of_held(&self, part: &SalePart, now: Timestamp) -> Decision {
+        let (lapsed, complete, units) = self.lapsed_under(part, part.held, now);
+        let verdict = if part.held == units {
+            Ok(Verdict::Record(Event::SaleDropped { sale: part.terms.sale }))
+        } else if complete {
+            Err(Refusal::SaleHasSales)
+        } else {
+            Err(Refusal::Full { table: LAPSED })
+        };
+        Decision { lapsed: orders_of(&lapsed), verdict }
     }
 
     pub(super) fn look_up_sale(

@@ -7,7 +7,7 @@
 //! look-up. It keeps [`DECIDED_MAX`] and forgets the oldest. After a restart it is empty, and the
 //! tables are asked.
 
-use crate::domain::{CustomerId, Event, OrderId, ProductId, Timestamp, TurnRefusal};
+use crate::domain::{CustomerId, Event, OrderId, ProductId, SaleId, Timestamp, TurnRefusal};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
@@ -29,7 +29,7 @@ pub struct DecidedPurchase {
 /// What its turn came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TurnResult {
-    Sold { unit_price: u64 },
+    Sold { unit_price: u64, sale: Option<SaleId> },
     Refused { queued_at: Timestamp, why: TurnRefusal },
 }
 
@@ -37,8 +37,9 @@ impl DecidedPurchase {
     /// `None` for a fact that decides no purchase.
     pub(super) fn of(product: ProductId, event: &Event, decided_at: Timestamp) -> Option<Self> {
         let (order, customer, quantity, result) = match event {
-            Event::Purchased { order, customer, quantity, unit_price, .. } => {
-                (order, customer, quantity, TurnResult::Sold { unit_price: *unit_price })
+            Event::Purchased { order, customer, quantity, unit_price, sale, .. } => {
+                let result = TurnResult::Sold { unit_price: *unit_price, sale: *sale };
+                (order, customer, quantity, result)
             }
             Event::Refused { order, customer, quantity, queued_at, why } => {
                 let result = TurnResult::Refused { queued_at: *queued_at, why: *why };
@@ -100,7 +101,7 @@ mod tests {
                 customer: CustomerId::from_journal("ann"),
                 quantity: 1,
                 decided_at: Timestamp::from_millis(number.into()),
-                result: TurnResult::Sold { unit_price: 1 },
+                result: TurnResult::Sold { unit_price: 1, sale: None },
             }
         };
         let most = u32::try_from(DECIDED_MAX).unwrap();

@@ -13,7 +13,7 @@ use super::actor::{ProductActor, Ring};
 use super::api::{EngineError, Shown};
 use super::decided::DecidedPurchases;
 use super::queues::Decisions;
-use super::refusals::{Refusals, Wanted};
+use super::refusals::{self, Refusals, Wanted};
 use crate::domain::{Action, Command, Outcome, ProductId, Refusal, SaleId, Timestamp, View};
 use crate::journal::PartitionId;
 use actix::Addr;
@@ -146,13 +146,18 @@ impl Desk {
         self.shown.load()
     }
 
-    /// The refusal everybody would get for such a command now, from durable state alone.
-    pub(super) fn refusal_at_once(&self, command: &Command, now: Timestamp) -> Option<Refusal> {
-        let sale = match &command.action {
-            Action::Purchase { sale, .. }
-            | Action::Hold { sale, .. }
-            | Action::Queue { sale, .. } => *sale,
-            _ => return None,
+    /// The refusal everybody would get for such a command now, from durable state alone, and the sale
+    /// that it counts for.
+    pub(super) fn refusal_at_once(
+        &self,
+        command: &Command,
+        wanted: Wanted,
+        now: Timestamp,
+    ) -> Option<(Refusal, Option<SaleId>)> {
+        let sale = match wanted {
+            Wanted::Nothing => return None,
+            Wanted::Any => None,
+            Wanted::Under(sale) => Some(sale),
         };
         let view = self.shown()?.view;
         // With a key that may be known already, or be in a turn that is not durable yet, only the actor
@@ -160,30 +165,23 @@ impl Desk {
         if command.retry.is_some() && (view.keys > 0 || self.unsettled() > 0) {
             return None;
         }
-        view.closed_to_all(sale, now)
+        let refusal = view.closed_to_all(sale, now)?;
+        Some((refusal, refusals::sale_of(wanted, &view, refusal, now)))
     }
 
-    /// Counts a refusal for the sale that was asked for, or else for the one that is open at `now`; one
-    /// that is not open yet only counts who came too early.
-    pub(super) fn count_refusal(&self, wanted: Wanted, refusal: Refusal, now: Timestamp) {
-        if wanted == Wanted::Nothing {
-            return;
-        }
-        let Some(view) = self.peek().map(|shown| shown.view) else { return };
-        let sale = match wanted {
-            Wanted::Nothing => None,
-            Wanted::Any => view.sale.filter(|sale| {
-                now < sale.ends_at
-                    && (sale.opens_at <= now || matches!(refusal, Refusal::NotOpen { .. }))
-            }),
-            // No rule has looked whether there is such a sale: nobody may have made it up.
-            Wanted::Under(sale) if matches!(refusal, Refusal::Full { .. }) => {
-                view.sale.filter(|shown| shown.sale == sale)
-            }
-            Wanted::Under(sale) => return self.refusals.count(sale, refusal),
-        };
+    /// Counts a refusal for a sale.
+    pub(super) fn count(&self, sale: Option<SaleId>, refusal: Refusal) {
         if let Some(sale) = sale {
-            self.refusals.count(sale.sale, refusal);
+            self.refusals.count(sale, refusal);
+        }
+    }
+
+    /// The same for the sale that it counts for.
+    pub(super) fn count_refusal(&self, wanted: Wanted, refusal: Refusal, now: Timestamp) {
+        if wanted != Wanted::Nothing
+            && let Some(Shown { view, .. }) = self.peek()
+        {
+            self.count(refusals::sale_of(wanted, &view, refusal, now), refusal);
         }
     }
 

@@ -123,10 +123,10 @@ impl Engine {
             self.check_ready()?;
             let desk = self.desk(product).await?;
             let (wanted, now) = (refusals::wanted(&command), self.registry.clock.now());
-            if let Some(refusal) = desk.refusal_at_once(&command, now)
+            if let Some((refusal, sale)) = desk.refusal_at_once(&command, wanted, now)
                 && journal.may_answer_from_memory()
             {
-                desk.count_refusal(wanted, refusal, now);
+                desk.count(sale, refusal);
                 return Err(refusal.into());
             }
             match desk.put(command, None) {
@@ -197,7 +197,7 @@ impl Engine {
 
     /// The same of a product that is in memory, without waking it: for lists, that are read by anybody.
     #[must_use]
-    pub fn peek(&self, product: ProductId) -> Option<crate::domain::View> {
+    pub fn peek(&self, product: ProductId) -> Option<View> {
         Some(self.registry.awake(product)?.peek()?.view)
     }
 
@@ -293,6 +293,24 @@ impl Engine {
         self.registry.bounds.in_flight.load(Ordering::Relaxed)
     }
 
+    /// Active holds.
+    #[must_use]
+    pub fn holds(&self) -> usize {
+        self.registry.bounds.holds.load(Ordering::Relaxed)
+    }
+
+    /// Products in memory that sell under a sale or in a time window (those are marked), or that have changed
+    /// since then, with their durable state: the newest changed first, at most `most` of them.
+    #[must_use]
+    pub fn watched(
+        &self,
+        now: Timestamp,
+        since: Timestamp,
+        most: usize,
+    ) -> Vec<(ProductId, View, bool)> {
+        self.registry.watched(now, since, most)
+    }
+
     /// Products in memory.
     #[must_use]
     pub fn awake(&self) -> usize {
@@ -312,7 +330,7 @@ impl Engine {
         let number = |count: u64| count as f64;
         metrics.inflight.set(number(self.in_flight() as u64));
         metrics.actors.set(number(self.awake() as u64));
-        metrics.holds.set(number(self.registry.bounds.holds.load(Ordering::Relaxed) as u64));
+        metrics.holds.set(number(self.holds() as u64));
         metrics.queue_depth.set(number(self.queued() as u64));
         let oldest = self.queues(now, 0).oldest;
         metrics.queue_age.set(number(oldest.map_or(0, |at| now.millis_since(at))) / 1_000.0);

@@ -3,7 +3,7 @@
 //! Whoever writes them down takes them every few seconds ([`super::Engine::take_refusals`]); what was
 //! not taken is forgotten with the process. They are numbers for people: no rule rests on them.
 
-use crate::domain::{Action, Command, Refusal, SaleId};
+use crate::domain::{Action, Command, Refusal, SaleId, SaleView, Timestamp, View};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -51,6 +51,29 @@ pub(super) const fn wanted(command: &Command) -> Wanted {
             }
         }
         _ => Wanted::Nothing,
+    }
+}
+
+/// The sale that a refusal counts for: the one that was asked for, or else the one that is open at `now`; one
+/// that is not open yet only counts who came too early.
+pub(super) fn sale_of(
+    wanted: Wanted,
+    view: &View,
+    refusal: Refusal,
+    now: Timestamp,
+) -> Option<SaleId> {
+    let counts = |sale: &SaleView| match wanted {
+        Wanted::Nothing => false,
+        Wanted::Any => {
+            now < sale.ends_at
+                && (sale.opens_at <= now || matches!(refusal, Refusal::NotOpen { .. }))
+        }
+        Wanted::Under(wanted) => sale.sale == wanted,
+    };
+    match wanted {
+        // A rule has looked whether there is such a sale; where none has, nobody may have made it up.
+        Wanted::Under(sale) if !matches!(refusal, Refusal::Full { .. }) => Some(sale),
+        _ => view.sale.filter(counts).map(|sale| sale.sale),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::journal::{Epoch, PartitionId, Partitions};
 use crate::telemetry::metrics::EngineMetrics;
 use actix::{Actor, ArbiterHandle};
 use parking_lot::{Mutex, RwLock};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -236,16 +237,22 @@ impl Registry {
 
     /// See [`super::Engine::open_sales`].
     pub(super) fn open_sales(&self, now: Timestamp) -> Vec<(ProductId, View)> {
-        self.views()
-            .filter(|(_, view)| {
-                let Offer { opens_at, closes_at, .. } = view.offer;
-                let runs = view.sale.is_some_and(|sale| sale.opens_at <= now && now < sale.ends_at);
-                let window = (opens_at.is_some() || closes_at.is_some())
-                    && opens_at.is_none_or(|at| at <= now)
-                    && closes_at.is_none_or(|at| now < at);
-                runs || window
-            })
-            .collect()
+        self.views().filter(|(_, view)| is_on_sale(view, now)).collect()
+    }
+
+    /// See [`super::Engine::watched`].
+    pub(super) fn watched(
+        &self,
+        now: Timestamp,
+        since: Timestamp,
+        most: usize,
+    ) -> Vec<(ProductId, View, bool)> {
+        let marked = self.views().map(|(product, view)| (product, view, is_on_sale(&view, now)));
+        let mut watched: Vec<_> =
+            marked.filter(|(_, view, on_sale)| *on_sale || view.changed_at >= since).collect();
+        watched.sort_unstable_by_key(|(product, view, _)| (Reverse(view.changed_at), *product));
+        watched.truncate(most);
+        watched
     }
 
     pub(super) fn last_product_id(&self) -> u64 {
@@ -256,4 +263,14 @@ impl Registry {
     pub(super) fn awake_count(&self) -> usize {
         self.shards.iter().map(|shard| shard.read().len()).sum()
     }
+}
+
+/// Whether a sale of it runs, or its offer has a time window that is open.
+fn is_on_sale(view: &View, now: Timestamp) -> bool {
+    let Offer { opens_at, closes_at, .. } = view.offer;
+    let runs = view.sale.is_some_and(|sale| sale.opens_at <= now && now < sale.ends_at);
+    let window = (opens_at.is_some() || closes_at.is_some())
+        && opens_at.is_none_or(|at| at <= now)
+        && closes_at.is_none_or(|at| now < at);
+    runs || window
 }

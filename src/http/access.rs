@@ -178,7 +178,11 @@ impl Requirement {
         self.admit(identity.map_err(|error| Problem::of_account(&error, now))?)
     }
 
-    fn admit(self, identity: Arc<Identity>) -> Result<Known, Problem> {
+    /// Whether somebody who is known may use the route.
+    ///
+    /// # Errors
+    /// 403, with what it takes.
+    pub fn admit(self, identity: Arc<Identity>) -> Result<Known, Problem> {
         let least = match self.access {
             Access::Anyone | Access::Customer => Role::Customer,
             Access::Monitor | Access::Staff => Role::Staff,

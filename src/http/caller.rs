@@ -6,9 +6,10 @@
 use super::Api;
 use super::access::{self, Gate, Known};
 use super::problem::{Code, Problem};
-use crate::account::{Checked, Identity};
-use crate::domain::CustomerId;
+use crate::account::{Checked, Identity, Rights};
+use crate::domain::{CustomerId, Timestamp};
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use std::sync::Arc;
 
@@ -28,17 +29,29 @@ impl FromRequestParts<Api> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        Self::of(api, &parts.headers, parts.extensions.get()).await
+    }
+}
+
+impl Caller {
+    /// Whoever sends these headers, if the route has not found that out already.
+    ///
+    /// # Errors
+    /// 401 for credentials that are none, or not clear.
+    pub async fn of(
+        api: &Api,
+        headers: &HeaderMap,
+        known: Option<&Known>,
+    ) -> Result<Self, Problem> {
         let accounts = match &api.gate {
-            Gate::Open(operator) => {
-                return Ok(Self::Open { trusted: operator.admits(&parts.headers) });
-            }
+            Gate::Open(operator) => return Ok(Self::Open { trusted: operator.admits(headers) }),
             Gate::Accounts(accounts) => accounts,
         };
-        if let Some(Known(identity)) = parts.extensions.get::<Known>() {
+        if let Some(Known(identity)) = known {
             return Ok(Self::Known(Arc::clone(identity)));
         }
         // A route for everybody: a token is looked at where somebody wants to know.
-        let Some(presented) = access::credentials(&parts.headers)? else { return Ok(Self::Nobody) };
+        let Some(presented) = access::credentials(headers)? else { return Ok(Self::Nobody) };
         let known = match accounts.check(presented) {
             Checked::Known(identity) => Ok(identity),
             Checked::Refused(error) => Err(error),
@@ -46,9 +59,29 @@ impl FromRequestParts<Api> for Caller {
         };
         known.map(Self::Known).map_err(|error| Problem::of_account(&error, api.clock.now()))
     }
-}
 
-impl Caller {
+    /// When their token is over; `None` for those without one.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Known(identity) => Some(identity.valid_until),
+            Self::Open { .. } | Self::Nobody => None,
+        }
+    }
+
+    /// What they may do, in a word.
+    #[must_use]
+    pub fn role(&self) -> &'static str {
+        match self {
+            Self::Open { trusted: true } => "admin",
+            Self::Open { trusted: false } | Self::Nobody => "customer",
+            Self::Known(identity) => match identity.rights {
+                Rights::Person(role) => role.as_str(),
+                Rights::Machine(_) => "machine",
+            },
+        }
+    }
+
     /// Whoever has proven in another way who they are: a payment provider, by its signature.
     pub const SIGNED: Self = Self::Open { trusted: true };
 

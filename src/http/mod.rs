@@ -26,13 +26,18 @@ mod dead_letters;
 mod docs;
 mod fields;
 mod health;
+pub mod hosts;
 mod idempotency;
+mod live;
 mod measured;
+mod monitoring;
 mod notices;
 mod numbers;
 mod openapi;
+mod order_changes;
 pub mod order_ref;
 mod orders;
+mod pages;
 mod params;
 mod payments;
 mod prefer;
@@ -60,6 +65,7 @@ mod watch;
 
 pub use access::{Gate, OperatorToken};
 pub use body::BodyLimits;
+pub use live::{Documents, Live, LiveOptions};
 pub use openapi::openapi;
 pub use routes::router;
 pub use watch::Watch;
@@ -72,11 +78,13 @@ use crate::checkout::signature::Signatures;
 use crate::clock::Clock;
 use crate::config::{HoldsConfig, ServerConfig};
 use crate::engine::Engine;
+use crate::monitoring::Monitor;
 use crate::projection::{ProjectionProgress, Queries};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Results;
 use notices::NoticesSeen;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 /// How long a reservation may last.
@@ -123,6 +131,12 @@ pub struct ApiParts {
     pub body_limits: BodyLimits,
     /// How callers prove who they are.
     pub gate: Gate,
+    /// Whoever follows what happens.
+    pub live: Live,
+    /// What the server sees of itself.
+    pub monitor: Monitor,
+    /// Where the last benchmark report is, if there is one.
+    pub benchmark_file: Arc<Path>,
 }
 
 /// What the handlers share. Cheap to clone.

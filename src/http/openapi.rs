@@ -3,8 +3,9 @@
 
 use super::problem::Document;
 use super::{
-    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, numbers, orders,
-    payments, products, purchases, queue, queued, reservations, restock, sale_stats, sales, stock,
+    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, live, monitoring,
+    numbers, order_changes, orders, payments, products, purchases, queue, queued, reservations,
+    restock, sale_stats, sales, stock,
 };
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -36,9 +37,9 @@ const PROBLEM: &str = "application/problem+json";
         reservations::extend,
         reservations::release,
         checkout::order,
-        checkout::pay,
-        checkout::cancel,
-        checkout::refund,
+        order_changes::pay,
+        order_changes::cancel,
+        order_changes::refund,
         carts::get,
         checkout::cart,
         carts::clear,
@@ -81,6 +82,12 @@ const PROBLEM: &str = "application/problem+json";
         api_keys::list,
         api_keys::create,
         api_keys::revoke,
+        live::socket::connect,
+        live::events::events,
+        monitoring::metrics,
+        monitoring::history,
+        monitoring::alerts,
+        monitoring::benchmark,
         health::overall,
         health::live,
         health::ready,
@@ -95,6 +102,8 @@ const PROBLEM: &str = "application/problem+json";
         (name = "products", description = "What is sold, and how much of it is left"),
         (name = "sales", description = "What sells under terms of its own for a time"),
         (name = "accounts", description = "Who asks, and what they may do"),
+        (name = "live", description = "What changes, as it changes"),
+        (name = "monitoring", description = "What the server sees of itself"),
         (name = "operation", description = "Health and numbers"),
     ),
 )]
@@ -116,7 +125,13 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// Routes whose budget is `Unlimited`.
-const UNLIMITED: [&str; 3] = ["/health", "/metrics", "/api/v1/payments/webhook"];
+const UNLIMITED: [&str; 5] = [
+    "/health",
+    "/metrics",
+    "/api/v1/payments/webhook",
+    "/api/v1/monitoring/metrics",
+    "/api/v1/monitoring/alerts",
+];
 
 /// What is answered to whoever asks too often, on every route but those.
 struct TooManyRequests;

@@ -99,9 +99,13 @@ impl FromRequestParts<Api> for TextPath {
     }
 }
 
-/// The same as digits alone.
+/// The same as a number.
 async fn number(parts: &mut Parts, api: &Api) -> Option<u64> {
-    let text = segment(parts, api).await?;
+    digits(&segment(parts, api).await?)
+}
+
+/// A number of digits alone: no sign, no space.
+pub(super) fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 

@@ -13,14 +13,14 @@ use super::openapi::{LookUpFailures, NotFound, SignInFailures};
 use super::order_ref::OrderRef;
 use super::params::PurchasePath;
 use super::prefer;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::purchases::Purchase;
 use super::respond::{self, MoneyDocument};
 use super::time::Rfc3339;
 use super::waiting;
 use crate::domain::{
-    Action, Answer, Command, CustomerId, Money, OrderId, Outcome, Priority, Refusal, Timestamp,
-    TurnRefusal, Waiting,
+    Action, Answer, Command, CustomerId, Money, OrderId, Outcome, Priority, Refusal, SaleId,
+    Timestamp, TurnRefusal, Waiting,
 };
 use crate::engine::{DecidedPurchase, EngineError, TurnResult};
 use crate::projection::{OrderRow, QueryError, RefusedPurchase};
@@ -62,7 +62,7 @@ pub struct PurchaseState<'a> {
     turn: Option<Turn>,
     /// When it is confirmed.
     #[serde(flatten)]
-    sale: Option<Sale>,
+    sale: Option<Sold>,
     /// When it is refused or failed.
     #[serde(flatten)]
     end: Option<End>,
@@ -83,9 +83,13 @@ struct Turn {
 /// The order a purchase has become.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Sale {
+#[schema(as = PurchaseSold)]
+struct Sold {
     #[schema(value_type = String)]
     order_id: OrderRef,
+    /// The sale it was sold under, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale_id: Option<u64>,
     unit_price: MoneyDocument,
     total: MoneyDocument,
 }
@@ -130,6 +134,7 @@ struct JustSold {
     customer: CustomerId,
     quantity: u32,
     price: Money,
+    sale: Option<SaleId>,
     at: Timestamp,
 }
 
@@ -166,14 +171,17 @@ impl Found {
                 let quantity = row.lines.first().map_or(0, |line| line.quantity);
                 let amount = row.lines.first().map_or(0, |line| line.unit_price);
                 let unit_price = Money { amount, ..row.total }.into();
-                let sale = Some(Sale { order_id: reference, unit_price, total: row.total.into() });
+                let sale_id = row.lines.first().and_then(|line| line.sale).map(SaleId::get);
+                let total = row.total.into();
+                let sale = Some(Sold { order_id: reference, sale_id, unit_price, total });
                 let customer = row.customer.as_str();
                 PurchaseState { sale, ..shown(customer, quantity, "confirmed", row.created_at) }
             }
             Self::JustSold(sold) => {
                 let (unit_price, total) =
                     (sold.price.into(), sold.price.times(sold.quantity).into());
-                let sale = Some(Sale { order_id: reference, unit_price, total });
+                let sale_id = sold.sale.map(SaleId::get);
+                let sale = Some(Sold { order_id: reference, sale_id, unit_price, total });
                 let customer = sold.customer.as_str();
                 PurchaseState { sale, ..shown(customer, sold.quantity, "confirmed", sold.at) }
             }
@@ -211,15 +219,35 @@ async fn find(api: &Api, reference: OrderRef) -> Result<Found, Problem> {
     }
 }
 
+/// The purchase as [`get`] shows it.
+pub(super) async fn document(api: &Api, reference: OrderRef) -> Result<String, Problem> {
+    let found = find(api, reference).await?;
+    let document = found.document(api, reference);
+    serde_json::to_string(&document)
+        .map_err(|error| Problem::new(Code::Internal, error.to_string()))
+}
+
+/// Refuses a purchase that is not the caller's to see.
+pub(super) async fn check_visible(
+    api: &Api,
+    caller: &Caller,
+    reference: OrderRef,
+) -> Result<(), Problem> {
+    if caller.sees_everything() || caller.may_see(find(api, reference).await?.customer()) {
+        return Ok(());
+    }
+    Err(Problem::unknown_purchase())
+}
+
 /// What the engine still knows of a purchase whose turn came.
 async fn just_decided(api: &Api, reference: OrderRef) -> Option<Found> {
     let DecidedPurchase { customer, quantity, decided_at, result, .. } =
         api.engine.decided(reference.product, reference.order)?;
     Some(match result {
-        TurnResult::Sold { unit_price } => {
+        TurnResult::Sold { unit_price, sale } => {
             let view = api.engine.view(reference.product).await.ok()?.view;
             let price = Money { amount: unit_price, ..view.offer.price };
-            Found::JustSold(Box::new(JustSold { customer, quantity, price, at: decided_at }))
+            Found::JustSold(Box::new(JustSold { customer, quantity, price, sale, at: decided_at }))
         }
         TurnResult::Refused { queued_at, why } => Found::Refused(Box::new(RefusedPurchase {
             order: reference.order,

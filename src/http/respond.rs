@@ -45,6 +45,15 @@ pub fn replay(mut response: Response, replayed: bool) -> Response {
     response
 }
 
+/// Whether `If-None-Match` names this tag; weakly compared, as RFC 9110 asks for.
+pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).iter();
+    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|known| {
+        let known = known.trim();
+        known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+    })
+}
+
 /// The engine answered something that does not belong to the question: a bug, not a refusal.
 #[must_use]
 pub fn unexpected(answer: &crate::domain::Answer) -> Problem {
@@ -88,4 +97,25 @@ pub struct Page<T: utoipa::ToSchema> {
     pub data: Vec<T>,
     /// What to pass as `cursor` for the next page; `null` at the end.
     pub next_cursor: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_compared_weakly() {
+        for (value, known) in [
+            ("\"3-7\"", true),
+            ("W/\"3-7\"", true),
+            ("\"1-1\", \"3-7\"", true),
+            ("*", true),
+            ("\"3-8\"", false),
+            ("3-7", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, value.parse().expect("a header value"));
+            assert_eq!(is_known(&headers, "\"3-7\""), known, "{value}");
+        }
+    }
 }

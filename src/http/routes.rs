@@ -5,9 +5,9 @@ use super::access::Requirement;
 use super::measured::{Measured, Route, measured};
 use super::problem::{Code, Problem};
 use super::{
-    Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers,
-    openapi, orders, payments, products, purchases, queue, queued, reservations, restock,
-    sale_stats, sales, stock,
+    Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, live,
+    monitoring, numbers, openapi, order_changes, orders, pages, payments, products, purchases,
+    queue, queued, reservations, restock, sale_stats, sales, stock,
 };
 use crate::admission::Budget::{self, Buying, Changing, Listing, Reading, SigningIn, Unlimited};
 use axum::Router;
@@ -36,9 +36,9 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/cart/items/{productId}", delete(at.route("DELETE /api/v1/cart/items/{productId}", Anyone, Changing, carts::remove)))
         .route("/api/v1/orders", get(at.route("GET /api/v1/orders", Customer, Listing, orders::list)))
         .route("/api/v1/orders", post(at.route("POST /api/v1/orders", Customer, Buying, checkout::order)))
-        .route("/api/v1/orders/{id}/cancel", post(at.route("POST /api/v1/orders/{id}/cancel", Customer, Buying, checkout::cancel)))
-        .route("/api/v1/orders/{id}/refund", post(at.route("POST /api/v1/orders/{id}/refund", Staff, Changing, checkout::refund)))
-        .route("/api/v1/orders/{id}/payment", post(at.route("POST /api/v1/orders/{id}/payment", Customer, Buying, checkout::pay)))
+        .route("/api/v1/orders/{id}/cancel", post(at.route("POST /api/v1/orders/{id}/cancel", Customer, Buying, order_changes::cancel)))
+        .route("/api/v1/orders/{id}/refund", post(at.route("POST /api/v1/orders/{id}/refund", Staff, Changing, order_changes::refund)))
+        .route("/api/v1/orders/{id}/payment", post(at.route("POST /api/v1/orders/{id}/payment", Customer, Buying, order_changes::pay)))
         .route("/api/v1/orders/{id}", get(at.route("GET /api/v1/orders/{id}", Customer, Reading, orders::get)))
         .route("/api/v1/payments/webhook", post(at.route("POST /api/v1/payments/webhook", Anyone, Unlimited, payments::notice)))
         .route("/api/v1/admin/dead-letters", get(at.route("GET /api/v1/admin/dead-letters", Staff, Listing, dead_letters::list)))
@@ -72,15 +72,25 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/api-keys", get(at.route("GET /api/v1/api-keys", Admin, Listing, api_keys::list)))
         .route("/api/v1/api-keys", post(at.route("POST /api/v1/api-keys", Admin, Changing, api_keys::create)))
         .route("/api/v1/api-keys/{id}", delete(at.route("DELETE /api/v1/api-keys/{id}", Admin, Changing, api_keys::revoke)))
+        .route("/api/v1/monitoring/metrics", get(at.route("GET /api/v1/monitoring/metrics", Monitor, Unlimited, monitoring::metrics)))
+        .route("/api/v1/monitoring/alerts", get(at.route("GET /api/v1/monitoring/alerts", Monitor, Unlimited, monitoring::alerts)))
+        .route("/api/v1/monitoring/history", get(at.route("GET /api/v1/monitoring/history", Monitor, Listing, monitoring::history)))
+        .route("/api/v1/monitoring/benchmark", get(at.route("GET /api/v1/monitoring/benchmark", Monitor, Listing, monitoring::benchmark)))
         .route("/.well-known/jwks.json", get(at.route("GET /.well-known/jwks.json", Anyone, Reading, auth::public_keys)))
         .route("/health", get(at.route("GET /health", Anyone, Unlimited, health::overall)))
         .route("/health/live", get(at.route("GET /health/live", Anyone, Unlimited, health::live)))
         .route("/health/ready", get(at.route("GET /health/ready", Anyone, Unlimited, health::ready)))
         .route("/metrics", get(at.route("GET /metrics", Monitor, Unlimited, numbers::metrics)))
+        .route("/ws", get(at.route("GET /ws", Anyone, Reading, live::socket::connect)))
+        .route("/events", get(at.route("GET /events", Anyone, Reading, live::events::events)))
         .route("/openapi.json", get(at.route("GET /openapi.json", Anyone, Reading, openapi::document)))
         .route("/docs", get(at.route("GET /docs", Anyone, Reading, docs::redirect)))
         .route("/docs/", get(at.route("GET /docs", Anyone, Reading, docs::index)))
         .route("/docs/{*file}", get(at.route("GET /docs", Anyone, Reading, docs::asset)))
+        .route("/", get(at.route("GET /", Anyone, Reading, pages::store)))
+        .route("/admin", get(at.route("GET /admin", Anyone, Reading, pages::admin)))
+        .route("/monitor", get(at.route("GET /monitor", Anyone, Reading, pages::monitor)))
+        .route("/assets/{*file}", get(at.route("GET /assets", Anyone, Reading, pages::asset)))
         .fallback(at.route("unknown route", Anyone, Reading, unknown_route))
         .method_not_allowed_fallback(at.route("unknown method", Anyone, Reading, unknown_method))
         .with_state(api)

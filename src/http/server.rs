@@ -17,10 +17,15 @@ mod connection;
 mod refusal;
 mod watched;
 
+use super::hosts::HostNames;
+use super::surface::Surface;
 use crate::config::ServerConfig;
 use crate::telemetry::metrics::HttpMetrics;
 use axum::Router;
+use axum::body::Bytes;
 use connection::{Connection, Timing};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -28,6 +33,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
+use watched::Watched;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
@@ -59,6 +65,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     settings: ServerConfig,
+    names: Option<HostNames>,
     metrics: HttpMetrics,
     open: OpenConnections,
 }
@@ -81,7 +88,15 @@ impl Server {
         socket.bind(wanted).map_err(failed)?;
         let listener = socket.listen(BACKLOG).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, settings, metrics, open: OpenConnections::default() })
+        let open = OpenConnections::default();
+        Ok(Self { listener, address, settings, names: None, metrics, open })
+    }
+
+    /// Answers under these names only; without this under any.
+    #[must_use]
+    pub fn only_as(mut self, names: HostNames) -> Self {
+        self.names = Some(names);
+        self
     }
 
     /// Where it really listens.
@@ -102,6 +117,7 @@ impl Server {
         let shared = Arc::new(connection::Shared::new(
             router,
             Timing::of(&self.settings),
+            Surface::new(&self.settings, self.names.clone()),
             &self.settings,
             stage.clone(),
         ));
@@ -170,6 +186,13 @@ impl Server {
         tracing::warn!(%error, "a connection could not be accepted");
         tokio::time::sleep(ACCEPT_PAUSE).await;
     }
+}
+
+/// The socket of a connection that is no longer HTTP, and what the client has said on it already. `None`
+/// for one that this server did not make.
+pub(super) fn into_stream(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
+    let parts = upgraded.downcast::<TokioIo<Watched>>().ok()?;
+    Some((parts.io.into_inner().into_inner(), parts.read_buf))
 }
 
 /// Descriptors for everything that is not a client's connection.

@@ -7,6 +7,7 @@
 //! No answer ever allows credentials (cookies): there are none here, tokens are headers. So an origin that
 //! is allowed can do with a token it has what anybody with that token can, and nothing else.
 
+use super::hosts::HostNames;
 use super::problem::{Code, Problem};
 use crate::config::{ANY_ORIGIN, ServerConfig};
 use crate::telemetry::request_id::RequestId;
@@ -40,6 +41,14 @@ pub(super) const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
+/// The same for the pages in `web/`: their scripts and styles are files of their own, and so is whom they talk
+/// to (with a WebSocket, too). Pictures of products may come from elsewhere. No text ever becomes markup.
+pub(super) const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; \
+     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'",
+);
+
 /// For pages: another window cannot hold on to them.
 pub(super) const OPENER_POLICY: (HeaderName, HeaderValue) = (
     HeaderName::from_static("cross-origin-opener-policy"),
@@ -65,10 +74,11 @@ const REMEMBERED: HeaderValue = HeaderValue::from_static("7200");
 pub(super) struct Surface {
     strict_transport: Option<HeaderValue>,
     origins: Vec<HeaderValue>,
+    names: Option<HostNames>,
 }
 
 impl Surface {
-    pub(super) fn new(settings: &ServerConfig) -> Self {
+    pub(super) fn new(settings: &ServerConfig, names: Option<HostNames>) -> Self {
         let seconds = settings.hsts_seconds;
         let strict_transport = format!("max-age={seconds}").try_into().ok();
         let origins = settings.cors_origins.iter();
@@ -76,7 +86,14 @@ impl Surface {
             strict_transport: strict_transport.filter(|_| seconds > 0),
             // Checked at the start: each is a value.
             origins: origins.filter_map(|origin| HeaderValue::from_str(origin).ok()).collect(),
+            names,
         }
+    }
+
+    /// The refusal of a request under a name that is not ours; `None` for any other.
+    pub(super) fn misdirected<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        let refusal = self.names.as_ref()?.refusal(request.headers())?;
+        Some(refusal.into_response())
     }
 
     /// The allowed origin that a request comes from, as its answer names it.
@@ -113,7 +130,9 @@ impl Surface {
     /// somebody at this machine looks at. Programs send no `Origin`.
     pub(super) fn foreign<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
         let origin = request.headers().get(header::ORIGIN)?;
-        let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+        // A page of any origin may open a WebSocket, and read what comes.
+        let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method())
+            && !request.headers().contains_key(header::UPGRADE);
         if reads || self.origin(request.headers()).is_some() {
             return None;
         }
@@ -166,7 +185,7 @@ mod tests {
 
     fn surface(name: &str, value: &str) -> Surface {
         let environment = [(name.to_owned(), value.to_owned())].into_iter();
-        Surface::new(&load(None, environment, &Flags::default()).expect("valid").server)
+        Surface::new(&load(None, environment, &Flags::default()).expect("valid").server, None)
     }
 
     fn completed(surface: &Surface, origin: &'static str) -> HeaderMap {

@@ -29,6 +29,19 @@ pub enum JournalState {
     Closed,
 }
 
+impl JournalState {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Stuck => "stuck",
+            Self::NotOwner => "not-owner",
+            Self::Broken => "broken",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// Where a batch went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {

@@ -57,4 +57,4 @@ pub use rows::{
     Cursor, LineStatus, OrderCursor, OrderLine, OrderRow, OrderStatus, PendingOrder, ProductRow,
     ProductTotals, ReservationRow, ReservationStatus, StockRow, Totals,
 };
-pub use sales::{SaleFilter, SaleProductRow, SaleRefusals, SaleRow};
+pub use sales::{SaleFilter, SaleKeyRow, SaleProductRow, SaleRefusals, SaleRow};

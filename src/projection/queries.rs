@@ -14,7 +14,7 @@ use super::rows::{
     Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, StockRow, Totals,
 };
 use super::sale_tables::{self, SaleTables};
-use super::sales::{SaleFilter, SaleProductRow, SaleRefusals, SaleRow};
+use super::sales::{SaleFilter, SaleKeyRow, SaleProductRow, SaleRefusals, SaleRow};
 use super::sqlite::SqliteTables;
 use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey, SaleId, Timestamp};
 use async_trait::async_trait;
@@ -63,6 +63,12 @@ pub(super) trait Tables: Send + Sync {
         &self,
         customer: &CustomerId,
         before: Option<OrderCursor>,
+        limit: i64,
+    ) -> Result<Vec<OrderRow>, sqlx::Error>;
+    /// Of everybody, newest first, before this one.
+    async fn newest_orders(
+        &self,
+        before: OrderId,
         limit: i64,
     ) -> Result<Vec<OrderRow>, sqlx::Error>;
     async fn reservations(&self, order: OrderId) -> Result<Vec<ReservationRow>, sqlx::Error>;
@@ -170,6 +176,18 @@ impl Queries {
         now: Timestamp,
     ) -> Result<Vec<SaleRow>, QueryError> {
         Ok(self.sale_tables()?.unsettled(behind, now).await?)
+    }
+
+    /// The keys of sales that were created `since` then, newest first.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn sale_keys(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SaleKeyRow>, QueryError> {
+        Ok(self.sale_tables()?.keys(since, limit).await?)
     }
 
     /// The parts of these sales, of each in order of product.
@@ -332,6 +350,23 @@ impl Queries {
         limit: u32,
     ) -> Result<Vec<OrderRow>, QueryError> {
         let mut rows = self.tables()?.orders_of(customer, before, i64::from(limit)).await?;
+        for row in &mut rows {
+            self.complete(row).await?;
+        }
+        Ok(rows)
+    }
+
+    /// Orders of everybody, the newest first, from the one before `before` on. Their ids grow with time.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn newest_orders(
+        &self,
+        before: Option<OrderId>,
+        limit: u32,
+    ) -> Result<Vec<OrderRow>, QueryError> {
+        let before = before.unwrap_or(OrderId([0xff; 16]));
+        let mut rows = self.tables()?.newest_orders(before, i64::from(limit)).await?;
         for row in &mut rows {
             self.complete(row).await?;
         }

@@ -5,9 +5,11 @@
 //! do not add up.
 
 mod account;
+mod live;
 mod shown;
 
 pub use account::{AccountMetrics, SignIn};
+pub use live::{LiveClosed, LiveMetrics, LiveRefused, LiveTransport, TOPIC_KINDS};
 pub use shown::SaleNumbers;
 
 use super::admission::AdmissionMetrics;
@@ -42,6 +44,7 @@ pub struct Metrics {
     pub projection: ProjectionMetrics,
     pub jobs: JobMetrics,
     pub accounts: AccountMetrics,
+    pub live: LiveMetrics,
 }
 
 impl Metrics {
@@ -74,6 +77,7 @@ impl Metrics {
             projection: ProjectionMetrics::register(&registry),
             jobs: JobMetrics::register(&registry),
             accounts: AccountMetrics::register(&registry),
+            live: LiveMetrics::register(&registry),
             registry,
             rendering,
             shown,
@@ -88,6 +92,11 @@ impl Metrics {
         self.shown.render_to(&mut text);
         self.process.render_to(&mut text);
         text
+    }
+
+    /// The same without what is written by hand.
+    pub(super) fn render_registered(&self) -> String {
+        self.rendering.render()
     }
 
     /// Sorts samples into buckets for ever; run it as a task. Runs off the workers that serve.
@@ -168,7 +177,7 @@ impl Registry {
         self.0.register_gauge(&Key::from_parts(name.text, labels), &Self::METADATA)
     }
 
-    fn histogram(&self, name: Name, labels: Vec<Label>) -> Histogram {
+    pub(super) fn histogram(&self, name: Name, labels: Vec<Label>) -> Histogram {
         self.0.register_histogram(&Key::from_parts(name.text, labels), &Self::METADATA)
     }
 }
@@ -180,7 +189,8 @@ impl fmt::Debug for Registry {
 }
 
 /// Every status that a route answers; anything else would be shown as `other`.
-const STATUSES: [(u16, &str); 22] = [
+const STATUSES: [(u16, &str); 24] = [
+    (101, "101"),
     (200, "200"),
     (201, "201"),
     (202, "202"),
@@ -200,6 +210,7 @@ const STATUSES: [(u16, &str); 22] = [
     (413, "413"),
     (415, "415"),
     (422, "422"),
+    (426, "426"),
     (429, "429"),
     (500, "500"),
     (503, "503"),

@@ -31,7 +31,7 @@ const fn histogram(name: &'static str, buckets: &'static [f64], help: &'static s
 }
 
 /// From a tenth of a millisecond to ten seconds.
-const SECONDS: &[f64] = &[
+pub(super) const SECONDS: &[f64] = &[
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0,
 ];
@@ -194,6 +194,30 @@ pub(super) const PROCESS_START_SECONDS: Name = gauge(
     "lastunit_process_start_time_seconds",
     "When the process was started, in seconds since 1970.",
 );
+pub(super) const LIVE_CLIENTS: Name =
+    gauge("lastunit_live_clients", "Connected clients of live updates, by transport.");
+pub(super) const LIVE_SUBSCRIPTIONS: Name =
+    gauge("lastunit_live_subscriptions", "Topics that clients follow, by kind of topic.");
+pub(super) const LIVE_UPDATES: Name = counter(
+    "lastunit_live_updates_total",
+    "New values of topics, each encoded once for all clients, by kind of topic.",
+);
+pub(super) const LIVE_MESSAGES: Name =
+    counter("lastunit_live_messages_total", "Values handed to clients.");
+pub(super) const LIVE_CLOSED: Name = counter(
+    "lastunit_live_closed_total",
+    "Clients of live updates that left, by reason: left, silent, slow, signed-out (their token is over), \
+     misbehaved (messages against the protocol or too many) or shutdown.",
+);
+pub(super) const LIVE_REFUSED: Name = counter(
+    "lastunit_live_refused_total",
+    "Clients and topics that were refused, by reason: clients, address, topics, unknown or forbidden.",
+);
+pub(super) const LIVE_ROUND_SECONDS: Name = histogram(
+    "lastunit_live_round_seconds",
+    SECONDS,
+    "Time to tell all followers of a topic that it has a new value.",
+);
 
 /// Every metric there is.
 pub(super) const ALL: &[Name] = &[
@@ -241,4 +265,11 @@ pub(super) const ALL: &[Name] = &[
     PROCESS_OPEN_FILES,
     PROCESS_OPEN_FILES_MAX,
     PROCESS_START_SECONDS,
+    LIVE_CLIENTS,
+    LIVE_SUBSCRIPTIONS,
+    LIVE_UPDATES,
+    LIVE_MESSAGES,
+    LIVE_CLOSED,
+    LIVE_REFUSED,
+    LIVE_ROUND_SECONDS,
 ];

@@ -13,6 +13,7 @@ mod api_keys;
 mod behaviour;
 mod forge;
 mod issuer;
+mod monitoring;
 mod own;
 mod routes;
 mod sales;

@@ -121,7 +121,7 @@ const OPENED: [(&str, &[&str]); 7] = [
             "POST /api/v1/orders",
         ],
     ),
-    ("metrics:read", &["GET /metrics", "GET /api/v1/sales/1/stats"]),
+    ("metrics:read", &["GET /metrics", "GET /api/v1/monitoring/", "GET /api/v1/sales/1/stats"]),
 ];
 
 fn opens(scope: &str, route: &str) -> bool {

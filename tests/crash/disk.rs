@@ -5,7 +5,7 @@
 
 use crate::chance::seed;
 use crate::places::{
-    assert_good_end, connect, metric, postgres, run_sql, until, until_not_ready, until_projected,
+    assert_good_end, connect, postgres, run_sql, until, until_not_ready, until_projected,
     until_ready,
 };
 use crate::shop::Shop;
@@ -150,10 +150,8 @@ async fn a_full_disk_does_not_break_snapshots() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         filler.remove();
         until_ready(&server).await;
-        until("all products sleep", async || {
-            metric(&server, "lastunit_actors_active").await == 0.0
-        })
-        .await;
+        until("all products sleep", async || server.metric("lastunit_actors_active").await == 0.0)
+            .await;
         for product in &products {
             assert_eq!(server.stock(*product).await, (5 - round, 0, round, 5));
         }

@@ -90,10 +90,3 @@ pub async fn assert_good_end(server: Server, stand: &Stand) -> Value {
     assert!(server.stop().success());
     assert_audit(stand)
 }
-
-/// The value of a metric without labels.
-pub async fn metric(server: &Server, name: &str) -> f64 {
-    let numbers = server.get("/metrics").await.text;
-    let value = numbers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value.unwrap_or_else(|| panic!("no metric {name}")).parse().expect("a number")
-}

@@ -2,7 +2,7 @@
 //! their grace and then end by themselves, and nothing that was ever answered is forgotten, wherever
 //! it is kept by now: in memory, in a snapshot, or behind a checkpoint.
 
-use crate::places::{assert_audit, assert_good_end, metric, until, until_projected};
+use crate::places::{assert_audit, assert_good_end, until, until_projected};
 use crate::support::{Answer, Server, Stand};
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -134,7 +134,7 @@ async fn assert_remembered(server: &Server, remembered: &Remembered) {
 
 async fn until_asleep(server: &Server, awake: f64) {
     until("idle products sleep", async || {
-        let now = metric(server, "lastunit_actors_active").await;
+        let now = server.metric("lastunit_actors_active").await;
         (now - awake).abs() < 0.5
     })
     .await;

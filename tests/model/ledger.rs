@@ -2,14 +2,17 @@
 //!
 //! Written to be obviously right and nothing else: no index, no counter, no queue. Every number is
 //! counted again from the list whenever it is needed, and a hold is over the moment its time is
-//! past, whether or not anybody has written that down.
+//! past, whether or not anybody has written that down. Sales are in a file of their own.
+
+mod sales;
 
 use lastunit::domain::{
     Action, Answer, Confirmed, CustomerId, Fingerprint, Grace, Hold, HoldEnd, Offer, OrderId, Part,
-    Placed, Priority, Quantity, Queued, Refusal, RequestKey, Stock, Timestamp, TurnRefusal,
-    Waiting,
+    Placed, Priority, Quantity, Queued, Refusal, RequestKey, SaleId, Stock, Timestamp, Waiting,
 };
+pub use sales::Sale;
 use std::collections::BTreeMap;
+use std::num::NonZeroU8;
 
 pub const DAY: u64 = 86_400_000;
 const MOST_UNITS: u64 = 1_000_000_000;
@@ -21,6 +24,8 @@ struct Line {
     units: u32,
     price: u64,
     state: State,
+    /// That it was bought or is held under.
+    sale: Option<SaleId>,
     /// For a line of an order.
     part: Option<Part>,
     /// Sold, and come back.
@@ -61,6 +66,9 @@ pub enum Expected {
 pub trait Remembers {
     fn key(&self, key: &RequestKey) -> bool;
     fn end_of(&self, order: &OrderId) -> bool;
+
+    /// What holds under a sale name it by: of no meaning but that.
+    fn number_of(&self, sale: SaleId) -> Option<NonZeroU8>;
 }
 
 #[derive(Default)]
@@ -73,6 +81,7 @@ pub struct Ledger {
     /// Who waits, in the order they came.
     waiting: Vec<Queued>,
     pace: Option<u32>,
+    sales: Vec<Sale>,
 }
 
 impl Ledger {
@@ -132,15 +141,17 @@ impl Ledger {
             })
     }
 
-    /// Who was sold how much under this order, also if it has come back.
-    pub fn sold_to(&self, order: OrderId) -> Option<(CustomerId, Quantity)> {
+    /// Who was sold how much under this order, and in which sale, also if it has come back.
+    pub fn sold_to(&self, order: OrderId) -> Option<(CustomerId, Quantity, Option<SaleId>)> {
         let line = self.lines.iter().find(|line| line.order == order && line.was_sold())?;
-        Some((line.customer.clone(), Quantity::from_journal(line.units)))
+        Some((line.customer.clone(), Quantity::from_journal(line.units), line.sale))
     }
 
     /// Somebody wrote down that a hold ran out.
     pub fn expires(&mut self, order: OrderId, at: Timestamp) {
+        let over = self.over_at(at);
         self.over(order, HoldEnd::Expired, at);
+        self.close(&over);
     }
 
     fn over(&mut self, order: OrderId, end: HoldEnd, at: Timestamp) {
@@ -194,17 +205,6 @@ impl Ledger {
         Stock { available: self.stocked - sold - held, held, sold, stocked: self.stocked }
     }
 
-    /// What everybody would be refused for, if anything.
-    pub fn closed_to_all(&self, now: Timestamp) -> Option<Refusal> {
-        let offer = self.offer?;
-        match (offer.opens_at, offer.closes_at) {
-            (Some(opens_at), _) if now < opens_at => Some(Refusal::NotOpen { opens_at }),
-            (_, Some(closed_at)) if now >= closed_at => Some(Refusal::Closed { closed_at }),
-            _ if self.free(now) == 0 => Some(Refusal::SoldOut),
-            _ => None,
-        }
-    }
-
     /// What is known under a key, if it must be or still is remembered.
     pub fn recall(
         &self,
@@ -233,8 +233,32 @@ impl Ledger {
         self.keys.insert(key, (fingerprint, at, answer.clone()));
     }
 
+    /// Whether this writes nothing down, whatever is answered.
+    pub fn only_looks(&self, action: &Action) -> bool {
+        match action {
+            Action::LookUp { .. } | Action::LookUpQueued { .. } | Action::LookUpSale { .. } => true,
+            Action::Pace { per_second } => self.offer.is_some() && self.pace == *per_second,
+            Action::SetSale { terms } => self.sales.iter().any(|sale| sale.terms == **terms),
+            _ => false,
+        }
+    }
+
     /// Does what is asked, or says why not.
     pub fn take(
+        &mut self,
+        action: &Action,
+        now: Timestamp,
+        remembers: &impl Remembers,
+    ) -> Result<Answer, Refusal> {
+        let (looks, over) = (self.only_looks(action), self.over_at(now));
+        let answer = self.answer(action, now, remembers)?;
+        if !looks {
+            self.close(&over);
+        }
+        Ok(answer)
+    }
+
+    fn answer(
         &mut self,
         action: &Action,
         now: Timestamp,
@@ -246,25 +270,32 @@ impl Ledger {
         let Some(offer) = self.offer else { return Err(Refusal::UnknownProduct) };
         match action {
             Action::Create { .. } => unreachable!("answered above"),
-            Action::SetSale { .. } | Action::DropSale { .. } | Action::LookUpSale { .. } => {
-                unreachable!("this ledger keeps no sales: see tests/rules/sales.rs")
+            Action::SetSale { .. }
+            | Action::DropSale { .. }
+            | Action::ForgetSale { .. }
+            | Action::LookUpSale { .. } => self.take_sale(action, now),
+            Action::Purchase { order, customer, quantity, sale } => {
+                let (order, units) = (*order, quantity.get());
+                let (price, sale) = self.may_have(customer, units, (&offer, *sale), now)?;
+                self.write(order, customer, units, (price, sale), State::Bought, None);
+                Ok(Answer::Purchased { order, quantity: units, unit_price: price, sale })
             }
-            Action::Purchase { order, customer, quantity, .. } => {
-                self.may_have(customer, quantity.get(), &offer, now)?;
-                let (order, units, price) = (*order, quantity.get(), offer.price.amount);
-                self.write(order, customer, units, price, State::Bought, None);
-                Ok(Answer::Purchased { order, quantity: units, unit_price: price })
-            }
-            Action::Hold { order, customer, quantity, hold_ms, part, .. } => {
+            Action::Hold { order, customer, quantity, hold_ms, sale, part } => {
                 if part.is_some() {
                     self.may_be_held(*order, now, remembers)?;
                 }
-                self.may_have(customer, quantity.get(), &offer, now)?;
-                let (order, units, price) = (*order, quantity.get(), offer.price.amount);
+                let (order, units) = (*order, quantity.get());
+                let (price, sale) = self.may_have(customer, units, (&offer, *sale), now)?;
                 let until = now.plus_millis(*hold_ms);
                 let state = State::Held { since: now, until, extended: 0 };
-                self.write(order, customer, units, price, state, part.clone());
-                Ok(Answer::Held { order, quantity: units, unit_price: price, expires_at: until })
+                self.write(order, customer, units, (price, sale), state, part.clone());
+                Ok(Answer::Held {
+                    order,
+                    quantity: units,
+                    unit_price: price,
+                    expires_at: until,
+                    sale,
+                })
             }
             Action::Return { order, customer, quantity, .. } => {
                 self.take_back(*order, customer, quantity.get())
@@ -290,11 +321,6 @@ impl Ledger {
         }
     }
 
-    /// Whether the queue has this rate already.
-    pub fn has_pace(&self, per_second: Option<u32>) -> bool {
-        self.offer.is_some() && self.pace == per_second
-    }
-
     /// Who waits, in the order of their turns.
     pub fn turns(&self) -> Vec<&Queued> {
         let class = |priority| self.waiting.iter().filter(move |entry| entry.priority == priority);
@@ -313,22 +339,22 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Answer, Refusal> {
         match action {
-            Action::Queue { order, customer, quantity, priority, .. } => {
-                if let Some(refusal) = self.closed_to_all(now) {
+            Action::Queue { order, customer, quantity, priority, sale } => {
+                if let Some(refusal) = self.closed_at_the_door(*sale, now) {
                     return Err(refusal);
                 }
-                if let Some(limit) = offer.limit_per_customer {
-                    let owned = self.written(Some(customer)).0;
-                    if owned + u64::from(quantity.get()) > u64::from(limit) {
-                        return Err(Refusal::CustomerLimit { limit, owned });
-                    }
+                let (owned, limit) = self.bought(customer, offer, now);
+                if let Some(limit) = limit
+                    && owned + u64::from(quantity.get()) > u64::from(limit)
+                {
+                    return Err(Refusal::CustomerLimit { limit, owned });
                 }
                 self.waiting.push(Queued {
                     order: *order,
                     customer: customer.clone(),
                     quantity: *quantity,
                     priority: *priority,
-                    sale: None,
+                    sale: *sale,
                     queued_at: now,
                 });
                 let position = self.position(*order).expect("it was just put there");
@@ -342,24 +368,26 @@ impl Ledger {
             }
             _ => {
                 let first = self.turns().first().copied().cloned();
-                let Queued { order, customer, quantity, .. } = first.ok_or(Refusal::NotQueued)?;
-                self.waiting.retain(|entry| entry.order != order);
+                let Queued { order, customer, quantity, sale, .. } =
+                    first.ok_or(Refusal::NotQueued)?;
                 let units = quantity.get();
-                let why = match self.may_have(&customer, units, offer, now) {
-                    Ok(()) => {
-                        let price = offer.price.amount;
-                        self.write(order, &customer, units, price, State::Bought, None);
-                        return Ok(Answer::Purchased { order, quantity: units, unit_price: price });
+                let granted = self.may_have(&customer, units, (offer, sale), now);
+                // Nobody loses their place because the shop paused.
+                if granted == Err(Refusal::SalePaused) {
+                    return Err(Refusal::SalePaused);
+                }
+                self.waiting.retain(|entry| entry.order != order);
+                let why = match granted {
+                    Ok((price, sale)) => {
+                        self.write(order, &customer, units, (price, sale), State::Bought, None);
+                        return Ok(Answer::Purchased {
+                            order,
+                            quantity: units,
+                            unit_price: price,
+                            sale,
+                        });
                     }
-                    Err(Refusal::SoldOut) => TurnRefusal::SoldOut,
-                    Err(Refusal::Closed { closed_at }) => TurnRefusal::Closed { closed_at },
-                    Err(Refusal::CustomerLimit { limit, owned }) => {
-                        TurnRefusal::CustomerLimit { limit, owned }
-                    }
-                    Err(Refusal::Insufficient { available }) => {
-                        TurnRefusal::Insufficient { available }
-                    }
-                    Err(other) => panic!("no reason at a turn: {other:?}"),
+                    Err(refusal) => sales::turned_down(refusal),
                 };
                 Ok(Answer::Refused { order, why })
             }
@@ -372,13 +400,13 @@ impl Ledger {
         order: OrderId,
         customer: &CustomerId,
         units: u32,
-        price: u64,
+        (price, sale): (u64, Option<SaleId>),
         state: State,
         part: Option<Part>,
     ) {
         self.lines.retain(|line| line.order != order);
-        let customer = customer.clone();
-        self.lines.push(Line { order, customer, units, price, state, part, returned: false });
+        let (customer, returned) = (customer.clone(), false);
+        self.lines.push(Line { order, customer, units, price, state, sale, part, returned });
     }
 
     /// A line is held once, and again after it ran out.
@@ -428,31 +456,8 @@ impl Ledger {
         Ok(Answer::Created)
     }
 
-    fn may_have(
-        &self,
-        customer: &CustomerId,
-        units: u32,
-        offer: &Offer,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        if let Some(refusal) = self.closed_to_all(now) {
-            return Err(refusal);
-        }
-        let owned = self.has(customer, now);
-        if let Some(limit) = offer.limit_per_customer
-            && owned + u64::from(units) > u64::from(limit)
-        {
-            return Err(Refusal::CustomerLimit { limit, owned });
-        }
-        let available = self.free(now);
-        if available < u64::from(units) {
-            return Err(Refusal::Insufficient { available });
-        }
-        Ok(())
-    }
-
     fn adjust(&mut self, delta: i64, now: Timestamp) -> Result<Answer, Refusal> {
-        let available = self.free(now);
+        let available = self.ordinary(now);
         // Wide enough that no sum can leave it.
         if i128::from(available) + i128::from(delta) < 0 {
             return Err(Refusal::Insufficient { available });
@@ -506,7 +511,9 @@ impl Ledger {
             return Err(Refusal::HoldOver(HoldEnd::Expired));
         }
         let (customer, quantity, unit_price) = (line.customer.clone(), line.units, line.price);
-        let part = line.part.clone();
+        let (part, number) = (line.part.clone(), Self::number(line, remembers));
+        // One that is not known any more is not named either.
+        let sale = line.sale.filter(|_| number.is_some());
         match action {
             Action::Place { .. } | Action::Settle { .. } => self.take_line(index, action, now),
             Action::Confirm { .. } | Action::Release { .. } | Action::Extend { .. }
@@ -516,7 +523,13 @@ impl Ledger {
             }
             Action::Confirm { .. } => {
                 self.over(order, HoldEnd::Confirmed, now);
-                Ok(Answer::Confirmed(Box::new(Confirmed { order, customer, quantity, unit_price })))
+                Ok(Answer::Confirmed(Box::new(Confirmed {
+                    order,
+                    customer,
+                    quantity,
+                    unit_price,
+                    sale,
+                })))
             }
             Action::Release { .. } => {
                 self.over(order, HoldEnd::Released, now);
@@ -531,16 +544,19 @@ impl Ledger {
                 self.lines[index].state = State::Held { since, until: expires_at, extended };
                 Ok(Answer::Extended { order, expires_at })
             }
-            _ => Ok(Answer::Shown(Box::new(Hold {
-                customer,
-                unit_price,
-                created_at: since,
-                expires_at: until,
-                quantity,
-                extensions: extended,
-                sale: None,
-                part: part.map(Box::new),
-            }))),
+            _ => Ok(Answer::Shown(
+                Box::new(Hold {
+                    customer,
+                    unit_price,
+                    created_at: since,
+                    expires_at: until,
+                    quantity,
+                    extensions: extended,
+                    sale: number,
+                    part: part.map(Box::new),
+                }),
+                sale,
+            )),
         }
     }
 

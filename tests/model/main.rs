@@ -1,7 +1,7 @@
 //! The model test: the rules against a ledger that is kept by hand.
 //!
-//! Proves, for two million random steps a run (purchases, holds, retries, jumps in time, restarts from
-//! a snapshot, from the facts or from both, graces): every answer and every refusal is the one of the
+//! Proves, for two million random steps a run (purchases, holds, retries, sales that open, pause, change
+//! and end, jumps in time, restarts from a snapshot, from the facts or from both, graces): every answer and every refusal is the one of the
 //! model, to the last number. A refusal the model would not have given is a failure like any other,
 //! so under-selling is found like over-selling. The promises are checked with the same functions as
 //! everywhere: the cheap ones after every step, those that walk the whole state every now and then.
@@ -13,19 +13,21 @@
 
 mod chance;
 mod ledger;
+mod seller;
 mod shopper;
 
 use chance::Chance;
 use lastunit::domain::promises::{self, History};
 use lastunit::domain::{
     Action, Answer, Command, CustomerId, Event, Grace, HoldEnd, OrderId, Product, ProductId,
-    Quantity, Refusal, RequestKey, Timestamp, Verdict,
+    Quantity, Refusal, RequestKey, SaleId, SalePart, Timestamp, Verdict,
 };
 use lastunit::journal::{recovery, snapshot, stored};
 use ledger::{DAY, Expected, Ledger, Remembers};
 use shopper::Shopper;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::num::NonZeroU8;
 
 const STEPS: u64 = 2_000_000;
 
@@ -63,6 +65,10 @@ fn the_rules_agree_with_the_model() {
         (total.returned > steps / 1_000, "returned"),
         (total.queued > steps / 200, "queued"),
         (total.turned_down > steps / 1_000, "turned down"),
+        (total.sales_set > steps / 500, "sales set"),
+        (total.sales_dropped > steps / 5_000, "sales dropped"),
+        (total.under_sales > steps / 200, "taken under sales"),
+        (total.last_of_sales > steps / 20_000, "last units of sales"),
     ] {
         assert!(often || steps < 100_000, "too few: {what} in {total:?}");
     }
@@ -89,6 +95,10 @@ struct Counted {
     returned: u64,
     queued: u64,
     turned_down: u64,
+    sales_set: u64,
+    sales_dropped: u64,
+    under_sales: u64,
+    last_of_sales: u64,
 }
 
 impl Counted {
@@ -106,6 +116,10 @@ impl Counted {
         self.returned += other.returned;
         self.queued += other.queued;
         self.turned_down += other.turned_down;
+        self.sales_set += other.sales_set;
+        self.sales_dropped += other.sales_dropped;
+        self.under_sales += other.under_sales;
+        self.last_of_sales += other.last_of_sales;
     }
 
     const fn count(&mut self, answer: &Answer) {
@@ -115,6 +129,8 @@ impl Counted {
             Answer::Returned { .. } => self.returned += 1,
             Answer::Queued { .. } => self.queued += 1,
             Answer::Refused { .. } => self.turned_down += 1,
+            Answer::SaleSet { .. } => self.sales_set += 1,
+            Answer::SaleDropped { .. } => self.sales_dropped += 1,
             _ => {}
         }
     }
@@ -127,6 +143,10 @@ impl Remembers for Product {
 
     fn end_of(&self, order: &OrderId) -> bool {
         self.holds().end_of(order).is_some()
+    }
+
+    fn number_of(&self, sale: SaleId) -> Option<NonZeroU8> {
+        self.sales().get(sale).map(|part| part.number)
     }
 }
 
@@ -181,6 +201,8 @@ impl Shop {
                 self.walk();
             }
         }
+        self.sell_what_the_sale_has();
+        self.let_all_sales_end();
         self.let_everybody_have_their_turn();
         self.sell_the_last_units();
         self.restart();
@@ -196,7 +218,8 @@ impl Shop {
             2..20 => self.tick(),
             20..26 => self.take(&Command::plain(Action::TakeTurn)),
             _ => {
-                let mut command = self.shopper.command(&mut self.chance, self.now);
+                let mut command =
+                    self.shopper.command(&mut self.chance, self.now, self.ledger.sales());
                 self.make_honest(&mut command.action);
                 self.take(&command);
             }
@@ -207,6 +230,12 @@ impl Shop {
         let question = self.product.holds().next_question();
         assert_eq!(question, self.ledger.next_question(), "the next question");
         assert_eq!(self.product.queue().len(), self.ledger.turns().len(), "the queue");
+        let view = self.product.view_at(self.now);
+        let selling = view.map(|view| view.selling(self.now));
+        assert_eq!(selling, self.ledger.selling(self.now), "what is shown");
+        let ordinary = self.ledger.ordinary_as_written(self.now);
+        assert_eq!(self.product.ordinary(self.now), ordinary, "the ordinary stock");
+        assert_eq!(self.product.sales().len(), self.ledger.sales().len(), "the sales");
     }
 
     fn let_time_pass(&mut self) {
@@ -219,7 +248,11 @@ impl Shop {
                 let lapse = self.ledger.next_lapse().map_or(now, Timestamp::as_millis);
                 lapse - self.chance.below(2).min(lapse)
             }
-            60..200 => now + self.chance.below(4),
+            60..72 => {
+                let boundary = self.ledger.next_boundary(self.now).unwrap_or(self.now);
+                boundary.as_millis() - self.chance.below(2)
+            }
+            72..200 => now + self.chance.below(4),
             _ => now,
         };
         self.now = Timestamp::from_millis(later.max(now));
@@ -229,9 +262,9 @@ impl Shop {
     /// line that ran out is held again once its end may be forgotten.
     fn make_honest(&mut self, action: &mut Action) {
         match action {
-            Action::Return { order, customer, quantity, .. } => {
+            Action::Return { order, customer, quantity, sale, .. } => {
                 if let Some(sold) = self.ledger.sold_to(*order) {
-                    (*customer, *quantity) = sold;
+                    (*customer, *quantity, *sale) = sold;
                 }
             }
             Action::Hold { order, part: Some(_), .. }
@@ -258,11 +291,7 @@ impl Shop {
             self.compare_view(&command.action);
         }
         let ran_out = self.ran_out(&command.action);
-        let looks = match &command.action {
-            Action::LookUp { .. } | Action::LookUpQueued { .. } => true,
-            Action::Pace { per_second } => self.ledger.has_pace(*per_second),
-            _ => false,
-        };
+        let looks = self.ledger.only_looks(&command.action);
         for order in decision.lapsed {
             assert!(self.ledger.has_lapsed(order, now), "{order:?} still runs");
             self.record(Event::Ended { order, end: HoldEnd::Expired, retry: None });
@@ -304,13 +333,24 @@ impl Shop {
         }
     }
 
-    /// The short way to a refusal says what the model says.
+    /// The short way to a refusal says what the model says, or leaves it to the rules: when a sale has
+    /// opened or ended since, or holds have run out.
     fn compare_view(&self, action: &Action) {
-        if let (Some(view), Action::Purchase { .. } | Action::Hold { .. } | Action::Queue { .. }) =
-            (self.product.view(), action)
-        {
-            let expected = self.ledger.closed_to_all(self.now);
-            assert_eq!(view.closed_to_all(None, self.now), expected, "the view");
+        let (Action::Purchase { sale, .. }
+        | Action::Hold { sale, .. }
+        | Action::Queue { sale, .. }) = action
+        else {
+            return;
+        };
+        let expected = self.ledger.closed_to_all(*sale, self.now);
+        for view in [self.product.view(), self.product.view_at(self.now)].into_iter().flatten() {
+            let said = view.closed_to_all(*sale, self.now);
+            let lapsed = self.ledger.next_lapse().is_some_and(|lapse| lapse <= self.now);
+            let boundary = self.product.sales().next_boundary(view.changed_at);
+            let moved = boundary.is_some_and(|boundary| boundary <= self.now);
+            if said.is_some() || (sale.is_none() && !lapsed && !moved) {
+                assert_eq!(said, expected, "the view");
+            }
         }
     }
 
@@ -337,6 +377,9 @@ impl Shop {
     }
 
     fn record(&mut self, event: Event) -> lastunit::domain::Outcome {
+        if let Event::Purchased { sale: Some(_), .. } | Event::Held { sale: Some(_), .. } = event {
+            self.counted.under_sales += 1;
+        }
         let outcome = self.product.apply(&event, self.now);
         let revision = self.product.revision();
         self.history.push(revision, &event, self.now).unwrap();
@@ -395,6 +438,45 @@ impl Shop {
             let expected = self.ledger.written(Some(customer));
             assert_eq!((u64::from(owned.sold), u64::from(owned.held)), expected, "{customer:?}");
         }
+        for (part, sale) in self.product.sales().iter().zip(self.ledger.sales()) {
+            assert_eq!((&part.terms, part.closed), (&sale.terms, sale.closed), "the sales");
+            let (sold, held) = self.ledger.written_under(part.terms.sale, None);
+            assert_eq!((part.taken, part.held), (sold + held, held), "{:?}", part.terms);
+            for customer in self.shopper.customers.iter().filter(|_| !part.closed) {
+                let owned = part.customers.owned(customer);
+                let expected = self.ledger.written_under(part.terms.sale, Some(customer));
+                assert_eq!((u64::from(owned.sold), u64::from(owned.held)), expected);
+            }
+        }
+    }
+
+    /// Somebody for each unit that a running sale has left, and some too many.
+    fn sell_what_the_sale_has(&mut self) {
+        let Some((sale, left)) = self.ledger.sells_under(self.now) else { return };
+        if left > 100 {
+            return;
+        }
+        let before = self.product.stock().sold;
+        self.ask_one_by_one("eager", left + 3);
+        let sold = self.product.stock().sold - before;
+        promises::sold_what_there_was(left, left + 3, sold).unwrap();
+        assert_eq!(self.product.sales().get(sale).map(SalePart::left), Some(0));
+        self.counted.last_of_sales += sold;
+    }
+
+    /// What they have left is ordinary stock then.
+    fn let_all_sales_end(&mut self) {
+        self.now = self.now.max(self.ledger.last_sale_ends().unwrap_or_default());
+        assert_eq!(self.product.ordinary(self.now), self.product.stock().available);
+    }
+
+    fn ask_one_by_one(&mut self, name: &str, buyers: u64) {
+        for buyer in 0..buyers {
+            let customer = CustomerId::new(&format!("{name} {buyer}")).expect("a customer");
+            let order = OrderId(self.chance.bytes());
+            let quantity = Quantity::new(1).expect("a quantity");
+            self.take(&Command::plain(Action::Purchase { order, customer, quantity, sale: None }));
+        }
     }
 
     /// Nobody who was accepted is left without a decision.
@@ -412,19 +494,14 @@ impl Shop {
         let free = self.ledger.free(self.now);
         let Some(offer) = self.ledger.offer().copied() else { return };
         let shut = matches!(
-            self.ledger.closed_to_all(self.now),
+            self.ledger.closed_to_all(None, self.now),
             Some(Refusal::NotOpen { .. } | Refusal::Closed { .. })
         );
         if shut || offer.limit_per_customer == Some(0) || free > 100 {
             return;
         }
         let before = self.product.stock().sold;
-        for buyer in 0..free + 3 {
-            let customer = CustomerId::new(&format!("late {buyer}")).expect("a customer");
-            let order = OrderId(self.chance.bytes());
-            let quantity = Quantity::new(1).expect("a quantity");
-            self.take(&Command::plain(Action::Purchase { order, customer, quantity, sale: None }));
-        }
+        self.ask_one_by_one("late", free + 3);
         let sold = self.product.stock().sold - before;
         promises::sold_what_there_was(free, free + 3, sold).unwrap();
         assert_eq!(self.product.stock().available, 0);

@@ -1,9 +1,11 @@
 //! Shopper: random commands to one product, chosen so that the interesting ones are common.
 
 use crate::chance::Chance;
+use crate::ledger::Sale;
+use crate::seller;
 use lastunit::domain::{
     Action, Command, Currency, CustomerId, Fingerprint, HoldEnd, Line, Money, Offer, OrderId, Part,
-    Payment, Priority, ProductId, Quantity, RequestKey, Retry, ReturnReason, Timestamp,
+    Payment, Priority, ProductId, Quantity, RequestKey, Retry, ReturnReason, SaleId, Timestamp,
 };
 use std::collections::VecDeque;
 
@@ -50,11 +52,11 @@ impl Shopper {
     }
 
     /// The next command: new, or one that was sent before.
-    pub fn command(&mut self, chance: &mut Chance, now: Timestamp) -> Command {
+    pub fn command(&mut self, chance: &mut Chance, now: Timestamp, sales: &[Sale]) -> Command {
         if !self.keyed.is_empty() && chance.one_in(12) {
             return self.again(chance);
         }
-        let action = self.action(chance, now);
+        let action = self.action(chance, now, sales);
         if !chance.one_in(3) {
             return Command::plain(action);
         }
@@ -83,26 +85,21 @@ impl Shopper {
         command
     }
 
-    fn action(&mut self, chance: &mut Chance, now: Timestamp) -> Action {
+    fn action(&mut self, chance: &mut Chance, now: Timestamp, sales: &[Sale]) -> Action {
         let hold_ms = chance.between(0, self.hold_ms_max);
-        match chance.below(100) {
+        let sale = wanted(chance, sales);
+        match chance.below(108) {
             0..6 => {
                 let (customer, quantity) = (self.customer(chance), quantity(chance));
                 let priority = chance.pick(&[Priority::Normal, Priority::Normal, Priority::Vip]);
-                Action::Queue {
-                    order: self.new_order(chance),
-                    customer,
-                    quantity,
-                    priority,
-                    sale: None,
-                }
+                Action::Queue { order: self.new_order(chance), customer, quantity, priority, sale }
             }
             6 => Action::LookUpQueued { order: self.order(chance) },
             7..9 => Action::TakeTurn,
             9 if chance.one_in(4) => Action::Pace { per_second: chance.pick(&[None, Some(7)]) },
             9..22 => {
                 let (customer, quantity) = (self.customer(chance), quantity(chance));
-                Action::Purchase { order: self.new_order(chance), customer, quantity, sale: None }
+                Action::Purchase { order: self.new_order(chance), customer, quantity, sale }
             }
             22..50 => {
                 let (customer, quantity) = (self.customer(chance), quantity(chance));
@@ -114,7 +111,7 @@ impl Shopper {
                     self.lines.truncate(LINES - 1);
                     self.lines.push_front(order);
                 }
-                Action::Hold { order, customer, quantity, hold_ms, sale: None, part }
+                Action::Hold { order, customer, quantity, hold_ms, sale, part }
             }
             50..58 => Action::Confirm { order: self.order(chance) },
             58..64 => Action::Release { order: self.order(chance) },
@@ -147,7 +144,8 @@ impl Shopper {
             88..91 => Action::Expire { order: self.order(chance) },
             91..94 => Action::LookUp { order: self.order(chance) },
             94..99 => Action::Adjust { delta: delta(chance), reason: "counted".into() },
-            _ => Self::create(chance, now),
+            99 => Self::create(chance, now),
+            _ => seller::action(&self.customers, chance, now, sales),
         }
     }
 
@@ -186,6 +184,16 @@ fn remember<T>(all: &mut Vec<T>, one: T, chance: &mut Chance) {
     }
 }
 
+/// Mostly whatever runs; else one of the newest sales, or one that never was.
+fn wanted(chance: &mut Chance, sales: &[Sale]) -> Option<SaleId> {
+    if !chance.one_in(5) {
+        return None;
+    }
+    let newest = chance.between(1, 4);
+    let known = sales.iter().rev().map(|sale| sale.terms.sale).take(index(newest)).next_back();
+    known.filter(|_| !chance.one_in(20)).or(SaleId::new(1_000_000))
+}
+
 fn quantity(chance: &mut Chance) -> Quantity {
     let units = match chance.below(20) {
         0..12 => 1,
@@ -207,6 +215,7 @@ fn line(chance: &mut Chance) -> Line {
         product: ProductId::new(chance.between(7, 9)).expect("an id"),
         quantity: quantity(chance),
         unit_price: chance.below(1_000),
+        sale: None,
     }
 }
 
@@ -224,6 +233,10 @@ fn narrow(number: u64) -> u32 {
     u32::try_from(number).expect("a small number")
 }
 
-fn index_below(end: usize, chance: &mut Chance) -> usize {
-    usize::try_from(chance.below(end as u64)).expect("an index")
+pub fn index_below(end: usize, chance: &mut Chance) -> usize {
+    index(chance.below(end as u64))
+}
+
+fn index(number: u64) -> usize {
+    usize::try_from(number).expect("an index")
 }

@@ -387,6 +387,39 @@ fn it_is_dropped_before_it_opens_or_when_it_sold_nothing() {
     }
 }
 
+/// What the product has forgotten only the tables know; what it still knows is dropped by its own rules.
+#[test]
+fn a_forgotten_sale_is_given_up() {
+    let forget = |number| Action::ForgetSale { sale: sale(number) };
+    let mut shop = Shop::with(terms(6));
+    assert_eq!(shop.take(forget(1), 1_000), Err(Refusal::SaleRunning));
+    let before = shop.product.clone();
+    shop.take(forget(2), 1_000).unwrap();
+    assert_eq!(shop.product.sales(), before.sales());
+    assert_eq!(shop.product.revision(), before.revision() + 1);
+    shop.buy("ann", 1, None, 1_000).unwrap();
+    assert_eq!(shop.take(forget(1), 2_000), Err(Refusal::SaleHasSales));
+    let none = Product::default().decide(&Command::plain(forget(2)), at(1)).verdict;
+    assert_eq!(none, Err(Refusal::UnknownProduct));
+}
+
+/// A hold that has run out is over for every rule, recorded or not.
+#[test]
+fn what_ran_out_keeps_no_sale_from_being_changed_or_dropped() {
+    let mut shop = Shop::with(terms(6));
+    let held = shop.hold("ann", 2, 1_000);
+    let fewer = SaleTerms { edition: 2, ..terms(1) };
+    assert_eq!(shop.set(fewer.clone(), 1_099), Err(Refusal::BelowTaken { taken: 2 }));
+    shop.set(fewer, 1_100).unwrap();
+    assert_eq!(shop.product.holds().end_of(&held), Some(HoldEnd::Expired));
+    let held = shop.hold("ann", 1, 1_950);
+    let drop = Action::DropSale { sale: sale(1), undo: false };
+    assert_eq!(shop.take(drop.clone(), 2_049), Err(Refusal::SaleHasSales));
+    shop.take(drop, 2_050).unwrap();
+    assert_eq!(shop.product.holds().end_of(&held), Some(HoldEnd::Expired));
+    assert_eq!(shop.product.ordinary(at(2_050)), 10);
+}
+
 /// Many sales, one after the other: the oldest make room, and none that is not over does.
 #[test]
 fn sales_are_bounded() {

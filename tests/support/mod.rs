@@ -223,6 +223,13 @@ impl Server {
         self.post("/api/v1/reservations", body).await
     }
 
+    /// One number of `/metrics`, by its name with its labels; 0 where it is not there.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").await.text;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().expect("a number"))
+    }
+
     /// `(available, held, sold, stocked)`.
     pub async fn stock(&self, product: u64) -> (u64, u64, u64, u64) {
         let answer = self.get(&format!("/api/v1/products/{product}/stock")).await;

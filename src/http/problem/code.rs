@@ -63,8 +63,12 @@ codes! {
     DeadLetterNotFound NOT_FOUND "dead-letter-not-found" "No such dead letter" false
     ApiKeyNotFound NOT_FOUND "api-key-not-found" "No such API key" false
     SaleNotFound NOT_FOUND "sale-not-found" "No such sale" false
+    TopicNotFound NOT_FOUND "topic-not-found" "No such topic" false
+    BenchmarkNotFound NOT_FOUND "benchmark-not-found" "No benchmark report" false
+    MisdirectedRequest MISDIRECTED_REQUEST "misdirected-request" "The server does not answer under this name" false
     RouteNotFound NOT_FOUND "route-not-found" "No such route" false
     MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed" "The route does not know this method" false
+    UpgradeRequired UPGRADE_REQUIRED "upgrade-required" "The route speaks WebSocket" false
     RequestTimeout REQUEST_TIMEOUT "request-timeout" "The request took too long to arrive" true
     BodyTooLarge PAYLOAD_TOO_LARGE "body-too-large" "The body is too large" false
     HeadTooLarge REQUEST_HEADER_FIELDS_TOO_LARGE "head-too-large" "The head of the request is too large" false

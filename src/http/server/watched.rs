@@ -102,6 +102,11 @@ impl Watched {
         Self { stream, progress, instead: &[] }
     }
 
+    /// The socket alone, for whoever speaks something else than HTTP from now on.
+    pub(super) fn into_inner(self) -> TcpStream {
+        self.stream
+    }
+
     fn wrote(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(written)) = polled {
             add(&self.progress.written, written as u64);

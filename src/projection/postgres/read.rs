@@ -50,6 +50,13 @@ const ORDERS_OF: &str = "SELECT o.order_id, o.product_id, customer_id, status, t
      LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
      ORDER BY created_at DESC, o.order_id DESC, l.product_id";
 
+const NEWEST_ORDERS: &str = "SELECT o.order_id, o.product_id, customer_id, status, total_amount, \
+     currency, created_at, expires_at, paid_late, l.product_id, quantity::bigint, unit_price, returned, l.sale_id \
+     FROM (SELECT * FROM orders WHERE order_id < $1 \
+     ORDER BY order_id DESC LIMIT $2) AS o \
+     LEFT JOIN order_lines AS l ON l.order_id = o.order_id \
+     ORDER BY o.order_id DESC, l.product_id";
+
 const PENDING: &str = "SELECT order_id, product_id, created_at, expires_at FROM orders \
      WHERE status = 'pending_payment' AND expires_at > $1 ORDER BY expires_at LIMIT $2";
 
@@ -163,6 +170,19 @@ impl Tables for PostgresTables {
             .bind(customer.as_str())
             .bind(time)
             .bind(uuid(order))
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(columns::orders(rows)?)
+    }
+
+    async fn newest_orders(
+        &self,
+        before: OrderId,
+        limit: i64,
+    ) -> Result<Vec<OrderRow>, sqlx::Error> {
+        let rows: Vec<OrderColumns<Uuid>> = sqlx::query_as(NEWEST_ORDERS)
+            .bind(uuid(before))
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;

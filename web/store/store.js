@@ -1,0 +1,124 @@
+// Store: the page for customers. Products with live stock, and what the customer has of them.
+
+import { ask } from '../shared/api.js';
+import * as clock from '../shared/clock.js';
+import { byId, list, make, say, setVisible } from '../shared/dom.js';
+import { onLive } from '../shared/live.js';
+import { start } from '../shared/page.js';
+import { createCard } from './cards.js';
+import { wireCart } from './cart.js';
+import { wireHolds } from './holds.js';
+import { learn } from './names.js';
+import { wireOrders } from './orders.js';
+import { wireSales } from './sales.js';
+import { wireWaiting } from './waiting.js';
+
+/** @typedef {import('../shared/documents.js').Product} Product */
+/**
+ * @template T
+ * @typedef {import('../shared/documents.js').Page<T>} Page
+ */
+
+/** Products on the page; each is followed, and one page follows at most 32 topics. */
+const SHOWN_MAX = 20;
+/** How long the search waits for the next letter, in milliseconds. */
+const TYPING_MS = 250;
+
+/** @type {Map<string, ReturnType<typeof createCard>>} */
+let cards = new Map();
+/** Of the newest question: an older answer that comes late is not shown. */
+let question = 0;
+
+/** @param {string | null} cursor */
+async function load(cursor) {
+  const asked = (question += 1);
+  const filter = new FormData(byId('filter', HTMLFormElement));
+  const query = new URLSearchParams({ limit: String(SHOWN_MAX) });
+  for (const name of ['q', 'category']) {
+    const value = filter.get(name);
+    if (typeof value === 'string' && value.trim()) query.set(name, value.trim());
+  }
+  if (cursor) query.set('cursor', cursor);
+  const outcome = byId('products-outcome', HTMLElement);
+  try {
+    /** @type {Page<Product>} */
+    const page = await ask('GET', `/api/v1/products?${query}`);
+    if (asked !== question) return;
+    show(page, cursor !== null);
+    say(outcome, 'info', '');
+  } catch (error) {
+    if (asked === question) say(outcome, 'bad', error instanceof Error ? error.message : String(error));
+  }
+}
+
+/**
+ * @param {Page<Product>} page
+ * @param {boolean} further
+ */
+function show(page, further) {
+  const before = cards;
+  cards = new Map();
+  for (const product of page.data) {
+    learn(product);
+    const key = `${product.productId}-${product.version}`;
+    cards.set(key, before.get(key) ?? createCard(product));
+  }
+  for (const [key, card] of before) if (!cards.has(key)) card.stop();
+  // A card that stays keeps what was typed into it, and what it said last.
+  list(byId('products', HTMLUListElement), [...cards], ([key]) => key, ([, card]) => card.element);
+  setVisible(byId('products-none', HTMLElement), cards.size === 0);
+  const more = byId('more', HTMLButtonElement);
+  more.onclick = () => void load(page.nextCursor);
+  setVisible(more, page.nextCursor !== null);
+  setVisible(byId('first', HTMLButtonElement), further);
+}
+
+async function loadCategories() {
+  /** @type {Page<{ category: string, products: number }>} */
+  const page = await ask('GET', '/api/v1/categories?limit=100');
+  const options = page.data.map(({ category, products }) =>
+    make('option', { value: category }, `${category} (${products})`),
+  );
+  const select = byId('category', HTMLSelectElement);
+  const { value } = select;
+  select.replaceChildren(make('option', { value: '' }, 'All categories'), ...options);
+  select.value = value;
+}
+
+function wireProducts() {
+  const form = byId('filter', HTMLFormElement);
+  /** @type {number | undefined} */
+  let typing;
+  form.addEventListener('input', () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => void load(null), TYPING_MS);
+  });
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    void load(null);
+  });
+  byId('first', HTMLButtonElement).addEventListener('click', () => void load(null));
+  let wasAway = true;
+  onLive((state) => {
+    // Back again: prices and products may have changed meanwhile; stock comes by itself.
+    if (state === 'live' && wasAway) {
+      void load(null);
+      loadCategories().catch(() => {
+        // The list of products says what is wrong.
+      });
+    }
+    wasAway = state !== 'live';
+  });
+  clock.everyTick(() => {
+    for (const card of cards.values()) card.render();
+  });
+}
+
+void start(() => {
+  wireSales();
+  wireProducts();
+  wireHolds();
+  wireWaiting();
+  wireCart();
+  wireOrders();
+});
