@@ -167,7 +167,8 @@ async fn lines_that_were_not_told_ask_after_a_restart() {
         let action = Action::Hold { order, customer, quantity, hold_ms, part, sale: None };
         engine.submit(product, Command::plain(action)).await.unwrap();
     }
-    let lines = [lead, follower].map(|product| Line { product, quantity, unit_price: 100 });
+    let lines =
+        [lead, follower].map(|product| Line { product, quantity, unit_price: 100, sale: None });
     let payment = Box::new(Payment { method: "simulated".into(), token: "t".into() });
     let place = Action::Place { order, lines: lines.into(), pay_ms: HOLD_MS, payment };
     engine.submit(lead, Command::plain(place)).await.unwrap();

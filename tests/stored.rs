@@ -9,7 +9,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use lastunit::domain::{
-    Action, CatalogEntry, Change, Command, Currency, CustomerId, Event, Field, Fingerprint,
+    Action, Answer, CatalogEntry, Change, Command, Currency, CustomerId, Event, Field, Fingerprint,
     HoldEnd, Line, Money, Offer, OrderId, Part, Payment, Priority, Product, ProductId, Quantity,
     RequestKey, Retry, ReturnReason, SaleId, SaleTerms, Timestamp, TurnRefusal, Verdict,
 };
@@ -71,6 +71,19 @@ const GOLDEN_SALES_SNAPSHOT: &str = "\
 6f70022aac0205e0a712000101f4034555520109ac020106060001090103616e6e00060100012a80b518a0c21e010002\
 f40345555200070200000000000103020202020202020202020202020202020103030303030303030303030303030303\
 0104040404040404040404040404040404010106060606060606060606060606060606ac02";
+
+/// What is behind the digest of that state since the answers it remembers name their sale: version 5.
+const GOLDEN_SALES_STATE: &str = "\
+01e209455552010801e80700e2070600e8070b090103616e6e0006030202020202020202020202020202020203616e6e\
+f40309d80402000303030303030303030303030303030303616e6ef40309d80402000404040404040404040404040404\
+040403616e6ef40309d8040200000309090909090909090909090909090909ac02090aac02010a0a0a0a0a0a0a0a0a0a\
+0a0a0a0a0a0aac02090c0202020202020202020202020202020202f403d804ac020b0b0b0b0b0b0b0b0b0b0b0b0b0b0b\
+0bac02090905050505050505050505050505050505010203030303030303030303030303030303000000040404040404\
+040404040404040404040700000101010101010101010101010101010101000101060606060606060606060606060606\
+0603616e6e02090000000102ac020464726f70022aac0205e0a712000101f4034555520109ac02010606000109010361\
+6e6e00060100012a80b518a0c21e010002f4034555520007020000000000010302020202020202020202020202020202\
+010303030303030303030303030303030301040404040404040404040404040404040101060606060606060606060606\
+06060606ac0200";
 
 /// The digest of that row as the first batch of partition 3, and of it again as the second.
 const GOLDEN_DIGESTS: [&str; 2] = [
@@ -177,8 +190,9 @@ fn part() -> impl Strategy<Value = Option<Box<Part>>> {
 }
 
 fn lines() -> impl Strategy<Value = Box<[Line]>> {
-    let line = (product(), quantity(), any::<u64>())
-        .prop_map(|(product, quantity, unit_price)| Line { product, quantity, unit_price });
+    let line = (product(), quantity(), any::<u64>(), sale()).prop_map(
+        |(product, quantity, unit_price, sale)| Line { product, quantity, unit_price, sale },
+    );
     vec(line, 0..4).prop_map(Into::into)
 }
 
@@ -751,7 +765,7 @@ fn facts_of_sales_mean_the_same_for_ever() {
     assert_eq!(decode_row(&unhex(GOLDEN_SALES)), Ok(vec![section]));
 }
 
-/// Version 4: those facts behind a product's first one, all but the drop, and one more purchase in
+/// Versions 4 and 5: those facts behind a product's first one, all but the drop, and one more purchase in
 /// the queue.
 #[test]
 fn a_snapshot_with_sales_means_the_same_for_ever() {
@@ -767,15 +781,75 @@ fn a_snapshot_with_sales_means_the_same_for_ever() {
         (*order, *retry) = (OrderId([6; 16]), None);
     }
     product.apply(&waiting, at);
-    assert_eq!(hex(&snapshot::encode(&product)), hex(&unhex(GOLDEN_SALES_SNAPSHOT)));
+    let state = unhex(GOLDEN_SALES_STATE);
+    let version_5 = [&[5], blake3::hash(&state).as_bytes().as_slice(), &state].concat();
+    assert_eq!(hex(&snapshot::encode(&product)), hex(&version_5));
+    assert_eq!(snapshot::decode(&version_5), Ok(product.clone()));
+    // Version 4 is the same but for the sale that the remembered answer to the hold names.
     let decoded = snapshot::decode(&unhex(GOLDEN_SALES_SNAPSHOT)).unwrap();
-    assert_eq!(decoded, product);
     assert_eq!(decoded.view_at(at), product.view_at(at));
+    assert_eq!((decoded.sales(), decoded.holds()), (product.sales(), product.holds()));
+    assert_eq!((decoded.queue(), decoded.customers()), (product.queue(), product.customers()));
+    let key = RequestKey([10; 16]);
+    let remembered = |product: &Product| product.memory().get(&key).map(|(.., answer)| answer);
+    assert!(matches!(remembered(&decoded), Some(Answer::Held { sale: None, .. })));
+    assert!(matches!(remembered(&product), Some(Answer::Held { sale: Some(_), .. })));
     // Over, it forgets whose units those were: that is kept as well.
     let over = Timestamp::from_millis(450_000);
     product
         .apply(&Event::Ended { order: OrderId([2; 16]), end: HoldEnd::Expired, retry: None }, over);
     assert_eq!(snapshot::decode(&snapshot::encode(&product)), Ok(product));
+}
+
+/// An order of which one line is of a sale; and the snapshot of its lead, of version 5.
+#[test]
+fn an_order_with_lines_under_sales_means_the_same_for_ever() {
+    let line = |product, quantity, unit_price, sale: Option<u64>| Line {
+        product: ProductId::new(product).unwrap(),
+        quantity: Quantity::from_journal(quantity),
+        unit_price,
+        sale: sale.and_then(SaleId::new),
+    };
+    let order = OrderId([7; 16]);
+    let placed = Event::Placed {
+        order,
+        lines: [line(42, 2, 800, Some(300)), line(43, 1, 999, None)].into(),
+        expires_at: Timestamp::from_millis(1_000),
+        payment: Box::new(Payment { method: "webhook".into(), token: "t".into() }),
+        retry: None,
+    };
+    let (product, at) = (ProductId::new(42).unwrap(), Timestamp::from_millis(9));
+    let section = Section { product, first_revision: 1, at, events: vec![placed.clone()] };
+    let golden = format!(
+        "012a010901 16{} 02 2a02a006 2b01e707 02 ac02 00 e807 07776562686f6f6b 0174 00",
+        hex(&[7; 16])
+    );
+    assert_eq!(hex(&encoded(std::slice::from_ref(&section))), hex(&unhex(&golden)));
+    assert_eq!(decode_row(&unhex(&golden)), Ok(vec![section]));
+
+    let mut lead = Product::default();
+    lead.apply(&golden_facts()[0], at);
+    lead.apply(
+        &Event::Held {
+            order,
+            customer: CustomerId::from_journal("ann"),
+            quantity: Quantity::from_journal(2),
+            unit_price: 800,
+            expires_at: Timestamp::from_millis(1_000),
+            sale: None,
+            part: Some(Box::new(Part::new_lead())),
+            retry: None,
+        },
+        at,
+    );
+    assert_eq!(snapshot::encode(&lead)[0], 4, "nothing there that version 4 does not know");
+    lead.apply(&placed, at);
+    let bytes = snapshot::encode(&lead);
+    assert_eq!(bytes[0], 5);
+    // Behind what version 4 has: one order, of two lines, the first of sale 300.
+    let behind = unhex(&format!("01{} 02 ac02 00", hex(&[7; 16])));
+    assert_eq!(hex(&bytes[bytes.len() - behind.len()..]), hex(&behind));
+    assert_eq!(snapshot::decode(&bytes), Ok(lead));
 }
 
 /// A late payment, and that it goes back.

@@ -29,6 +29,7 @@ use crate::checkout::{Checkout, Simulated, Webhook, collect};
 use crate::clock::Clock;
 use crate::config::{AuthMode, Config};
 use crate::engine::{Engine, EngineOptions, Placement};
+use crate::http::hosts::HostNames;
 use crate::http::server::{Server, Stage};
 use crate::http::{self, Api, ApiParts, BodyLimits, Gate, HoldLimits, OperatorToken};
 use crate::journal::handle::{JournalHandle, JournalState};
@@ -103,11 +104,21 @@ struct Started {
     api: Api,
 }
 
+/// Names are looked at where whoever reaches the server is trusted, and where some are given.
+fn host_names(config: &Config) -> Option<HostNames> {
+    let names = &config.server.host_names;
+    let looked_at = config.auth.mode == AuthMode::Open || !names.is_empty();
+    looked_at.then(|| HostNames::new(names.clone()))
+}
+
 async fn start(config: &Config, with_demo: bool) -> Result<Started, StartError> {
     let clock = Clock::system();
     let metrics = Metrics::new().map_err(|error| StartError::new(error.to_string()))?;
     http::server::raise_descriptor_limit(config.server.connections_max);
-    let server = Server::bind(config.server.clone(), metrics.http.clone())?;
+    let mut server = Server::bind(config.server.clone(), metrics.http.clone())?;
+    if let Some(names) = host_names(config) {
+        server = server.only_as(names);
+    }
 
     let journal = connect_journal(config, &clock, &metrics).await?;
     let (database, origin_is_known) = prepare_database(config, &journal).await?;

@@ -9,13 +9,17 @@
 //! kept that a later request could stumble over; an unknown outcome keeps its SKU.
 
 mod restock;
+mod sale_deletion;
+mod sale_keys;
 mod sale_known;
+mod sale_list;
 mod sale_settling;
 mod sale_upkeep;
 mod sales;
 mod skus;
 
 pub use restock::{Adjusted, Adjustment, LINES_MAX, RestockError};
+pub use sale_list::ListChange;
 pub use sale_upkeep::{RefusalLog, run as upkeep_of_sales};
 pub use sales::{NewPart, NewSale, PartChange, SaleAsSet, SaleChange, SaleError};
 
@@ -62,6 +66,7 @@ struct Inner {
     /// Only one change of a sale at a time.
     sales: Mutex<()>,
     known_sales: sale_known::KnownSales,
+    sale_keys: sale_keys::SaleKeys,
 }
 
 impl Catalog {
@@ -71,6 +76,7 @@ impl Catalog {
         let skus = Skus::since(engine.durable());
         let (changing, restocking) = (Mutex::default(), restock::Running::default());
         let (sales, known_sales) = (Mutex::default(), sale_known::KnownSales::default());
+        let sale_keys = sale_keys::SaleKeys::default();
         Self(Arc::new(Inner {
             engine,
             queries,
@@ -80,6 +86,7 @@ impl Catalog {
             restocking,
             sales,
             known_sales,
+            sale_keys,
         }))
     }
 

@@ -1,7 +1,8 @@
 //! Sales this server knows of without the tables: of which products they are, and since when.
 //!
 //! A sale can so be paused and ended while the database is away. Filled by what is set here and by rows
-//! that are read; which products a sale has never changes. The oldest sales make room.
+//! that are read. Where a change of its products stopped halfway, all are known that may have a part. The
+//! oldest sales make room.
 
 use crate::domain::{ProductId, SaleId, Timestamp};
 use parking_lot::Mutex;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 /// Most sales that are known.
 const KNOWN_MAX: usize = 1_000;
 
-/// What never changes of a sale.
+/// Where its parts are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KnownSale {
     /// Ascending.

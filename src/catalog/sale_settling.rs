@@ -1,10 +1,10 @@
 //! Sales that a crash or a failure left half made: dropped where they were never whole, carried to the
-//! end where only some parts have heard of a change.
+//! end where only some parts have heard of a change, and taken back where a new product is missing.
 //!
 //! The tables say which sales those are, normally none. A part that is over needs nothing any more. What
 //! cannot be settled is said and left for the next time: it never stands in the way of another sale.
 
-use super::sales::{newest_of, shared};
+use super::sale_list::whole_terms;
 use super::{Catalog, CatalogError, Inner, PATIENCE, SaleError};
 use crate::domain::{Action, Command, ProductId, Refusal, SaleId, SaleShown, SaleTerms, Timestamp};
 use crate::engine::EngineError;
@@ -53,33 +53,21 @@ impl Inner {
                 parts.push((product, shown));
             }
         }
-        if known.len() < row.products.len() {
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let has = |product| known.iter().any(|part| part.product == product);
+        let Some(target) = whole_terms(&parts, has) else {
             tracing::warn!(sale = %row.sale, "a sale that was never whole is dropped");
             let products: Vec<_> = parts.iter().map(|(product, _)| *product).collect();
             self.undo(row.sale, &products, now).await;
             return Ok(());
-        }
-        let Some(newest) = newest_of(&parts).cloned() else { return Ok(()) };
-        for (product, shown) in &parts {
-            if shown.terms.edition < newest.edition && !shown.terms.is_over(now) {
-                self.carry_on(*product, shown, &newest).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives a part what the newest one knows of the whole sale.
-    async fn carry_on(&self, product: ProductId, shown: &SaleShown, newest: &SaleTerms) {
-        let sale = newest.sale;
-        let mut terms = shared(newest, &shown.terms);
-        let set = self.set_shared(product, &mut terms, shown.terms.opens_at).await;
-        match set {
-            Ok(_) => tracing::info!(%sale, %product, "a change of a sale was carried on"),
-            Err(EngineError::Refused(Refusal::Closed { .. })) => {}
-            Err(error) => {
-                tracing::warn!(%sale, %product, %error, "a change of a sale is carried on later");
-            }
-        }
+        };
+        let needs = |(product, shown): &(ProductId, SaleShown)| {
+            !shown.terms.is_over(now) || !target.products.contains(product)
+        };
+        parts.retain(needs);
+        Ok(self.settle_parts(&parts, &target).await?)
     }
 
     /// Drops the parts of a sale that did not become whole. Under one that is open already somebody

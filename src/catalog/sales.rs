@@ -8,12 +8,14 @@
 //! ```
 //!
 //! Every part names all products and the edition of the sale. After a crash in the middle a part is
-//! missing, or of a lower edition; `sale_settling` sees to those. What all parts share is always taken
+//! missing, or of a lower edition; `sale_settling` sees to those, and `sale_list` to
+//! products that come and go. What all parts share is always taken
 //! from the part of the highest edition, so a change of a half-changed sale does not keep the difference.
 //! A part that is over needs no change any more. One change of a sale runs at a time. What must never
 //! happen: a sale that is answered and not there for all its products.
 
 use super::sale_known::KnownSale;
+use super::sale_list::{ListChange, leaving};
 use super::{Catalog, CatalogError, Inner, PATIENCE, finished};
 use crate::domain::{
     Action, Answer, Command, CustomerId, Field, Money, OrderId, ProductId, Refusal, Retry, SaleId,
@@ -55,6 +57,8 @@ pub struct SaleChange {
     pub sells_before: Option<bool>,
     pub paused: Option<bool>,
     pub parts: Vec<PartChange>,
+    /// `None` where the products stay.
+    pub list: Option<ListChange>,
 }
 
 /// New values of one product's part.
@@ -77,6 +81,20 @@ impl SaleChange {
             edition,
             ..terms.clone()
         }
+    }
+
+    /// What becomes of one part; `whole` is what becomes of the sale.
+    fn of_part(&self, product: ProductId, part: &SaleTerms, whole: &SaleTerms) -> SaleTerms {
+        if !whole.products.contains(&product) {
+            return leaving(part, &whole.products, whole.edition);
+        }
+        let mut terms = shared(whole, part);
+        if let Some(part) = self.parts.iter().find(|part| part.product == product) {
+            terms.price = part.price.unwrap_or(terms.price);
+            terms.units = part.units.unwrap_or(terms.units);
+            part.limit_per_customer.change(&mut terms.limit_per_customer);
+        }
+        terms
     }
 }
 
@@ -220,9 +238,8 @@ impl Inner {
         let Some(last) = new.parts.last().map(|part| part.product) else {
             return Err(SaleError::Unknown);
         };
-        // The key is kept by the part that is set last: where it is known, the sale was whole.
         if let Some(retry) = retry
-            && let Some(sale) = self.recall_sale(last, retry).await?
+            && let Some(sale) = self.recall_sale(last, retry, now).await?
         {
             let Parts { all: parts, newest: terms, created_at } = self.parts(sale, None).await?;
             return Ok(SaleAsSet { terms, parts, created_at, replayed: true });
@@ -263,17 +280,27 @@ impl Inner {
                 }
             }
         }
+        // Decided for good, also where it is not known yet whether it is durable.
+        if let Some(retry) = retry {
+            self.sale_keys.learn(retry, sale, now);
+        }
         let created_at = durable(set).await?.unwrap_or(now);
         self.known_sales.learn(sale, KnownSale { products, created_at });
         let terms = newest_of(&parts).cloned().ok_or(SaleError::Unknown)?;
         Ok(SaleAsSet { terms, parts, created_at, replayed: false })
     }
 
+    /// The sale of a key: of any of the last day, and of those that the product remembers longer. The part
+    /// that is set last keeps the key: where it is known, the sale was whole.
     async fn recall_sale(
         &self,
         product: ProductId,
         retry: Retry,
+        now: Timestamp,
     ) -> Result<Option<SaleId>, SaleError> {
+        if let Some(sale) = self.sale_of_key(retry, now).await? {
+            return Ok(Some(sale));
+        }
         let action = Action::LookUp { order: NO_ORDER };
         match self.engine.submit(product, Command { retry: Some(retry), action }).await {
             Ok(outcome) => match outcome.answer {
@@ -331,7 +358,7 @@ impl Inner {
                 Answer::SaleShown(shown) => Ok(Some(*shown)),
                 _ => Err(EngineError::OutcomeUnknown),
             },
-            Err(EngineError::Refused(Refusal::UnknownSale)) => Ok(None),
+            Err(EngineError::Refused(Refusal::UnknownSale | Refusal::UnknownProduct)) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -349,34 +376,48 @@ impl Inner {
             return Ok(known);
         }
         let row = self.engine_row(sale).await?.ok_or(SaleError::Unknown)?;
-        let known = KnownSale { products: row.products.into(), created_at: row.created_at };
+        let parts = self.queries.sale_products(&[sale]).await.map_err(CatalogError::from)?;
+        let mut products = row.products;
+        products.extend(parts.iter().map(|part| part.product));
+        products.sort_unstable();
+        products.dedup();
+        let known = KnownSale { products: products.into(), created_at: row.created_at };
         self.known_sales.learn(sale, known.clone());
         Ok(known)
     }
 
     /// Waits for the change of a sale before, for a bounded time.
-    async fn changing_sales(&self) -> Result<MutexGuard<'_, ()>, SaleError> {
+    pub(super) async fn changing_sales(&self) -> Result<MutexGuard<'_, ()>, SaleError> {
         let changing = tokio::time::timeout(PATIENCE, self.sales.lock()).await;
         Ok(changing.map_err(|_| EngineError::Overloaded("changes of sales"))?)
     }
 
-    /// All parts that their products have not forgotten, in order of product.
-    async fn parts(&self, sale: SaleId, expected: Option<&[u64]>) -> Result<Parts, SaleError> {
-        let KnownSale { products, created_at } = self.known_sale(sale).await?;
-        let mut parts = Vec::with_capacity(products.len());
-        for product in products {
-            if let Some(shown) = self.part(product, sale).await? {
-                parts.push((product, shown));
+    /// All parts that their products have not forgotten, in order of product, also of products that the
+    /// sale does not have any more; and what is known of the sale.
+    pub(super) async fn known_parts(
+        &self,
+        sale: SaleId,
+    ) -> Result<(Vec<(ProductId, SaleShown)>, KnownSale), SaleError> {
+        let known = self.known_sale(sale).await?;
+        let mut parts = Vec::with_capacity(known.products.len());
+        for product in &known.products {
+            if let Some(shown) = self.part(*product, sale).await? {
+                parts.push((*product, shown));
             }
         }
+        Ok((parts, known))
+    }
+
+    /// The parts of the products that the sale has.
+    async fn parts(&self, sale: SaleId, expected: Option<&[u64]>) -> Result<Parts, SaleError> {
+        let (mut parts, KnownSale { created_at, .. }) = self.known_parts(sale).await?;
         let Some(newest) = newest_of(&parts).cloned() else {
             let row = self.engine_row(sale).await?.ok_or(SaleError::Unknown)?;
             return Err(EngineError::Refused(Refusal::Closed { closed_at: row.ends_at }).into());
         };
-        match expected {
-            Some(expected) if !expected.contains(&newest.edition) => Err(SaleError::OtherEdition),
-            _ => Ok(Parts { all: parts, newest, created_at }),
-        }
+        parts.retain(|(product, _)| newest.products.contains(product));
+        as_expected(newest.edition, expected)?;
+        Ok(Parts { all: parts, newest, created_at })
     }
 
     /// Changes what is not over; `ending` says that it is to end, which it does not before it opens.
@@ -388,39 +429,53 @@ impl Inner {
         ending: Option<Timestamp>,
     ) -> Result<SaleAsSet, SaleError> {
         let _changing = self.changing_sales().await?;
-        let Parts { all: parts, newest, created_at } = self.parts(sale, expected).await?;
+        self.make_list_whole(sale).await?;
+        let Parts { all: mut parts, newest, created_at } = self.parts(sale, expected).await?;
         let opens_at = newest.opens_at;
         if ending.is_some_and(|now| now < opens_at) {
             return Err(EngineError::Refused(Refusal::NotOpen { opens_at }).into());
         }
-        let edition = newest.edition + 1;
         let strange = |part: &&PartChange| !newest.products.contains(&part.product);
         if let Some(part) = change.parts.iter().find(strange) {
             return Err(SaleError::NotIn(part.product));
         }
-        let mut as_set = parts.clone();
-        let (mut set, mut failed, mut over) = (Vec::with_capacity(parts.len()), None, None);
+        let mut whole = change.take(&newest, newest.edition + 1);
+        let taken_back = SaleTerms { edition: whole.edition + 1, ..newest.clone() };
+        let (mut as_set, mut set) = (Vec::new(), Vec::with_capacity(parts.len()));
+        if let Some(list) = &change.list {
+            whole.products = list.list(&newest)?;
+            let added = list.added.iter().map(|part| part.product);
+            let products = newest.products.iter().copied().chain(added).collect();
+            self.known_sales.learn(sale, KnownSale { products, created_at });
+            (as_set, set) = self.add_parts(&list.added, (&whole, &taken_back)).await?;
+        }
+        let added = as_set.len();
+        // Those that leave come last: one of them that has heard says that all others have.
+        parts.sort_by_key(|(product, _)| !whole.products.contains(product));
+        let (mut failed, mut over) = (None, None);
         for (index, (product, shown)) in parts.iter().enumerate() {
-            let mut terms = change.take(&shared(&newest, &shown.terms), edition);
-            if let Some(part) = change.parts.iter().find(|part| part.product == *product) {
-                terms.price = part.price.unwrap_or(terms.price);
-                terms.units = part.units.unwrap_or(terms.units);
-                part.limit_per_customer.change(&mut terms.limit_per_customer);
-            }
+            let mut terms = change.of_part(*product, &shown.terms, &whole);
             let own = if change.opens_at.is_some() { terms.opens_at } else { shown.terms.opens_at };
             match self.set_shared(*product, &mut terms, own).await {
                 Ok(decided) => {
                     set.push((*product, decided));
-                    as_set[index].1.terms = terms;
+                    as_set.push((*product, SaleShown { terms, ..shown.clone() }));
                 }
-                Err(EngineError::Refused(refusal @ Refusal::Closed { .. })) => over = Some(refusal),
+                Err(EngineError::Refused(refusal @ Refusal::Closed { .. })) => {
+                    over = Some(refusal);
+                    as_set.push((*product, shown.clone()));
+                }
                 // What has ended for one product ends for the others too, now or at the next look at
                 // half-made sales: it is never taken back.
-                Err(error) if ending.is_some() => failed = Some((*product, error)),
+                Err(error) if ending.is_some() => {
+                    failed = Some((*product, error));
+                    as_set.push((*product, shown.clone()));
+                }
                 Err(error) => {
-                    if !set.is_empty() {
-                        self.revert((&parts, &newest), index, edition + 1).await;
+                    if set.len() > added {
+                        self.revert((&parts, &newest), index, taken_back.edition).await;
                     }
+                    self.take_out(&as_set[..added], &taken_back).await;
                     return Err(SaleError::Part(*product, error));
                 }
             }
@@ -432,8 +487,23 @@ impl Inner {
         if let Some((product, error)) = failed {
             return Err(SaleError::Part(product, error));
         }
-        let terms = newest_of(&as_set).cloned().ok_or(SaleError::Unknown)?;
-        Ok(SaleAsSet { terms, parts: as_set, created_at, replayed: false })
+        self.as_changed((as_set, &whole), created_at).await
+    }
+
+    /// The sale as it was changed; parts of products that it does not have any more are dropped.
+    async fn as_changed(
+        &self,
+        (mut parts, whole): (Vec<(ProductId, SaleShown)>, &SaleTerms),
+        created_at: Timestamp,
+    ) -> Result<SaleAsSet, SaleError> {
+        let left: Vec<_> =
+            parts.extract_if(.., |(product, _)| !whole.products.contains(product)).collect();
+        self.take_out(&left, whole).await;
+        let products = whole.products.clone();
+        self.known_sales.learn(whole.sale, KnownSale { products, created_at });
+        parts.sort_unstable_by_key(|(product, _)| *product);
+        let terms = newest_of(&parts).cloned().ok_or(SaleError::Unknown)?;
+        Ok(SaleAsSet { terms, parts, created_at, replayed: false })
     }
 
     /// Gives the first parts their terms before a change back. All parts get the same edition, or the
@@ -461,37 +531,12 @@ impl Inner {
             }
         }
     }
+}
 
-    async fn drop_sale(
-        &self,
-        sale: SaleId,
-        expected: Option<&[u64]>,
-        now: Timestamp,
-    ) -> Result<(), SaleError> {
-        let _changing = self.changing_sales().await?;
-        let Parts { all: parts, .. } = self.parts(sale, expected).await?;
-        let refuse = |refusal| Err(SaleError::from(EngineError::Refused(refusal)));
-        if parts.iter().any(|(_, shown)| shown.terms.is_running(now)) {
-            return refuse(Refusal::SaleRunning);
-        }
-        if parts.iter().any(|(_, shown)| shown.taken > 0) {
-            return refuse(Refusal::SaleHasSales);
-        }
-        for (index, (product, _)) in parts.iter().enumerate() {
-            let action = Action::DropSale { sale, undo: true };
-            let Err(error) = self.engine.submit(*product, Command::plain(action)).await else {
-                continue;
-            };
-            // It opened this moment and sold something: then it is kept, with all its products.
-            for (product, shown) in &parts[..index] {
-                if let Err(error) = self.set_part(*product, &shown.terms, None).await {
-                    tracing::warn!(%sale, %product, %error, "a part of a sale was not put back");
-                }
-            }
-            return Err(SaleError::Part(*product, error));
-        }
-        self.known_sales.forget(sale);
-        Ok(())
+pub(super) fn as_expected(edition: u64, expected: Option<&[u64]>) -> Result<(), SaleError> {
+    match expected {
+        Some(expected) if !expected.contains(&edition) => Err(SaleError::OtherEdition),
+        _ => Ok(()),
     }
 }
 
@@ -502,8 +547,11 @@ struct Parts {
     created_at: Timestamp,
 }
 
+/// Whoever has left a sale knows nothing of it.
 pub(super) fn newest_of(parts: &[(ProductId, SaleShown)]) -> Option<&SaleTerms> {
-    parts.iter().map(|(_, shown)| &shown.terms).max_by_key(|terms| terms.edition)
+    let stays = |(product, shown): &&(ProductId, SaleShown)| shown.terms.products.contains(product);
+    let terms = parts.iter().filter(stays).map(|(_, shown)| &shown.terms);
+    terms.max_by_key(|terms| terms.edition)
 }
 
 /// A part's own values, and all else as the newest part has it.

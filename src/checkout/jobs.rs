@@ -163,6 +163,7 @@ pub fn lines_of(row: &OrderRow) -> Vec<Line> {
         product: line.product,
         quantity: Quantity::from_journal(line.quantity),
         unit_price: line.unit_price,
+        sale: line.sale,
     };
     row.lines.iter().map(line).collect()
 }

@@ -214,7 +214,7 @@ impl Checkout {
             )) => return Ok(Lead::Free),
             Err(error) => return Err(error),
         };
-        let Answer::Shown(hold) = outcome.answer else { return Ok(Lead::Free) };
+        let Answer::Shown(hold, _) = outcome.answer else { return Ok(Lead::Free) };
         match hold.part.as_deref() {
             Some(Part::Lead { payment: Some(_), .. }) => Ok(Lead::Placed),
             _ => self.free(late.lead, late.order).await.map(|()| Lead::Free),

@@ -328,11 +328,11 @@ impl Checkout {
                 let error = line.durable().await.err().unwrap_or(EngineError::OutcomeUnknown);
                 return Err(failed(error));
             };
-            let Answer::Held { unit_price, .. } = outcome.answer else {
+            let Answer::Held { unit_price, sale, .. } = outcome.answer else {
                 return Err(failed(EngineError::OutcomeUnknown));
             };
             let currency = outcome.currency;
-            held.lines.push(Line { product, quantity, unit_price });
+            held.lines.push(Line { product, quantity, unit_price, sale });
             held.waiting.push((product, line));
             if *held.currency.get_or_insert(currency) != currency {
                 return Err(PlaceError::MixedCurrencies);

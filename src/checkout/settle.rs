@@ -41,7 +41,7 @@ impl Checkout {
     pub async fn open(&self, lead: ProductId, order: OrderId) -> Result<Option<Open>, EngineError> {
         let look_up = Command::plain(Action::LookUp { order });
         let outcome = self.engine.submit(lead, look_up).await?;
-        let Answer::Shown(hold) = outcome.answer else { return Ok(None) };
+        let Answer::Shown(hold, _) = outcome.answer else { return Ok(None) };
         Ok(match hold.part.as_deref() {
             Some(Part::Lead { lines, payment: Some(payment) }) => Some(Open {
                 lines: lines.clone(),

@@ -23,6 +23,7 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<String>,
     pub forwarding_header: ForwardingHeader,
     pub cors_origins: Vec<String>,
+    pub host_names: Vec<String>,
     pub hsts_seconds: u64,
 }
 
@@ -74,6 +75,12 @@ impl ServerConfig {
             let message = "server.cors_origins has \"*\" beside others; it must be the only one";
             return Err(ConfigError::new(message));
         }
+        if let Some(wrong) = self.host_names.iter().find(|text| !is_host_name(text)) {
+            return Err(ConfigError::new(format!(
+                "server.host_names has \"{wrong}\"; each must be a name in small letters without a port, \
+                 such as shop.example.com"
+            )));
+        }
         within("server.hsts_seconds", self.hsts_seconds, 0..=63_072_000)?;
         within("server.connections_max", self.connections_max, 1..=1_000_000)?;
         within("server.body_bytes_max", self.body_bytes_max, 1_024..=1_048_576)?;
@@ -91,6 +98,13 @@ impl ServerConfig {
 fn network(text: &str) -> Option<IpNet> {
     let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
     text.parse().ok().or_else(alone)
+}
+
+/// `shop.example.com`, `lastunit`: as browsers and programs write a name in the header `Host`.
+fn is_host_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (1..=253).contains(&text.len())
+        && text.bytes().all(|byte| plain(byte) || b".-_".contains(&byte))
 }
 
 /// `https://shop.example.com`, `http://localhost:3000`: as browsers write an origin.

@@ -26,12 +26,15 @@ pub enum Answer {
         order: OrderId,
         quantity: u32,
         unit_price: u64,
+        /// The sale it was sold under.
+        sale: Option<SaleId>,
     },
     Held {
         order: OrderId,
         quantity: u32,
         unit_price: u64,
         expires_at: Timestamp,
+        sale: Option<SaleId>,
     },
     Confirmed(Box<Confirmed>),
     Released {
@@ -89,8 +92,8 @@ pub enum Answer {
     },
     /// The product's part of a sale, as asked for by a look-up.
     SaleShown(Box<SaleShown>),
-    /// An active hold, as asked for by a look-up.
-    Shown(Box<Hold>),
+    /// An active hold and the sale it is held under, as asked for by a look-up.
+    Shown(Box<Hold>, Option<SaleId>),
 }
 
 /// An order that waits for its payment.
@@ -121,4 +124,5 @@ pub struct Confirmed {
     pub customer: CustomerId,
     pub quantity: u32,
     pub unit_price: u64,
+    pub sale: Option<SaleId>,
 }

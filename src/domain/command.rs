@@ -95,6 +95,9 @@ pub enum Action {
     SetSale { terms: Box<SaleTerms> },
     /// Give up the product's part of a sale; with `undo`, also of one that runs but sold nothing.
     DropSale { sale: SaleId, undo: bool },
+    /// Note that the part of a sale which the product has forgotten is given up: only the query tables
+    /// have it, and say that nothing was sold under it.
+    ForgetSale { sale: SaleId },
     /// Look at the product's part of a sale: decides nothing, answers its terms,
     /// and what this customer has in it.
     LookUpSale { sale: SaleId, customer: Option<CustomerId> },

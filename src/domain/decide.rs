@@ -184,6 +184,7 @@ impl Product {
             }
             Action::SetSale { terms } => self.decide_sale_terms(terms, now, retry),
             Action::DropSale { sale, undo } => self.decide_drop(*sale, *undo, now),
+            Action::ForgetSale { sale } => self.decide_forget(*sale, now),
             Action::LookUpSale { sale, customer } => {
                 self.look_up_sale(*sale, customer.as_ref(), now)
             }
@@ -583,8 +584,9 @@ impl Product {
         match self.running_hold(order, now) {
             Err(refused) => *refused,
             Ok(hold) => {
+                let sale = self.sales.numbered(hold.sale).map(|part| part.terms.sale);
                 let outcome = Outcome {
-                    answer: Answer::Shown(Box::new(hold.clone())),
+                    answer: Answer::Shown(Box::new(hold.clone()), sale),
                     at: now,
                     currency: self.currency(),
                     replayed: false,

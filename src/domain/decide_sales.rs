@@ -128,6 +128,14 @@ impl Product {
         }
     }
 
+    /// What the product still knows is dropped by its own rules.
+    pub(super) fn decide_forget(&self, sale: SaleId, now: Timestamp) -> Decision {
+        if self.is_created() && self.sales.get(sale).is_none() {
+            return Event::SaleDropped { sale }.into();
+        }
+        self.decide_drop(sale, false, now)
+    }
+
     /// Nothing was sold under it, but held: what has run out does not count.
     fn decide_drop_of_held(&self, part: &SalePart, now: Timestamp) -> Decision {
         let (lapsed, complete) = self.lapsed_behind(None, part.held, None, Some(part), now);

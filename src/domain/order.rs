@@ -11,7 +11,7 @@
 //! A lead that was never placed (a crash in the middle, a line that was refused) runs out like any
 //! hold. A follower never runs out by itself: at its time it asks its lead.
 
-use super::{ProductId, Quantity};
+use super::{ProductId, Quantity, SaleId};
 
 impl Part {
     /// A lead that is not placed yet.
@@ -28,6 +28,8 @@ pub struct Line {
     pub quantity: Quantity,
     /// In minor units of the order's currency.
     pub unit_price: u64,
+    /// The sale it is bought under.
+    pub sale: Option<SaleId>,
 }
 
 /// What a hold is part of.

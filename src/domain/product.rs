@@ -228,6 +228,7 @@ impl Product {
                     order: *order,
                     quantity: quantity.get(),
                     unit_price: *unit_price,
+                    sale: *sale,
                 }
             }
             Event::Held {
@@ -255,6 +256,7 @@ impl Product {
                     quantity: quantity.get(),
                     unit_price: *unit_price,
                     expires_at: *expires_at,
+                    sale: *sale,
                 }
             }
             Event::Placed { order, lines, expires_at, payment, .. } => {
@@ -345,6 +347,7 @@ impl Product {
                 customer: hold.customer,
                 quantity: hold.quantity,
                 unit_price: hold.unit_price,
+                sale: self.sales.numbered(hold.sale).map(|part| part.terms.sale),
             })),
             (HoldEnd::Expired, _) => Answer::Expired { order },
             (HoldEnd::Released | HoldEnd::Confirmed, _) => Answer::Released { order },

@@ -3,8 +3,9 @@
 
 use super::problem::Document;
 use super::{
-    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, numbers, orders,
-    payments, products, purchases, queue, queued, reservations, restock, sale_stats, sales, stock,
+    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, numbers,
+    order_changes, orders, payments, products, purchases, queue, queued, reservations, restock,
+    sale_stats, sales, stock,
 };
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -36,9 +37,9 @@ const PROBLEM: &str = "application/problem+json";
         reservations::extend,
         reservations::release,
         checkout::order,
-        checkout::pay,
-        checkout::cancel,
-        checkout::refund,
+        order_changes::pay,
+        order_changes::cancel,
+        order_changes::refund,
         carts::get,
         checkout::cart,
         carts::clear,

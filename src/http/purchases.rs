@@ -137,6 +137,9 @@ pub struct PurchaseDocument<'a> {
     pub status: &'static str,
     pub unit_price: MoneyDocument,
     pub total: MoneyDocument,
+    /// That it was sold under; left out where it was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sale_id: Option<u64>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Rfc3339,
 }
@@ -233,7 +236,7 @@ async fn purchase(
 }
 
 fn bought(purchase: &Purchase, outcome: &Outcome) -> Result<Response, Problem> {
-    let Answer::Purchased { order, quantity, unit_price } = outcome.answer else {
+    let Answer::Purchased { order, quantity, unit_price, sale } = outcome.answer else {
         return Err(respond::unexpected(&outcome.answer));
     };
     let price = Money { amount: unit_price, currency: outcome.currency };
@@ -245,6 +248,7 @@ fn bought(purchase: &Purchase, outcome: &Outcome) -> Result<Response, Problem> {
         status: "confirmed",
         unit_price: price.into(),
         total: price.times(quantity).into(),
+        sale_id: sale.map(SaleId::get),
         created_at: Rfc3339(outcome.at),
     };
     Ok(respond::outcome(StatusCode::CREATED, &document, outcome.replayed))

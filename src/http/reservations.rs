@@ -129,6 +129,9 @@ pub struct ReservationDocument<'a> {
     status: &'static str,
     unit_price: MoneyDocument,
     total: MoneyDocument,
+    /// That it is held under; left out where it is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale_id: Option<u64>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Rfc3339,
     #[schema(value_type = String, format = DateTime)]
@@ -145,6 +148,7 @@ struct Shown<'a> {
     customer: &'a CustomerId,
     quantity: u32,
     price: Money,
+    sale: Option<SaleId>,
     created_at: Timestamp,
     expires_at: Timestamp,
 }
@@ -163,6 +167,7 @@ impl<'a> Shown<'a> {
             status,
             unit_price: self.price.into(),
             total: self.price.times(self.quantity).into(),
+            sale_id: self.sale.map(SaleId::get),
             created_at: Rfc3339(self.created_at),
             expires_at: Rfc3339(self.expires_at),
             ended_at: ended_at.map(Rfc3339),
@@ -219,7 +224,7 @@ async fn reserve(
     };
     let outcome = api.engine.submit(wanted.product, Command { retry, action }).await;
     let outcome = outcome.map_err(|error| Problem::of_engine(error, api.clock.now()))?;
-    let Answer::Held { order, quantity, unit_price, expires_at } = outcome.answer else {
+    let Answer::Held { order, quantity, unit_price, expires_at, sale } = outcome.answer else {
         return Err(respond::unexpected(&outcome.answer));
     };
     let shown = Shown {
@@ -227,6 +232,7 @@ async fn reserve(
         customer: &wanted.customer,
         quantity,
         price: Money { amount: unit_price, currency: outcome.currency },
+        sale,
         created_at: outcome.at,
         expires_at,
     };
@@ -249,9 +255,9 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let look_up = Command::plain(Action::LookUp { order: reference.order });
     match api.engine.submit(reference.product, look_up).await {
-        Ok(Outcome { answer: Answer::Shown(hold), currency, .. }) => {
+        Ok(Outcome { answer: Answer::Shown(hold, sale), currency, .. }) => {
             shown_to(&caller, &hold.customer)?;
-            let shown = active(reference, &hold, currency);
+            let shown = active(reference, (&hold, sale), currency);
             Ok(respond::json(StatusCode::OK, &shown.document("held", None)))
         }
         Ok(outcome) => Err(respond::unexpected(&outcome.answer)),
@@ -265,12 +271,17 @@ pub async fn get(
     }
 }
 
-fn active(reference: OrderRef, hold: &Hold, currency: crate::domain::Currency) -> Shown<'_> {
+fn active(
+    reference: OrderRef,
+    (hold, sale): (&Hold, Option<SaleId>),
+    currency: crate::domain::Currency,
+) -> Shown<'_> {
     Shown {
         reference,
         customer: &hold.customer,
         quantity: hold.quantity,
         price: Money { amount: hold.unit_price, currency },
+        sale,
         created_at: hold.created_at,
         expires_at: hold.expires_at,
     }
@@ -292,6 +303,7 @@ async fn ended(
         customer: &row.customer,
         quantity: row.quantity,
         price: row.unit_price,
+        sale: row.sale,
         created_at: row.created_at,
         expires_at: row.expires_at,
     };
@@ -325,7 +337,7 @@ async fn own(api: &Api, caller: &Caller, reference: OrderRef) -> Result<(), Prob
     }
     let look_up = Command::plain(Action::LookUp { order: reference.order });
     match api.engine.submit(reference.product, look_up).await {
-        Ok(Outcome { answer: Answer::Shown(hold), .. }) => shown_to(caller, &hold.customer),
+        Ok(Outcome { answer: Answer::Shown(hold, _), .. }) => shown_to(caller, &hold.customer),
         Ok(outcome) => Err(respond::unexpected(&outcome.answer)),
         Err(EngineError::Refused(Refusal::HoldOver(_) | Refusal::UnknownReservation)) => {
             let row = waiting::find(api, PATIENCE, || ended_row(api, reference, None)).await?;
@@ -391,6 +403,7 @@ pub async fn confirm(
         status: "confirmed",
         unit_price: price.into(),
         total: price.times(confirmed.quantity).into(),
+        sale_id: confirmed.sale.map(SaleId::get),
         created_at: Rfc3339(outcome.at),
     };
     Ok(respond::outcome(StatusCode::OK, &document, outcome.replayed))

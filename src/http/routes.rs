@@ -6,8 +6,8 @@ use super::measured::{Measured, measured};
 use super::problem::{Code, Problem};
 use super::{
     Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, numbers,
-    openapi, orders, payments, products, purchases, queue, queued, reservations, restock,
-    sale_stats, sales, stock,
+    openapi, order_changes, orders, payments, products, purchases, queue, queued, reservations,
+    restock, sale_stats, sales, stock,
 };
 use crate::admission::Budget::{self, Buying, Changing, Listing, Reading, SigningIn, Unlimited};
 use axum::Router;
@@ -36,9 +36,9 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/cart/items/{productId}", delete(at.route("DELETE /api/v1/cart/items/{productId}", Anyone, Changing, carts::remove)))
         .route("/api/v1/orders", get(at.route("GET /api/v1/orders", Customer, Listing, orders::list)))
         .route("/api/v1/orders", post(at.route("POST /api/v1/orders", Customer, Buying, checkout::order)))
-        .route("/api/v1/orders/{id}/cancel", post(at.route("POST /api/v1/orders/{id}/cancel", Customer, Buying, checkout::cancel)))
-        .route("/api/v1/orders/{id}/refund", post(at.route("POST /api/v1/orders/{id}/refund", Staff, Changing, checkout::refund)))
-        .route("/api/v1/orders/{id}/payment", post(at.route("POST /api/v1/orders/{id}/payment", Customer, Buying, checkout::pay)))
+        .route("/api/v1/orders/{id}/cancel", post(at.route("POST /api/v1/orders/{id}/cancel", Customer, Buying, order_changes::cancel)))
+        .route("/api/v1/orders/{id}/refund", post(at.route("POST /api/v1/orders/{id}/refund", Staff, Changing, order_changes::refund)))
+        .route("/api/v1/orders/{id}/payment", post(at.route("POST /api/v1/orders/{id}/payment", Customer, Buying, order_changes::pay)))
         .route("/api/v1/orders/{id}", get(at.route("GET /api/v1/orders/{id}", Customer, Reading, orders::get)))
         .route("/api/v1/payments/webhook", post(at.route("POST /api/v1/payments/webhook", Anyone, Unlimited, payments::notice)))
         .route("/api/v1/admin/dead-letters", get(at.route("GET /api/v1/admin/dead-letters", Staff, Listing, dead_letters::list)))

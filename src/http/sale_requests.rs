@@ -5,7 +5,7 @@ use super::fields::{self, Object, Whole};
 use super::idempotency::Meaning;
 use super::problem::Problem;
 use super::products::{MoneyRequest, check_price};
-use crate::catalog::{NewPart, NewSale, PartChange, SaleChange};
+use crate::catalog::{ListChange, NewPart, NewSale, PartChange, SaleChange};
 use crate::domain::{
     AMOUNT_MAX, Field, Fingerprint, Money, ProductId, SALE_PRODUCTS_MAX, STOCKED_MAX, SaleTerms,
     Timestamp,
@@ -173,7 +173,8 @@ fn check_parts(
     Some(read)
 }
 
-/// New values for one product of a sale; what is left out stays as it is.
+/// New values for one product of a sale; what is left out stays as it is. A product that is not in the sale
+/// comes into it, with price and units.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = SaleProductChange)]
@@ -192,6 +193,10 @@ pub struct PartChangeRequest {
     #[serde(default, deserialize_with = "fields::field")]
     #[schema(value_type = Option<u32>, minimum = 1)]
     limit_per_customer: Field<u32>,
+    /// `true`: the product leaves the sale. Only before it opens, as for new ones.
+    #[serde(default, deserialize_with = "fields::flag")]
+    #[schema(value_type = Option<bool>)]
+    remove: Option<bool>,
 }
 
 /// New values for a sale; what is left out stays as it is.
@@ -213,7 +218,7 @@ pub struct SaleChangeRequest {
     #[serde(default, deserialize_with = "fields::flag")]
     #[schema(value_type = Option<bool>)]
     sells_before: Option<bool>,
-    /// Those that change; each must be in the sale.
+    /// Those that change, come into the sale or leave it.
     #[serde(default)]
     #[schema(value_type = Option<Vec<PartChangeRequest>>, min_items = 1, max_items = 100)]
     products: Option<Vec<Object<PartChangeRequest>>>,
@@ -230,9 +235,15 @@ impl SaleChangeRequest {
                 (opens_at.unwrap_or(terms.opens_at), ends_at.unwrap_or(terms.ends_at));
             check_times(&mut checks, Some(starts), Some(ends), Some(now));
         }
-        let parts =
-            self.products.map_or(Some(Vec::new()), |parts| check_changes(&mut checks, parts));
-        let (Some(parts), true) = (parts, checks.passed()) else { return Err(checks.problem()) };
+        let changes = self.products.map_or(Some(PartChanges::default()), |parts| {
+            check_changes(&mut checks, parts, &terms.products)
+        });
+        let (Some(changes), true) = (changes, checks.passed()) else {
+            return Err(checks.problem());
+        };
+        let PartChanges { parts, added, removed } = changes;
+        let stays = added.is_empty() && removed.is_empty();
+        let list = (!stays).then_some(ListChange { added, removed, asked_at: now });
         Ok(SaleChange {
             name: name.map(Into::into),
             opens_at: opens_at.map(|at| if at == terms.opens_at { at } else { at.max(now) }),
@@ -240,34 +251,88 @@ impl SaleChangeRequest {
             sells_before: self.sells_before,
             paused: None,
             parts,
+            list,
         })
     }
+}
+
+/// What is asked of the products of a sale.
+#[derive(Default)]
+struct PartChanges {
+    parts: Vec<PartChange>,
+    added: Vec<NewPart>,
+    removed: Vec<ProductId>,
 }
 
 fn check_changes(
     checks: &mut Checks,
     parts: Vec<Object<PartChangeRequest>>,
-) -> Option<Vec<PartChange>> {
+    products: &[ProductId],
+) -> Option<PartChanges> {
     check_count(checks, parts.len())?;
-    let mut read = Vec::with_capacity(parts.len());
+    let mut changes = PartChanges::default();
+    let mut named = Vec::with_capacity(parts.len());
     for (index, Object(part)) in parts.into_iter().enumerate() {
         let mut own = Checks::default();
-        let product = own.product(part.product_id);
-        let price = part.price.and_then(|price| price_of(&mut own, Some(price)));
-        let units = part.units.and_then(|units| own.number("units", Some(units), (1, STOCKED_MAX)));
-        if part.limit_per_customer == Field::Set(0) {
-            own.fail::<()>(
-                "limitPerCustomer",
-                format!("must be an integer from 1 to {}", u32::MAX),
-            );
-        }
-        let limit_per_customer = part.limit_per_customer;
-        let Some(product) = product.filter(|_| own.passed()) else {
+        let read = part.check(&mut own, products, &mut changes);
+        let Some(product) = read.filter(|_| own.passed()) else {
             let message = format!("product {}: {}", index + 1, own.sentence());
             return checks.fail("products", message);
         };
-        read.push(PartChange { product, price, limit_per_customer, units });
+        named.push(product);
     }
-    check_once(checks, read.iter().map(|part| part.product).collect())?;
-    Some(read)
+    check_once(checks, named)?;
+    let left = products.len() + changes.added.len() - changes.removed.len();
+    if !(1..=SALE_PRODUCTS_MAX).contains(&left) {
+        let message = format!("must leave 1 to {SALE_PRODUCTS_MAX} products in the sale");
+        return checks.fail("products", message);
+    }
+    changes.added.sort_unstable_by_key(|part| part.product);
+    Some(changes)
+}
+
+impl PartChangeRequest {
+    /// Notes what is asked of one product; `products` are those of the sale.
+    fn check(
+        self,
+        checks: &mut Checks,
+        products: &[ProductId],
+        changes: &mut PartChanges,
+    ) -> Option<ProductId> {
+        let Self { price, units, limit_per_customer, remove, .. } = self;
+        let product = checks.product(self.product_id);
+        let stays = price.is_none() && units.is_none() && limit_per_customer == Field::Keep;
+        let price = price.and_then(|price| price_of(checks, Some(price)));
+        let units = units.and_then(|units| checks.number("units", Some(units), (1, STOCKED_MAX)));
+        if limit_per_customer == Field::Set(0) {
+            let message = format!("must be an integer from 1 to {}", u32::MAX);
+            checks.fail::<()>("limitPerCustomer", message);
+        }
+        let product = product.filter(|_| checks.passed())?;
+        let is_in = products.contains(&product);
+        match (is_in, remove.unwrap_or_default()) {
+            (false, true) => checks.fail("productId", "is not in the sale"),
+            (true, true) if !stays => checks.fail("remove", "goes with no other values"),
+            (true, true) => {
+                changes.removed.push(product);
+                Some(product)
+            }
+            (true, false) => {
+                changes.parts.push(PartChange { product, price, limit_per_customer, units });
+                Some(product)
+            }
+            (false, false) => {
+                let (Some(price), Some(units)) = (price, units) else {
+                    return checks
+                        .fail("productId", "is not in the sale: to add it, name price and units");
+                };
+                let limit_per_customer = match limit_per_customer {
+                    Field::Set(limit) => Some(limit),
+                    Field::Keep | Field::Clear => None,
+                };
+                changes.added.push(NewPart { product, price, limit_per_customer, units });
+                Some(product)
+            }
+        }
+    }
 }

@@ -155,6 +155,10 @@ pub(super) async fn shown(api: &Api, rows: Vec<SaleRow>) -> Result<Vec<Shown>, P
         let mut of_sale = Vec::with_capacity(row.products.len());
         let sale = row.sale;
         for part in parts.extract_if(.., |part| part.sale == sale) {
+            // One that left the sale at the moment it sold something is in the numbers only.
+            if !row.products.contains(&part.product) {
+                continue;
+            }
             let mut shown = ShownPart::from(&part);
             if let Some(view) = api.engine.peek(part.product) {
                 shown.see(&view, &mut row);

@@ -209,7 +209,8 @@ pub async fn eligibility(
     Ok(respond::json(StatusCode::OK, &eligibility))
 }
 
-/// Changes a sale, also while it is open: what is left out stays as it is.
+/// Changes a sale, also while it is open: what is left out stays as it is. Products come and leave before it
+/// opens.
 #[utoipa::path(
     patch, path = "/api/v1/sales/{id}", tag = "sales", operation_id = "changeSale",
     request_body = SaleChangeRequest,
@@ -219,10 +220,10 @@ pub async fn eligibility(
     ),
     responses(
         (status = 200, description = "The sale as it is now", body = SaleDocument),
-        (status = 404, description = "`sale-not-found`", body = Document,
+        (status = 404, description = "`sale-not-found`, `product-not-found`", body = Document,
             content_type = "application/problem+json"),
-        (status = 409, description = "`sale-ended`, `sale-running` (its `startsAt` and prices stay), \
-            `sale-overlaps`, `insufficient-stock`", body = Document,
+        (status = 409, description = "`sale-ended`, `sale-running` (its `startsAt`, products and \
+            prices stay), `sale-overlaps`, `insufficient-stock`", body = Document,
             content_type = "application/problem+json"),
         (status = 412, description = "`version-mismatch`", body = Document,
             content_type = "application/problem+json"),

@@ -17,6 +17,8 @@ mod connection;
 mod refusal;
 mod watched;
 
+use super::hosts::HostNames;
+use super::surface::Surface;
 use crate::config::ServerConfig;
 use crate::telemetry::metrics::HttpMetrics;
 use axum::Router;
@@ -59,6 +61,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     settings: ServerConfig,
+    names: Option<HostNames>,
     metrics: HttpMetrics,
     open: OpenConnections,
 }
@@ -81,7 +84,15 @@ impl Server {
         socket.bind(wanted).map_err(failed)?;
         let listener = socket.listen(BACKLOG).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, settings, metrics, open: OpenConnections::default() })
+        let open = OpenConnections::default();
+        Ok(Self { listener, address, settings, names: None, metrics, open })
+    }
+
+    /// Answers under these names only; without this under any.
+    #[must_use]
+    pub fn only_as(mut self, names: HostNames) -> Self {
+        self.names = Some(names);
+        self
     }
 
     /// Where it really listens.
@@ -102,6 +113,7 @@ impl Server {
         let shared = Arc::new(connection::Shared::new(
             router,
             Timing::of(&self.settings),
+            Surface::new(&self.settings, self.names.clone()),
             &self.settings,
             stage.clone(),
         ));

@@ -7,6 +7,7 @@
 //! No answer ever allows credentials (cookies): there are none here, tokens are headers. So an origin that
 //! is allowed can do with a token it has what anybody with that token can, and nothing else.
 
+use super::hosts::HostNames;
 use super::problem::{Code, Problem};
 use crate::config::{ANY_ORIGIN, ServerConfig};
 use crate::telemetry::request_id::RequestId;
@@ -65,10 +66,11 @@ const REMEMBERED: HeaderValue = HeaderValue::from_static("7200");
 pub(super) struct Surface {
     strict_transport: Option<HeaderValue>,
     origins: Vec<HeaderValue>,
+    names: Option<HostNames>,
 }
 
 impl Surface {
-    pub(super) fn new(settings: &ServerConfig) -> Self {
+    pub(super) fn new(settings: &ServerConfig, names: Option<HostNames>) -> Self {
         let seconds = settings.hsts_seconds;
         let strict_transport = format!("max-age={seconds}").try_into().ok();
         let origins = settings.cors_origins.iter();
@@ -76,7 +78,14 @@ impl Surface {
             strict_transport: strict_transport.filter(|_| seconds > 0),
             // Checked at the start: each is a value.
             origins: origins.filter_map(|origin| HeaderValue::from_str(origin).ok()).collect(),
+            names,
         }
+    }
+
+    /// The refusal of a request under a name that is not ours; `None` for any other.
+    pub(super) fn misdirected<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        let refusal = self.names.as_ref()?.refusal(request.headers())?;
+        Some(refusal.into_response())
     }
 
     /// The allowed origin that a request comes from, as its answer names it.
@@ -166,7 +175,7 @@ mod tests {
 
     fn surface(name: &str, value: &str) -> Surface {
         let environment = [(name.to_owned(), value.to_owned())].into_iter();
-        Surface::new(&load(None, environment, &Flags::default()).expect("valid").server)
+        Surface::new(&load(None, environment, &Flags::default()).expect("valid").server, None)
     }
 
     fn completed(surface: &Surface, origin: &'static str) -> HeaderMap {

@@ -396,7 +396,7 @@ fn possible(state: &Product, event: &Event) -> Result<(), Broken> {
         | Event::Queued { .. }
         | Event::Paced { .. }
         | Event::SaleSet { .. } => state.is_created(),
-        Event::SaleDropped { sale } => state.sales().get(*sale).is_some_and(|part| part.taken == 0),
+        Event::SaleDropped { sale } => state.sales().get(*sale).is_none_or(|part| part.taken == 0),
         Event::Refused { order, .. } => state.queue().get(order).is_some(),
         Event::PaidLate { order, .. } | Event::RefundOwed { order, .. } => {
             state.is_created() && state.holds().get(order).is_none()

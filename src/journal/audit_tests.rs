@@ -111,7 +111,7 @@ async fn audit_of(ends: &[(u64, HoldEnd)]) -> Vec<String> {
             },
         );
     }
-    let line = |number| Line { product: product(number), quantity, unit_price: 5 };
+    let line = |number| Line { product: product(number), quantity, unit_price: 5, sale: None };
     let payment = Box::new(Payment { method: "simulated".into(), token: "tok_ok".into() });
     let (order, expires_at) = (ORDER, Timestamp::from_millis(99));
     let lines = [line(1), line(2)].into();

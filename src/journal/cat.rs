@@ -142,6 +142,7 @@ fn fact(event: &Event) -> Value {
             "event": "placed",
             "orderId": uuid(*order),
             "lines": lines.iter().map(|line| json!({
+                "saleId": line.sale.map(SaleId::get),
                 "productId": line.product.get(),
                 "quantity": line.quantity.get(),
                 "unitPrice": line.unit_price,

@@ -1,9 +1,11 @@
 //! Snapshots: a product's whole state as bytes, so that recovery need not begin at the first fact.
 //!
 //! ```text
-//!   version (1 byte = 4) | BLAKE3 of the rest (32 bytes)
-//!   | StoredProduct | StoredOrders | StoredQueue | StoredSales   (postcard)
+//!   version (1 byte = 4 or 5) | BLAKE3 of the rest (32 bytes)
+//!   | StoredProduct | StoredOrders | StoredQueue | StoredSales | of version 5: StoredLineSales   (postcard)
 //! ```
+//!
+//! Version 5 is written only where an answer that is remembered, or a line of a placed order, names a sale.
 //!
 //! Written by the product's actor through the journal writer, behind the facts it is made of; so a
 //! snapshot never knows more than the journal. Read back by [`super::recovery`]. The rules of
@@ -11,15 +13,18 @@
 
 use super::stored::{self, DecodeError, StoredEnd, StoredLine, StoredOffer};
 use super::stored_queue::{QueueToStore, StoredQueue};
-use super::stored_sales::StoredSales;
+use super::stored_sales::{LineSales, StoredSales, have_sales, sale_of};
 use crate::domain::{
     Answer, Confirmed, CustomerId, Customers, Fingerprint, Hold, Holds, Line, Memory, OrderId,
-    Owned, Part, Payment, Placed, Product, RequestKey, Returns, Stock, Timestamp, promises,
+    Owned, Part, Payment, Placed, Product, RequestKey, Returns, SaleId, Stock, Timestamp, promises,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-const SNAPSHOT_VERSION: u8 = 4;
+const SNAPSHOT_VERSION: u8 = 5;
+
+/// Had no sales of lines, and none in answers.
+const VERSION_4: u8 = 4;
 
 /// Had no sales.
 const VERSION_3: u8 = 3;
@@ -52,18 +57,95 @@ struct StoredHold<'a> {
 
 #[derive(Serialize, Deserialize)]
 enum StoredAnswer<'a> {
-    Purchased { order: [u8; 16], quantity: u32, unit_price: u64 },
-    Held { order: [u8; 16], quantity: u32, unit_price: u64, expires_at: u64 },
-    Confirmed { order: [u8; 16], customer: &'a str, quantity: u32, unit_price: u64 },
-    Released { order: [u8; 16] },
-    Extended { order: [u8; 16], expires_at: u64 },
+    Purchased {
+        order: [u8; 16],
+        quantity: u32,
+        unit_price: u64,
+    },
+    Held {
+        order: [u8; 16],
+        quantity: u32,
+        unit_price: u64,
+        expires_at: u64,
+    },
+    Confirmed {
+        order: [u8; 16],
+        customer: &'a str,
+        quantity: u32,
+        unit_price: u64,
+    },
+    Released {
+        order: [u8; 16],
+    },
+    Extended {
+        order: [u8; 16],
+        expires_at: u64,
+    },
     Adjusted(StoredStock),
-    Placed { order: [u8; 16], lines: Vec<StoredLine>, expires_at: u64 },
-    Returned { order: [u8; 16], quantity: u32 },
-    Changed { edition: u64 },
-    Queued { order: [u8; 16], position: u64 },
-    SaleSet { sale: u64, edition: u64 },
+    Placed {
+        order: [u8; 16],
+        lines: Vec<StoredLine>,
+        expires_at: u64,
+    },
+    Returned {
+        order: [u8; 16],
+        quantity: u32,
+    },
+    Changed {
+        edition: u64,
+    },
+    Queued {
+        order: [u8; 16],
+        position: u64,
+    },
+    SaleSet {
+        sale: u64,
+        edition: u64,
+    },
+    /// `Purchased`, `Held`, `Confirmed` and `Placed` under sales.
+    PurchasedIn {
+        order: [u8; 16],
+        quantity: u32,
+        unit_price: u64,
+        sale: u64,
+    },
+    HeldIn {
+        order: [u8; 16],
+        quantity: u32,
+        unit_price: u64,
+        expires_at: u64,
+        sale: u64,
+    },
+    ConfirmedIn {
+        order: [u8; 16],
+        customer: &'a str,
+        quantity: u32,
+        unit_price: u64,
+        sale: u64,
+    },
+    PlacedIn {
+        order: [u8; 16],
+        lines: Vec<StoredLine>,
+        sales: LineSales,
+        expires_at: u64,
+    },
 }
+
+impl StoredAnswer<'_> {
+    /// Version 4 did not know it.
+    const fn names_sale(&self) -> bool {
+        matches!(
+            self,
+            Self::PurchasedIn { .. }
+                | Self::HeldIn { .. }
+                | Self::ConfirmedIn { .. }
+                | Self::PlacedIn { .. }
+        )
+    }
+}
+
+/// The sales of placed orders' lines, by order.
+type StoredLineSales = Vec<([u8; 16], LineSales)>;
 
 #[derive(Serialize, Deserialize)]
 struct StoredKey<'a> {
@@ -144,13 +226,23 @@ pub fn encode(product: &Product) -> Vec<u8> {
         inactive: !product.is_active(),
         edition: product.edition(),
     };
+    let line_sales: StoredLineSales =
+        product.holds().iter().filter_map(stored_line_sales).collect();
+    let names_sales = stored.keys.iter().any(|key| key.answer.names_sale());
+    let newest = names_sales || !line_sales.is_empty();
+    let version = if newest { SNAPSHOT_VERSION } else { VERSION_4 };
     let mut bytes = Vec::with_capacity(64 + product.entries() * 40);
-    bytes.resize(HEAD, SNAPSHOT_VERSION);
+    bytes.resize(HEAD, version);
     let written = postcard::to_extend(&stored, bytes);
     let queue = QueueToStore::of(product);
     let written = written.and_then(|bytes| postcard::to_extend(&orders, bytes));
     let written = written.and_then(|bytes| postcard::to_extend(&queue, bytes));
-    match written.and_then(|bytes| postcard::to_extend(&StoredSales::of(product), bytes)) {
+    let written = written.and_then(|bytes| postcard::to_extend(&StoredSales::of(product), bytes));
+    let written = match version {
+        SNAPSHOT_VERSION => written.and_then(|bytes| postcard::to_extend(&line_sales, bytes)),
+        _ => written,
+    };
+    match written {
         Ok(mut bytes) => {
             let digest = blake3::hash(&bytes[HEAD..]);
             bytes[1..HEAD].copy_from_slice(digest.as_bytes());
@@ -166,8 +258,9 @@ pub fn encode(product: &Product) -> Vec<u8> {
 /// # Errors
 /// [`DecodeError`] for anything that [`encode`] did not write.
 pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
-    let (stored, orders, queue, mut sales) = parts(bytes)?;
+    let (stored, orders, queue, (mut sales, line_sales)) = parts(bytes)?;
     let names = sales.take_names();
+    let mut line_sales: HashMap<_, _> = line_sales.into_iter().collect();
     let mut customers = Customers::default();
     customers.reserve(stored.customers.len());
     for (customer, sold, held) in stored.customers {
@@ -178,6 +271,9 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
         let mut part = stored::part_of(lead)?;
         if let Part::Lead { lines: placed, payment: agreed } = &mut part {
             *placed = lines.into_iter().map(Line::try_from).collect::<Result<_, _>>()?;
+            if let Some(sales) = line_sales.remove(&order) {
+                sales.put_on(placed)?;
+            }
             *agreed = payment.map(|(method, token)| {
                 Box::new(Payment { method: method.into(), token: token.into() })
             });
@@ -219,9 +315,10 @@ pub fn decode(bytes: &[u8]) -> Result<Product, DecodeError> {
     Ok(product)
 }
 
-type Parts<'a> = (StoredProduct<'a>, StoredOrders, StoredQueue<'a>, StoredSales<'a>);
+type Parts<'a> =
+    (StoredProduct<'a>, StoredOrders, StoredQueue<'a>, (StoredSales<'a>, StoredLineSales));
 
-/// The four parts, of whatever version.
+/// All parts, of whatever version.
 fn parts(bytes: &[u8]) -> Result<Parts<'_>, DecodeError> {
     match bytes.split_first() {
         None => Err(DecodeError::Empty),
@@ -229,9 +326,9 @@ fn parts(bytes: &[u8]) -> Result<Parts<'_>, DecodeError> {
         Some((1, rest)) => {
             let stored: StoredProduct<'_> = whole(rest)?;
             let orders = StoredOrders::of_version_1(&stored);
-            Ok((stored, orders, StoredQueue::default(), StoredSales::default()))
+            Ok((stored, orders, StoredQueue::default(), Default::default()))
         }
-        Some((&version @ (VERSION_2 | VERSION_3 | SNAPSHOT_VERSION), rest)) => {
+        Some((&version @ (VERSION_2 | VERSION_3 | VERSION_4 | SNAPSHOT_VERSION), rest)) => {
             let (digest, rest) = rest
                 .split_first_chunk::<{ blake3::OUT_LEN }>()
                 .ok_or(DecodeError::Value("a snapshot without digest"))?;
@@ -240,14 +337,18 @@ fn parts(bytes: &[u8]) -> Result<Parts<'_>, DecodeError> {
             }
             let (stored, rest) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
             if version == VERSION_2 {
-                return Ok((stored, whole(rest)?, StoredQueue::default(), StoredSales::default()));
+                return Ok((stored, whole(rest)?, StoredQueue::default(), Default::default()));
             }
             let (orders, rest) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
             if version == VERSION_3 {
-                return Ok((stored, orders, whole(rest)?, StoredSales::default()));
+                return Ok((stored, orders, whole(rest)?, Default::default()));
             }
             let (queue, rest) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
-            Ok((stored, orders, queue, whole(rest)?))
+            if version == VERSION_4 {
+                return Ok((stored, orders, queue, (whole(rest)?, StoredLineSales::new())));
+            }
+            let (sales, rest) = postcard::take_from_bytes(rest).map_err(DecodeError::Section)?;
+            Ok((stored, orders, queue, (sales, whole(rest)?)))
         }
         Some((&version, _)) => Err(DecodeError::Version(version)),
     }
@@ -311,31 +412,56 @@ fn stored_part((order, hold): (&OrderId, &Hold)) -> Option<StoredPart> {
     })
 }
 
+fn stored_line_sales((order, hold): (&OrderId, &Hold)) -> Option<([u8; 16], LineSales)> {
+    match hold.part.as_deref()? {
+        Part::Lead { lines, .. } if have_sales(lines) => Some((order.0, LineSales::of(lines))),
+        _ => None,
+    }
+}
+
 /// Answers that are never remembered under a key have no stored form.
 fn stored_key(
     (key, fingerprint, at, answer): (RequestKey, Fingerprint, Timestamp, &Answer),
 ) -> Option<StoredKey<'_>> {
     let answer = match answer {
-        Answer::Purchased { order, quantity, unit_price } => {
-            StoredAnswer::Purchased { order: order.0, quantity: *quantity, unit_price: *unit_price }
+        Answer::Purchased { order: OrderId(order), quantity, unit_price, sale } => {
+            let (order, quantity, unit_price) = (*order, *quantity, *unit_price);
+            match sale.map(SaleId::get) {
+                None => StoredAnswer::Purchased { order, quantity, unit_price },
+                Some(sale) => StoredAnswer::PurchasedIn { order, quantity, unit_price, sale },
+            }
         }
-        Answer::Held { order, quantity, unit_price, expires_at } => StoredAnswer::Held {
-            order: order.0,
-            quantity: *quantity,
-            unit_price: *unit_price,
-            expires_at: expires_at.as_millis(),
-        },
-        Answer::Confirmed(sale) => StoredAnswer::Confirmed {
-            order: sale.order.0,
-            customer: sale.customer.as_str(),
-            quantity: sale.quantity,
-            unit_price: sale.unit_price,
-        },
+        Answer::Held { order: OrderId(order), quantity, unit_price, expires_at, sale } => {
+            let (order, quantity, unit_price) = (*order, *quantity, *unit_price);
+            let expires_at = expires_at.as_millis();
+            match sale.map(SaleId::get) {
+                None => StoredAnswer::Held { order, quantity, unit_price, expires_at },
+                Some(sale) => {
+                    StoredAnswer::HeldIn { order, quantity, unit_price, expires_at, sale }
+                }
+            }
+        }
+        Answer::Confirmed(confirmed) => {
+            let Confirmed { order: OrderId(order), quantity, unit_price, .. } = **confirmed;
+            let customer = confirmed.customer.as_str();
+            match confirmed.sale.map(SaleId::get) {
+                None => StoredAnswer::Confirmed { order, customer, quantity, unit_price },
+                Some(sale) => {
+                    StoredAnswer::ConfirmedIn { order, customer, quantity, unit_price, sale }
+                }
+            }
+        }
         Answer::Released { order } => StoredAnswer::Released { order: order.0 },
         Answer::Extended { order, expires_at } => {
             StoredAnswer::Extended { order: order.0, expires_at: expires_at.as_millis() }
         }
         Answer::Adjusted(stock) => StoredAnswer::Adjusted((**stock).into()),
+        Answer::Placed(placed) if have_sales(&placed.lines) => StoredAnswer::PlacedIn {
+            order: placed.order.0,
+            lines: placed.lines.iter().map(StoredLine::from).collect(),
+            sales: LineSales::of(&placed.lines),
+            expires_at: placed.expires_at.as_millis(),
+        },
         Answer::Placed(placed) => StoredAnswer::Placed {
             order: placed.order.0,
             lines: placed.lines.iter().map(StoredLine::from).collect(),
@@ -355,7 +481,7 @@ fn stored_key(
         | Answer::Expired { .. }
         | Answer::Settled { .. }
         | Answer::Noted { .. }
-        | Answer::Shown(_)
+        | Answer::Shown(..)
         | Answer::SaleShown(_)
         | Answer::SaleDropped { .. }
         | Answer::Refused { .. }
@@ -365,24 +491,55 @@ fn stored_key(
     Some(StoredKey { key: key.0, fingerprint: fingerprint.0, at: at.as_millis(), answer })
 }
 
+type OrderIn = ([u8; 16], Option<SaleId>);
+
+fn purchased((order, sale): OrderIn, quantity: u32, unit_price: u64) -> Answer {
+    Answer::Purchased { order: OrderId(order), quantity, unit_price, sale }
+}
+
+fn held((order, sale): OrderIn, quantity: u32, unit_price: u64, expires_at: u64) -> Answer {
+    let expires_at = Timestamp::from_millis(expires_at);
+    Answer::Held { order: OrderId(order), quantity, unit_price, expires_at, sale }
+}
+
+fn confirmed((order, sale): OrderIn, customer: &str, quantity: u32, unit_price: u64) -> Answer {
+    let (order, customer) = (OrderId(order), CustomerId::from_journal(customer));
+    Answer::Confirmed(Box::new(Confirmed { order, customer, quantity, unit_price, sale }))
+}
+
+fn placed(
+    order: [u8; 16],
+    lines: Vec<StoredLine>,
+    sales: Option<LineSales>,
+    expires_at: u64,
+) -> Result<Answer, DecodeError> {
+    let mut lines = lines.into_iter().map(Line::try_from).collect::<Result<Box<[_]>, _>>()?;
+    if let Some(sales) = sales {
+        sales.put_on(&mut lines)?;
+    }
+    let (order, expires_at) = (OrderId(order), Timestamp::from_millis(expires_at));
+    Ok(Answer::Placed(Box::new(Placed { order, lines, expires_at })))
+}
+
 fn answer_of(stored: StoredAnswer<'_>) -> Result<Answer, DecodeError> {
     Ok(match stored {
         StoredAnswer::Purchased { order, quantity, unit_price } => {
-            Answer::Purchased { order: OrderId(order), quantity, unit_price }
+            purchased((order, None), quantity, unit_price)
         }
-        StoredAnswer::Held { order, quantity, unit_price, expires_at } => Answer::Held {
-            order: OrderId(order),
-            quantity,
-            unit_price,
-            expires_at: Timestamp::from_millis(expires_at),
-        },
+        StoredAnswer::PurchasedIn { order, quantity, unit_price, sale } => {
+            purchased((order, Some(sale_of(sale)?)), quantity, unit_price)
+        }
+        StoredAnswer::Held { order, quantity, unit_price, expires_at } => {
+            held((order, None), quantity, unit_price, expires_at)
+        }
+        StoredAnswer::HeldIn { order, quantity, unit_price, expires_at, sale } => {
+            held((order, Some(sale_of(sale)?)), quantity, unit_price, expires_at)
+        }
         StoredAnswer::Confirmed { order, customer, quantity, unit_price } => {
-            Answer::Confirmed(Box::new(Confirmed {
-                order: OrderId(order),
-                customer: CustomerId::from_journal(customer),
-                quantity,
-                unit_price,
-            }))
+            confirmed((order, None), customer, quantity, unit_price)
+        }
+        StoredAnswer::ConfirmedIn { order, customer, quantity, unit_price, sale } => {
+            confirmed((order, Some(sale_of(sale)?)), customer, quantity, unit_price)
         }
         StoredAnswer::Released { order } => Answer::Released { order: OrderId(order) },
         StoredAnswer::Extended { order, expires_at } => Answer::Extended {
@@ -390,17 +547,18 @@ fn answer_of(stored: StoredAnswer<'_>) -> Result<Answer, DecodeError> {
             expires_at: Timestamp::from_millis(expires_at),
         },
         StoredAnswer::Adjusted(stock) => Answer::Adjusted(Box::new(stock.into())),
-        StoredAnswer::Placed { order, lines, expires_at } => Answer::Placed(Box::new(Placed {
-            order: OrderId(order),
-            lines: lines.into_iter().map(Line::try_from).collect::<Result<_, _>>()?,
-            expires_at: Timestamp::from_millis(expires_at),
-        })),
+        StoredAnswer::Placed { order, lines, expires_at } => {
+            placed(order, lines, None, expires_at)?
+        }
+        StoredAnswer::PlacedIn { order, lines, sales, expires_at } => {
+            placed(order, lines, Some(sales), expires_at)?
+        }
         StoredAnswer::Changed { edition } => Answer::Changed { edition },
         StoredAnswer::Queued { order, position } => {
             Answer::Queued { order: OrderId(order), position }
         }
         StoredAnswer::SaleSet { sale, edition } => {
-            Answer::SaleSet { sale: super::stored_sales::sale_of(sale)?, edition }
+            Answer::SaleSet { sale: sale_of(sale)?, edition }
         }
         StoredAnswer::Returned { order, quantity } => {
             Answer::Returned { order: OrderId(order), quantity }

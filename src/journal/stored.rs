@@ -17,7 +17,8 @@ use super::batch::Section;
 use super::stored_catalogue::{StoredChange, StoredCreation};
 use super::stored_queue::{StoredQueued, StoredRefused};
 use super::stored_sales::{
-    StoredHeld, StoredPurchase, StoredQueuedSale, StoredReturn, StoredSaleSet, sale_of,
+    StoredHeld, StoredPlaced, StoredPurchase, StoredQueuedSale, StoredReturn, StoredSaleSet,
+    have_sales, sale_of,
 };
 use crate::domain::{
     CatalogEntry, Currency, CustomerId, Event, Fingerprint, HoldEnd, Line, Money, Offer, OrderId,
@@ -169,6 +170,8 @@ enum StoredEvent<'a> {
     HeldIn(#[serde(borrow)] StoredHeld<'a>),
     ReturnedIn(#[serde(borrow)] StoredReturn<'a>),
     QueuedIn(#[serde(borrow)] StoredQueuedSale<'a>),
+    /// `Placed` with a line under a sale.
+    PlacedIn(#[serde(borrow)] StoredPlaced<'a>),
 }
 
 /// Appends one section to a buffer.
@@ -336,7 +339,7 @@ pub(super) fn part_of(lead: u64) -> Result<Part, DecodeError> {
 
 impl From<&Line> for StoredLine {
     fn from(line: &Line) -> Self {
-        let Line { product, quantity, unit_price } = *line;
+        let Line { product, quantity, unit_price, sale: _ } = *line;
         Self { product: product.get(), quantity: quantity.get(), unit_price }
     }
 }
@@ -350,6 +353,7 @@ impl TryFrom<StoredLine> for Line {
                 .map_err(|_| DecodeError::Value("product id of a line"))?,
             quantity: Quantity::from_journal(stored.quantity),
             unit_price: stored.unit_price,
+            sale: None,
         })
     }
 }
@@ -444,6 +448,9 @@ impl<'a> From<&'a Event> for StoredEvent<'a> {
                 lead: lead_of(part),
                 retry,
             },
+            Event::Placed { order, lines, expires_at, payment, .. } if have_sales(lines) => {
+                Self::PlacedIn(StoredPlaced::new(*order, lines, *expires_at, payment, retry))
+            }
             Event::Placed { order, lines, expires_at, payment, .. } => Self::Placed {
                 order: order.0,
                 lines: lines.iter().map(StoredLine::from).collect(),
@@ -504,6 +511,7 @@ impl TryFrom<StoredEvent<'_>> for Event {
             StoredEvent::HeldIn(held) => held.event()?,
             StoredEvent::ReturnedIn(returned) => returned.event()?,
             StoredEvent::QueuedIn(queued) => queued.event()?,
+            StoredEvent::PlacedIn(placed) => placed.event()?,
             StoredEvent::Queued(queued) => queued.event(),
             StoredEvent::Refused(refused) => refused.event(),
             StoredEvent::Paced(per_second) => Self::Paced { per_second },

@@ -3,10 +3,10 @@
 //! Part of [`super::stored`] and [`super::snapshot`], whose rules about versions hold here too. What
 //! was bought under no sale is stored as it was before there were any.
 
-use super::stored::{DecodeError, StoredRetry, lead_of, part_of};
+use super::stored::{DecodeError, StoredLine, StoredRetry, lead_of, part_of};
 use crate::domain::{
-    Currency, CustomerId, Customers, Event, Money, OrderId, Owned, Part, Product, ProductId,
-    Quantity, Retry, ReturnReason, SaleId, SalePart, SaleTerms, Sales, Timestamp,
+    Currency, CustomerId, Customers, Event, Line, Money, OrderId, Owned, Part, Payment, Product,
+    ProductId, Quantity, Retry, ReturnReason, SaleId, SalePart, SaleTerms, Sales, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU8;
@@ -171,6 +171,77 @@ impl<'a> StoredHeld<'a> {
             expires_at: Timestamp::from_millis(self.expires_at),
             sale: Some(sale_of(self.sale)?),
             part: self.lead.map(part_of).transpose()?.map(Box::new),
+            retry: self.retry.map(Into::into),
+        })
+    }
+}
+
+/// The sale of each line of an order, 0 for none: beside lines that are stored as before there were any.
+#[derive(Serialize, Deserialize, Default)]
+pub(super) struct LineSales(Vec<u64>);
+
+pub(super) fn have_sales(lines: &[Line]) -> bool {
+    lines.iter().any(|line| line.sale.is_some())
+}
+
+impl LineSales {
+    pub(super) fn of(lines: &[Line]) -> Self {
+        Self(lines.iter().map(|line| line.sale.map_or(0, SaleId::get)).collect())
+    }
+
+    /// Gives the lines back their sales.
+    pub(super) fn put_on(self, lines: &mut [Line]) -> Result<(), DecodeError> {
+        if self.0.len() != lines.len() {
+            return Err(DecodeError::Value("sales of lines"));
+        }
+        for (line, sale) in lines.iter_mut().zip(self.0) {
+            line.sale = if sale == 0 { None } else { Some(sale_of(sale)?) };
+        }
+        Ok(())
+    }
+}
+
+/// An order with lines under sales.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredPlaced<'a> {
+    order: [u8; 16],
+    lines: Vec<StoredLine>,
+    sales: LineSales,
+    expires_at: u64,
+    method: &'a str,
+    token: &'a str,
+    retry: Option<StoredRetry>,
+}
+
+impl<'a> StoredPlaced<'a> {
+    pub(super) fn new(
+        order: OrderId,
+        lines: &[Line],
+        expires_at: Timestamp,
+        payment: &'a Payment,
+        retry: Option<StoredRetry>,
+    ) -> Self {
+        let Payment { method, token } = payment;
+        Self {
+            order: order.0,
+            lines: lines.iter().map(StoredLine::from).collect(),
+            sales: LineSales::of(lines),
+            expires_at: expires_at.as_millis(),
+            method,
+            token,
+            retry,
+        }
+    }
+
+    pub(super) fn event(self) -> Result<Event, DecodeError> {
+        let lines = self.lines.into_iter().map(Line::try_from);
+        let mut lines = lines.collect::<Result<Box<[_]>, _>>()?;
+        self.sales.put_on(&mut lines)?;
+        Ok(Event::Placed {
+            order: OrderId(self.order),
+            lines,
+            expires_at: Timestamp::from_millis(self.expires_at),
+            payment: Box::new(Payment { method: self.method.into(), token: self.token.into() }),
             retry: self.retry.map(Into::into),
         })
     }

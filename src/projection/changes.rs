@@ -319,8 +319,8 @@ impl Folding {
                 });
                 Ok(stock)
             }
-            Event::SaleSet { terms, .. } => {
-                self.sales.set(&terms, fact.product, fact.at);
+            Event::SaleSet { terms, retry } => {
+                self.sales.set((&terms, retry), fact.product, fact.at);
                 Ok(stock)
             }
             Event::SaleDropped { sale } => {

@@ -51,6 +51,12 @@ pub(super) const FILES: &[File] = &[
         sqlite: include_str!("../../migrations/sqlite/20261121230000_sales.sql"),
         postgres: include_str!("../../migrations/postgres/20261121230000_sales.sql"),
     },
+    File {
+        version: 20_261_122_000_000,
+        description: "sale_keys",
+        sqlite: include_str!("../../migrations/sqlite/20261122000000_sale_keys.sql"),
+        postgres: include_str!("../../migrations/postgres/20261122000000_sale_keys.sql"),
+    },
 ];
 
 #[cfg(test)]

@@ -58,4 +58,4 @@ pub use rows::{
     ProductTotals, ReservationRow, ReservationStatus, Totals,
 };
 pub use sale_tables::SaleTables;
-pub use sales::{SaleFilter, SaleProductRow, SaleRefusals, SaleRow};
+pub use sales::{SaleFilter, SaleKeyRow, SaleProductRow, SaleRefusals, SaleRow};

@@ -14,7 +14,7 @@ use super::rows::{
     Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, Totals,
 };
 use super::sale_tables::{self, SaleTables};
-use super::sales::{SaleFilter, SaleProductRow, SaleRefusals, SaleRow};
+use super::sales::{SaleFilter, SaleKeyRow, SaleProductRow, SaleRefusals, SaleRow};
 use super::sqlite::SqliteTables;
 use crate::domain::{CustomerId, OrderId, Owned, ProductId, RequestKey, SaleId, Timestamp};
 use async_trait::async_trait;
@@ -175,6 +175,18 @@ impl Queries {
         now: Timestamp,
     ) -> Result<Vec<SaleRow>, QueryError> {
         Ok(self.sale_tables()?.unsettled(behind, now).await?)
+    }
+
+    /// The keys of sales that were created `since` then, newest first.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn sale_keys(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SaleKeyRow>, QueryError> {
+        Ok(self.sale_tables()?.keys(since, limit).await?)
     }
 
     /// The parts of these sales, of each in order of product.

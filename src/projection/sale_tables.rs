@@ -3,8 +3,10 @@
 
 use super::columns::{self, BadColumn, count, time_to_column, to_column};
 use super::database::Kind;
-use super::sales::{SaleChanges, SaleFilter, SaleProductRow, SaleRefusals, SaleRow};
-use crate::domain::{OrderId, ProductId, SaleId, SaleState, Timestamp};
+use super::sales::{SaleChanges, SaleFilter, SaleKeyRow, SaleProductRow, SaleRefusals, SaleRow};
+use crate::domain::{
+    Fingerprint, OrderId, ProductId, RequestKey, Retry, SaleId, SaleState, Timestamp,
+};
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
@@ -22,6 +24,7 @@ pub trait SaleTables: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<SaleRow>, sqlx::Error>;
     async fn parts(&self, sales: &[SaleId]) -> Result<Vec<SaleProductRow>, sqlx::Error>;
+    async fn keys(&self, since: Timestamp, limit: u32) -> Result<Vec<SaleKeyRow>, sqlx::Error>;
     async fn customers(&self, sale: SaleId) -> Result<u64, sqlx::Error>;
     async fn refusals(&self, sale: SaleId) -> Result<Vec<SaleRefusals>, sqlx::Error>;
     async fn count_refusals(&self, rows: &[SaleRefusals]) -> Result<(), sqlx::Error>;
@@ -45,13 +48,23 @@ const SALES: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, 
 const SALE: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, sells_before, \
      edition, created_at FROM sales WHERE sale_id = $1";
 
-/// Sales with a part of a lower edition, or with one too few. Products are told apart by commas.
+/// Sales with a part of a lower edition, with one too few, or with one of a product that left and sold
+/// nothing. Products are told apart by commas.
 const UNSETTLED: &str = "SELECT sale_id, name, products, opens_at, ends_at, paused, sells_before, \
      edition, created_at FROM sales WHERE sale_id > $1 AND (EXISTS (SELECT 1 FROM sale_products AS part \
-     WHERE part.sale_id = sales.sale_id AND part.edition < sales.edition) \
+     WHERE part.sale_id = sales.sale_id AND (part.edition < sales.edition \
+     OR (part.sold + part.held = 0 AND replace(replace(products, '[', ','), ']', ',') \
+     NOT LIKE '%,' || part.product_id || ',%'))) \
      OR (ends_at > $2 AND (SELECT count(*) FROM sale_products AS part \
      WHERE part.sale_id = sales.sale_id) \
      < length(products) - length(replace(products, ',', '')) + 1)) ORDER BY sale_id LIMIT 100";
+
+const KEYS: &str = "SELECT sale_id, request_key, request_meaning, created_at FROM sales \
+     WHERE request_key IS NOT NULL AND created_at >= $1 ORDER BY sale_id DESC LIMIT $2";
+
+/// Behind the sales of the same round.
+const WRITE_KEY: &str =
+    "UPDATE sales SET request_key = $2, request_meaning = $3 WHERE sale_id = $1";
 
 /// Behind it comes a text of [`among`], and the order where there is one.
 const PARTS: &str = "SELECT sale_id, product_id, edition, price_amount, currency, \
@@ -166,6 +179,18 @@ pub(super) fn part_row(columns: PartColumns) -> Result<SaleProductRow, BadColumn
     })
 }
 
+type KeyColumns = (i64, Vec<u8>, i64, i64);
+
+fn key_row((sale, key, meaning, created_at): KeyColumns) -> Result<SaleKeyRow, BadColumn> {
+    let key = key.try_into().map_err(|_| BadColumn("request_key"))?;
+    let fingerprint = Fingerprint(meaning.cast_unsigned());
+    Ok(SaleKeyRow {
+        sale: columns::sale_id(sale)?,
+        retry: Retry { key: RequestKey(key), fingerprint },
+        created_at: columns::time(created_at, "created_at")?,
+    })
+}
+
 fn all<Columns, Row>(
     rows: Vec<Columns>,
     row: impl Fn(Columns) -> Result<Row, BadColumn>,
@@ -237,6 +262,19 @@ macro_rules! sale_tables {
                 Ok(parts)
             }
 
+            async fn keys(
+                &self,
+                since: Timestamp,
+                limit: u32,
+            ) -> Result<Vec<SaleKeyRow>, sqlx::Error> {
+                let rows: Vec<KeyColumns> = sqlx::query_as(KEYS)
+                    .bind(time_to_column(since))
+                    .bind(i64::from(limit))
+                    .fetch_all(&self.readers)
+                    .await?;
+                all(rows, key_row)
+            }
+
             async fn customers(&self, sale: SaleId) -> Result<u64, sqlx::Error> {
                 let customers: i64 = sqlx::query_scalar(CUSTOMERS)
                     .bind(sale.to_column())
@@ -304,6 +342,14 @@ macro_rules! sale_tables {
                     .bind(row.sells_before)
                     .bind(to_column(row.edition))
                     .bind(time_to_column(row.created_at))
+                    .execute(&mut *connection)
+                    .await?;
+            }
+            for (sale, retry) in &changes.keys {
+                sqlx::query(WRITE_KEY)
+                    .bind(sale.to_column())
+                    .bind(&retry.key.0[..])
+                    .bind(retry.fingerprint.0.cast_signed())
                     .execute(&mut *connection)
                     .await?;
             }

@@ -7,7 +7,7 @@
 //! What must never happen: more sold and held under a part than it has units.
 
 use crate::domain::{
-    CustomerId, Money, OrderId, ProductId, SaleId, SaleState, SaleTerms, Timestamp,
+    CustomerId, Money, OrderId, ProductId, Retry, SaleId, SaleState, SaleTerms, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,6 +76,14 @@ pub struct SaleRefusals {
     pub count: u64,
 }
 
+/// With what a sale was created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SaleKeyRow {
+    pub sale: SaleId,
+    pub retry: Retry,
+    pub created_at: Timestamp,
+}
+
 /// Which sales are listed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SaleFilter {
@@ -91,6 +99,8 @@ pub struct SaleFilter {
 pub(super) struct SaleChanges {
     pub sales: Vec<SaleRow>,
     pub parts: Vec<SaleProductRow>,
+    /// Keys that sales were created with.
+    pub keys: Vec<(SaleId, Retry)>,
     pub dropped: Vec<(SaleId, ProductId)>,
     pub customers: Vec<(SaleId, CustomerId)>,
     /// Lines that came back: their price is in the rows.
@@ -104,6 +114,7 @@ pub(super) struct SaleFolding {
     touched: BTreeSet<(SaleId, ProductId)>,
     dropped: BTreeSet<(SaleId, ProductId)>,
     sales: BTreeMap<SaleId, SaleRow>,
+    keys: Vec<(SaleId, Retry)>,
     customers: BTreeSet<(SaleId, CustomerId)>,
     returned: Vec<(SaleId, ProductId, OrderId)>,
 }
@@ -126,7 +137,13 @@ impl SaleFolding {
         Self { parts: parts.collect(), ..Self::default() }
     }
 
-    pub(super) fn set(&mut self, terms: &SaleTerms, product: ProductId, at: Timestamp) {
+    pub(super) fn set(
+        &mut self,
+        (terms, retry): (&SaleTerms, Option<Retry>),
+        product: ProductId,
+        at: Timestamp,
+    ) {
+        self.keys.extend(retry.map(|retry| (terms.sale, retry)));
         let key = (terms.sale, product);
         let before = self.parts.get(&key).copied();
         let part = SaleProductRow {
@@ -145,6 +162,10 @@ impl SaleFolding {
         self.parts.insert(key, part);
         self.dropped.remove(&key);
         self.judge(key, at);
+        // Whoever leaves a sale is over, the sale is not.
+        if !terms.products.contains(&product) {
+            return;
+        }
         let row = SaleRow::of(terms, at);
         let newer = self.sales.get(&terms.sale).is_none_or(|seen| seen.edition <= row.edition);
         if newer {
@@ -217,6 +238,7 @@ impl SaleFolding {
         SaleChanges {
             parts: touched.filter_map(|key| self.parts.get(key).copied()).collect(),
             sales: self.sales.into_values().collect(),
+            keys: self.keys,
             dropped: self.dropped.into_iter().collect(),
             customers: self.customers.into_iter().collect(),
             returned: self.returned,

@@ -16,11 +16,11 @@ use std::time::Duration;
 const BEFORE: u64 = 1_790_000_000_000;
 const ENDS: u64 = 4_000_000_000_000;
 
-fn terms(sale: u64, products: [u64; 2], edition: u64) -> SaleTerms {
+fn terms(sale: u64, products: &[u64], edition: u64) -> SaleTerms {
     SaleTerms {
         sale: SaleId::new(sale).unwrap(),
         name: format!("edition {edition}").into(),
-        products: products.map(|product| ProductId::new(product).unwrap()).into(),
+        products: products.iter().map(|product| ProductId::new(*product).unwrap()).collect(),
         opens_at: Timestamp::from_millis(ENDS - 1_000),
         ends_at: Timestamp::from_millis(ENDS),
         paused: false,
@@ -36,11 +36,12 @@ fn terms(sale: u64, products: [u64; 2], edition: u64) -> SaleTerms {
 fn ended(edition: u64) -> SaleTerms {
     let opens_at = Timestamp::from_millis(BEFORE);
     let ends_at = Timestamp::from_millis(if edition == 1 { ENDS } else { BEFORE + 1 });
-    SaleTerms { opens_at, ends_at, ..terms(10, [5, 6], edition) }
+    SaleTerms { opens_at, ends_at, ..terms(10, &[5, 6], edition) }
 }
 
-/// Products 1 to 6. Of sale 11 only product 1 has heard; of the change of sale 12 only product 3; of the
-/// end of sale 10 only product 5.
+/// Products 1 to 15. Of sale 11 only product 1 has heard; of the change of sale 12 only product 3; of the
+/// end of sale 10 only product 5. Into sale 21 comes product 9, whose part is set; into sale 22 come 12, whose
+/// part is set, and 13; sale 23 is left by product 15, which has not heard.
 async fn write_journal(stand: &Stand) {
     std::fs::create_dir_all(stand.data_dir()).unwrap();
     let location = Location::Sqlite(stand.data_dir().join("journal.sqlite"));
@@ -52,23 +53,29 @@ async fn write_journal(stand: &Stand) {
     let at = Timestamp::from_millis(BEFORE);
     let mut rows: BTreeMap<_, Vec<u8>> = BTreeMap::new();
     let set = |terms| Event::SaleSet { terms: Box::new(terms), retry: None };
-    for number in 1..=6 {
+    for number in 1..=15 {
         let product = store.next_product_id().await.unwrap();
         assert_eq!(product.get(), number);
         let entry = CatalogEntry { name: "thing".into(), ..CatalogEntry::default() };
         let mut events = vec![Event::Created { offer, units: 10, entry: Box::new(entry) }];
         match number {
-            1 => events.push(set(terms(11, [1, 2], 1))),
-            3 => events.extend([set(terms(12, [3, 4], 1)), set(terms(12, [3, 4], 2))]),
-            4 => events.push(set(terms(12, [3, 4], 1))),
+            1 => events.push(set(terms(11, &[1, 2], 1))),
+            3 => events.extend([set(terms(12, &[3, 4], 1)), set(terms(12, &[3, 4], 2))]),
+            4 => events.push(set(terms(12, &[3, 4], 1))),
             5 => events.extend([set(ended(1)), set(ended(2))]),
             6 => events.push(set(ended(1))),
+            7 | 8 => events.push(set(terms(21, &[7, 8], 1))),
+            9 => events.push(set(terms(21, &[7, 8, 9], 2))),
+            10 | 11 => events.push(set(terms(22, &[10, 11], 1))),
+            12 => events.push(set(terms(22, &[10, 11, 12, 13], 2))),
+            14 => events.extend([set(terms(23, &[14, 15], 1)), set(terms(23, &[14], 2))]),
+            15 => events.push(set(terms(23, &[14, 15], 1))),
             _ => {}
         }
         let row = rows.entry(partitions.of(product)).or_insert_with(|| vec![stored::ROW_VERSION]);
         stored::encode_section(row, product, 1, at, &events);
     }
-    for _ in 7..=12 {
+    for _ in 16..=23 {
         store.next_product_id().await.unwrap();
     }
     let batch = |(partition, events): (PartitionId, Vec<u8>)| {
@@ -93,7 +100,8 @@ async fn half_made_sales_are_settled_at_the_start() {
     let server = stand.start();
     until(&server, "/api/v1/sales/11", |answer| answer.status == 404).await;
     assert_eq!(server.buy(1, 10, "ann").await.status, 201, "its units are ordinary stock again");
-    while server.log().matches("a change of a sale was carried on").count() < 2 {
+    // Of sales 10 and 12 one part each, of 21 and 22 two.
+    while server.log().matches("a change of a sale was carried on").count() < 6 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let sale = server.get("/api/v1/sales/12").await;
@@ -105,6 +113,27 @@ async fn half_made_sales_are_settled_at_the_start() {
     // Whole again, so it can be changed and deleted.
     assert_eq!(server.delete("/api/v1/sales/12").await.status, 204);
     assert_eq!(server.buy(4, 10, "ann").await.status, 201);
+    for (sale, products) in [(21, vec![7, 8, 9]), (22, vec![10, 11]), (23, vec![14])] {
+        let path = format!("/api/v1/sales/{sale}");
+        let is = |answer: &crate::support::Answer| {
+            let shown = answer.body["products"].as_array().into_iter().flatten();
+            shown.map(|part| part["productId"].as_u64().unwrap()).eq(products.iter().copied())
+        };
+        until(&server, &path, is).await;
+        for product in products {
+            assert_eq!(server.buy(product, 1, "ann").await.code(), "sale-not-open", "{product}");
+        }
+    }
+    // What did not come in after all, and what has left, is ordinary stock.
+    for product in [12, 13, 15] {
+        while server.buy(product, 10, "ann").await.status != 201 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    for sale in [21, 22, 23] {
+        assert_eq!(server.delete(&format!("/api/v1/sales/{sale}")).await.status, 204);
+    }
+    assert_eq!(server.buy(8, 10, "ann").await.status, 201);
     assert!(server.stop().success());
     stand.assert_audit();
 }

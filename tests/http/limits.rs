@@ -79,7 +79,7 @@ async fn a_body_is_json_of_a_bounded_size() {
     // So large that nobody reads it: the answer comes at once.
     let mut wire = Wire::connect(&server).await;
     wire.send(
-        b"POST /api/v1/purchases HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n",
+        b"POST /api/v1/purchases HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n",
     )
     .await;
     wire.send(b"content-length: 99999999999\r\n\r\n{").await;
@@ -88,7 +88,7 @@ async fn a_body_is_json_of_a_bounded_size() {
     // Unannounced: in chunks, one byte too many.
     let mut wire = Wire::connect(&server).await;
     wire.send(
-        b"POST /api/v1/purchases HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n",
+        b"POST /api/v1/purchases HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n",
     )
     .await;
     let chunks = format!("transfer-encoding: chunked\r\n\r\n4001\r\n{order:<16385}\r\n0\r\n\r\n");
@@ -106,7 +106,7 @@ async fn a_body_in_chunks_is_read_like_any_other() {
     let order = json!({ "productId": product, "quantity": 1, "customerId": "ann" }).to_string();
     let mut wire = Wire::connect(&server).await;
     wire.send(
-        b"POST /api/v1/purchases HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n",
+        b"POST /api/v1/purchases HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n",
     )
     .await;
     wire.send(b"transfer-encoding: chunked\r\n\r\n").await;
@@ -128,7 +128,7 @@ async fn a_head_has_bounds() {
     let server = stand.start();
     let head = |fields: usize, bytes: usize| {
         let fields = wire::header_fields(fields, bytes);
-        format!("GET /health/live HTTP/1.1\r\nhost: shop\r\n{fields}\r\n")
+        format!("GET /health/live HTTP/1.1\r\nhost: localhost\r\n{fields}\r\n")
     };
     for (bytes, status) in [
         (head(19, 1), 200),
@@ -139,8 +139,8 @@ async fn a_head_has_bounds() {
         (head(1, 200_000), 431),
         ("NONSENSE\r\n\r\n".into(), 400),
         ("GET /health/live HTTP/9.9\r\n\r\n".into(), 400),
-        ("POST /api/v1/purchases HTTP/1.1\r\nhost: a\r\ncontent-length: -1\r\n\r\n".into(), 400),
-        ("POST /api/v1/purchases HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}".into(), 400),
+        ("POST /api/v1/purchases HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n".into(), 400),
+        ("POST /api/v1/purchases HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}".into(), 400),
         ("GET /health/live HTTP/1.1\r\nbad header\r\n\r\n".into(), 400),
     ] {
         let mut wire = Wire::connect(&server).await;

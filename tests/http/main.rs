@@ -28,6 +28,7 @@ mod rate_limits;
 mod reservations;
 mod restock;
 mod sale_orders;
+mod sale_products;
 mod sale_proofs;
 mod sales;
 mod slow_clients;

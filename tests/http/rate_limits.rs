@@ -218,6 +218,9 @@ fn settings_that_mean_nothing_refuse_the_start() {
             "server.cors_origins has \"shop.example.com\"",
         ),
         ("SERVER__CORS_ORIGINS", "*,https://a", "must be the only one"),
+        ("SERVER__HOST_NAMES", "shop:8080", "server.host_names has \"shop:8080\""),
+        ("SERVER__HOST_NAMES", "https://shop", "server.host_names has \"https://shop\""),
+        ("SERVER__HOST_NAMES", "Shop", "server.host_names has \"Shop\""),
         ("LIMITS__ADDRESS_BUYING_BURST", "0", "limits.address_buying_burst is 0"),
         ("LIMITS__ADDRESS_ENTRIES_MAX", "10", "limits.address_entries_max is 10"),
     ] {

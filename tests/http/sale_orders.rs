@@ -100,6 +100,13 @@ async fn each_line_of_an_order_is_bought_under_its_sale() {
         let answer = order(&server, json!([item]), "k-4").await;
         assert!([400, 422].contains(&answer.status), "{bad}: {}", answer.text);
     }
+    let sales = |answer: &Answer| {
+        let lines = answer.body["lines"].as_array().expect("lines").iter();
+        lines.map(|line| line.get("saleId").cloned()).collect::<Vec<_>>()
+    };
+    let again = order(&server, json!([item(one, open), plain]), "k-1").await;
+    expect::replay(&again, &bought);
+    assert_eq!(sales(&bought), [Some(json!(open)), None]);
     // Another sale is another request.
     let other = order(&server, json!([item(one, later), plain]), "k-1").await;
     expect::problem(&other, 422, "idempotency-key-reused");
@@ -145,6 +152,8 @@ async fn a_cart_is_checked_out_under_a_sale() {
         prices(&server, &bought).await,
         [(json!(800), json!(both)), (json!(800), json!(both))]
     );
+    assert_eq!(bought.body["lines"][0]["saleId"], both);
+    assert_eq!(bought.body["lines"][1]["saleId"], both);
     counted(&server, both, [10, 2, 0, 0, 1]).await;
     server.stop();
     stand.assert_audit();
@@ -242,6 +251,51 @@ async fn what_comes_back_is_in_the_numbers() {
     expect::success(&again, 201);
     assert_eq!(prices(&server, &again).await, [(json!(800), json!(open))]);
     counted(&server, open, [5, 5, 0, 1, 2]).await;
+    server.stop();
+    stand.assert_audit();
+}
+
+/// Answers name the sale that was bought or held under, also when they are given again by a server that was
+/// started since, or are about a hold that has ended.
+#[tokio::test]
+async fn answers_name_their_sale() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let (one, two) = (server.create_product(10).await, server.create_product(10).await);
+    let open = sale(&server, -1_000, &[one]).await;
+    let body = |product: u64| json!({ "productId": product, "quantity": 1, "customerId": "ann" });
+    let purchases = "/api/v1/purchases";
+    let bought = server.post_with_key(purchases, body(one), "p-1").await;
+    expect::success(&bought, 201);
+    assert_eq!(bought.body["saleId"], open);
+    let plain = server.post_with_key(purchases, body(two), "p-2").await;
+    expect::success(&plain, 201);
+    assert_eq!(plain.body.get("saleId"), None, "{}", plain.text);
+    let reservations = "/api/v1/reservations";
+    let held = server.post_with_key(reservations, body(one), "r-1").await;
+    expect::success(&held, 201);
+    assert_eq!(held.body["saleId"], open);
+    let freely = server.post_with_key(reservations, body(two), "r-2").await;
+    assert_eq!(freely.body.get("saleId"), None, "{}", freely.text);
+    let id = held.body["reservationId"].as_str().expect("an id").to_owned();
+    let path = format!("{reservations}/{id}");
+    assert_eq!(server.get(&path).await.body["saleId"], open);
+    let items = json!([item(one, open), { "productId": two, "quantity": 1 }]);
+    let placed = order(&server, items.clone(), "o-1").await;
+    expect::success(&placed, 201);
+    let confirm = format!("{path}/confirm");
+    let confirmed = server.post_with_key(&confirm, json!({}), "c-1").await;
+    assert_eq!((confirmed.status, &confirmed.body["saleId"]), (200, &json!(open)));
+    assert!(server.stop().success());
+    let server = stand.start();
+    let again = server.post_with_key(purchases, body(one), "p-1").await;
+    expect::replay(&again, &bought);
+    expect::replay(&server.post_with_key(reservations, body(one), "r-1").await, &held);
+    expect::replay(&order(&server, items, "o-1").await, &placed);
+    let again = server.post_with_key(&confirm, json!({}), "c-1").await;
+    assert_eq!(again.body, confirmed.body);
+    let shown = server.get(&path).await;
+    assert_eq!((&shown.body["status"], &shown.body["saleId"]), (&json!("confirmed"), &json!(open)));
     server.stop();
     stand.assert_audit();
 }

@@ -308,3 +308,54 @@ async fn a_late_repetition_gets_the_first_sale() {
     server.stop();
     stand.assert_audit();
 }
+
+/// A key stands for one sale, whatever products a repetition names and in whichever order.
+#[tokio::test]
+async fn the_key_of_a_sale_is_for_no_other_list_of_products() {
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let mut products = Vec::new();
+    for _ in 0..5 {
+        products.push(server.create_product(10).await);
+    }
+    let [one, two, three, four, five] = products[..] else { panic!("five products") };
+    let mut body = sale(3_600_000, 7_200_000, &[part(two, 1), part(three, 2)]);
+    let created = server.post_with_key(PATH, body.clone(), "drop").await;
+    expect::success(&created, 201);
+    let others: [&[u64]; 7] = [
+        &[two],
+        &[three],
+        &[two, three, four],
+        &[one, two, three],
+        &[one, three],
+        &[four, five],
+        &[one, 999_999],
+    ];
+    let server = {
+        let server = refused_with_other_products(server, &body, &others).await;
+        server.kill();
+        refused_with_other_products(stand.start(), &body, &others).await
+    };
+    body["products"] = json!([part(three, 2), part(two, 1)]);
+    let again = server.post_with_key(PATH, body, "drop").await;
+    expect::success(&again, 201);
+    assert_eq!(again.body["saleId"], created.body["saleId"]);
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    let all = server.get(PATH).await;
+    assert_eq!(all.body["data"].as_array().map(Vec::len), Some(1), "{}", all.body);
+    for product in [one, four, five] {
+        expect::success(&server.buy(product, 10, "ann").await, 201);
+    }
+    server.stop();
+    stand.assert_audit();
+}
+
+async fn refused_with_other_products(server: Server, body: &Value, lists: &[&[u64]]) -> Server {
+    for products in lists {
+        let mut other = body.clone();
+        other["products"] = products.iter().map(|product| part(*product, 1)).collect();
+        let answer = server.post_with_key(PATH, other, "drop").await;
+        expect::problem(&answer, 422, "idempotency-key-reused");
+    }
+    server
+}

@@ -45,7 +45,7 @@ async fn slow_heads_hold_nobody_up_and_are_cut_off() {
     let server = stand.start();
     let product = server.create_product(100).await;
     let mut slow = Vec::new();
-    for begun in ["", "P", "POST /api/v1/purchases HTTP/1.1\r\nhost: shop\r\nx-slow: "] {
+    for begun in ["", "P", "POST /api/v1/purchases HTTP/1.1\r\nhost: localhost\r\nx-slow: "] {
         for _ in 0..20 {
             let mut wire = Wire::connect(&server).await;
             wire.send(begun.as_bytes()).await;

@@ -2,7 +2,7 @@
 //! nobody is named in the log.
 
 use crate::expect;
-use crate::support::{Answer, Stand, client};
+use crate::support::{Answer, Server, Stand, client};
 use crate::wire::{self, Wire};
 use serde_json::{Value, json};
 
@@ -79,7 +79,8 @@ async fn answers_of_the_server_itself_are_guarded_too() {
         }
         assert_eq!(reply.header("cache-control"), "no-store");
     };
-    let large = format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", wire::header_fields(300, 100));
+    let large =
+        format!("GET / HTTP/1.1\r\nhost: localhost\r\n{}\r\n", wire::header_fields(300, 100));
     for (bytes, status) in [(large.as_str(), 431), ("NONSENSE\r\n\r\n", 400)] {
         let mut wire = loop {
             let mut wire = Wire::connect(&server).await;
@@ -215,4 +216,55 @@ async fn the_log_names_requests_and_nobody() {
     assert!(secrets.iter().all(|secret| !metrics.contains(secret)), "{metrics}");
     let named = log.lines().filter(|line| line.ends_with(" request_id=eve-asks-1")).count();
     assert!(named > 0, "the failed query is a line about its request:\n{log}");
+}
+
+/// A page whose name points to this machine is of the same origin as the server for its browser: only the
+/// name tells.
+#[tokio::test]
+async fn other_names_are_refused_where_everybody_is_trusted() {
+    let as_host = async |server: &Server, method: &str, host: &str| {
+        let path = if method == "GET" { "/health/live" } else { "/api/v1/products" };
+        let method = method.parse().expect("a method");
+        let request = client().request(method, server.url(path)).header("host", host);
+        let origin = format!("http://{host}");
+        Answer::of(request.header("origin", origin).json(&json!({}))).await
+    };
+    let foreign =
+        ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example"];
+    let stand = Stand::embedded().setting("SERVER__HOST_NAMES", "shop.example,lastunit");
+    let server = stand.start();
+    for host in foreign {
+        for method in ["GET", "POST", "DELETE", "OPTIONS"] {
+            let refused = as_host(&server, method, host).await;
+            expect::problem(&refused, 421, "misdirected-request");
+            for (name, value) in ALWAYS {
+                assert_eq!(refused.header(name), value, "{name}");
+            }
+        }
+    }
+    for own in [
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "[::1]:80",
+        "localhost",
+        "LOCALHOST:9",
+        "shop.example:80",
+        "lastunit",
+    ] {
+        assert_eq!(as_host(&server, "GET", own).await.status, 200, "{own}");
+        expect::problem(&as_host(&server, "POST", own).await, 422, "validation-failed");
+    }
+    server.stop();
+    let server = Stand::embedded().start();
+    expect::problem(&as_host(&server, "GET", "shop.example").await, 421, "misdirected-request");
+    server.stop();
+    // Tokens say who asks; there a name is only looked at where names are given.
+    let server = Stand::embedded().setting("AUTH__MODE", "jwt").start();
+    assert_eq!(as_host(&server, "GET", "evil.example").await.status, 200);
+    server.stop();
+    let stand = Stand::embedded().setting("AUTH__MODE", "jwt");
+    let server = stand.setting("SERVER__HOST_NAMES", "shop.example").start();
+    expect::problem(&as_host(&server, "GET", "evil.example").await, 421, "misdirected-request");
+    assert_eq!(as_host(&server, "GET", "shop.example").await.status, 200);
+    server.stop();
 }

@@ -53,7 +53,7 @@ impl Reply {
 pub fn request(method: &str, path: &str, key: &str, body: &Value) -> Vec<u8> {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let key = if key.is_empty() { String::new() } else { format!("idempotency-key: {key}\r\n") };
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: shop\r\n{key}");
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{key}");
     if body.is_empty() {
         return format!("{head}\r\n").into_bytes();
     }

@@ -270,14 +270,15 @@ impl Ledger {
         let Some(offer) = self.offer else { return Err(Refusal::UnknownProduct) };
         match action {
             Action::Create { .. } => unreachable!("answered above"),
-            Action::SetSale { .. } | Action::DropSale { .. } | Action::LookUpSale { .. } => {
-                self.take_sale(action, now)
-            }
+            Action::SetSale { .. }
+            | Action::DropSale { .. }
+            | Action::ForgetSale { .. }
+            | Action::LookUpSale { .. } => self.take_sale(action, now),
             Action::Purchase { order, customer, quantity, sale } => {
                 let (order, units) = (*order, quantity.get());
                 let (price, sale) = self.may_have(customer, units, (&offer, *sale), now)?;
                 self.write(order, customer, units, (price, sale), State::Bought, None);
-                Ok(Answer::Purchased { order, quantity: units, unit_price: price })
+                Ok(Answer::Purchased { order, quantity: units, unit_price: price, sale })
             }
             Action::Hold { order, customer, quantity, hold_ms, sale, part } => {
                 if part.is_some() {
@@ -288,7 +289,13 @@ impl Ledger {
                 let until = now.plus_millis(*hold_ms);
                 let state = State::Held { since: now, until, extended: 0 };
                 self.write(order, customer, units, (price, sale), state, part.clone());
-                Ok(Answer::Held { order, quantity: units, unit_price: price, expires_at: until })
+                Ok(Answer::Held {
+                    order,
+                    quantity: units,
+                    unit_price: price,
+                    expires_at: until,
+                    sale,
+                })
             }
             Action::Return { order, customer, quantity, .. } => {
                 self.take_back(*order, customer, quantity.get())
@@ -373,7 +380,12 @@ impl Ledger {
                 let why = match granted {
                     Ok((price, sale)) => {
                         self.write(order, &customer, units, (price, sale), State::Bought, None);
-                        return Ok(Answer::Purchased { order, quantity: units, unit_price: price });
+                        return Ok(Answer::Purchased {
+                            order,
+                            quantity: units,
+                            unit_price: price,
+                            sale,
+                        });
                     }
                     Err(refusal) => sales::turned_down(refusal),
                 };
@@ -499,7 +511,9 @@ impl Ledger {
             return Err(Refusal::HoldOver(HoldEnd::Expired));
         }
         let (customer, quantity, unit_price) = (line.customer.clone(), line.units, line.price);
-        let (part, sale) = (line.part.clone(), Self::number(line, remembers));
+        let (part, number) = (line.part.clone(), Self::number(line, remembers));
+        // One that is not known any more is not named either.
+        let sale = line.sale.filter(|_| number.is_some());
         match action {
             Action::Place { .. } | Action::Settle { .. } => self.take_line(index, action, now),
             Action::Confirm { .. } | Action::Release { .. } | Action::Extend { .. }
@@ -509,7 +523,13 @@ impl Ledger {
             }
             Action::Confirm { .. } => {
                 self.over(order, HoldEnd::Confirmed, now);
-                Ok(Answer::Confirmed(Box::new(Confirmed { order, customer, quantity, unit_price })))
+                Ok(Answer::Confirmed(Box::new(Confirmed {
+                    order,
+                    customer,
+                    quantity,
+                    unit_price,
+                    sale,
+                })))
             }
             Action::Release { .. } => {
                 self.over(order, HoldEnd::Released, now);
@@ -524,16 +544,19 @@ impl Ledger {
                 self.lines[index].state = State::Held { since, until: expires_at, extended };
                 Ok(Answer::Extended { order, expires_at })
             }
-            _ => Ok(Answer::Shown(Box::new(Hold {
-                customer,
-                unit_price,
-                created_at: since,
-                expires_at: until,
-                quantity,
-                extensions: extended,
+            _ => Ok(Answer::Shown(
+                Box::new(Hold {
+                    customer,
+                    unit_price,
+                    created_at: since,
+                    expires_at: until,
+                    quantity,
+                    extensions: extended,
+                    sale: number,
+                    part: part.map(Box::new),
+                }),
                 sale,
-                part: part.map(Box::new),
-            }))),
+            )),
         }
     }
 

@@ -26,7 +26,12 @@ pub fn action(
     match draw {
         ..75 => Action::SetSale { terms: Box::new(changed(terms, chance, now)) },
         75..80 => Action::SetSale { terms: Box::new(terms.clone()) },
-        80..88 => Action::DropSale { sale: terms.sale, undo: chance.one_in(2) },
+        80..86 => Action::DropSale { sale: terms.sale, undo: chance.one_in(2) },
+        86..88 => {
+            let unknown = SaleId::new(chance.between(1_000_000, 1_000_100)).expect("a sale");
+            let sale = if chance.one_in(2) { terms.sale } else { unknown };
+            Action::ForgetSale { sale }
+        }
         _ => {
             let customer = customers[index_below(customers.len(), chance)].clone();
             Action::LookUpSale { sale: terms.sale, customer: Some(customer) }

@@ -215,6 +215,7 @@ fn line(chance: &mut Chance) -> Line {
         product: ProductId::new(chance.between(7, 9)).expect("an id"),
         quantity: quantity(chance),
         unit_price: chance.below(1_000),
+        sale: None,
     }
 }
 

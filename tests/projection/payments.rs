@@ -22,7 +22,7 @@ fn hold(shop: &mut Shop, lead: ProductId, order: OrderId) {
     let action =
         Action::Hold { order, customer, quantity: one(), hold_ms: PAY_MS, sale: None, part };
     shop.command(lead, action).unwrap();
-    let lines = [Line { product: lead, quantity: one(), unit_price: 100 }].into();
+    let lines = [Line { product: lead, quantity: one(), unit_price: 100, sale: None }].into();
     let payment = Box::new(Payment { method: "webhook".into(), token: "t".into() });
     shop.command(lead, Action::Place { order, lines, pay_ms: PAY_MS, payment }).unwrap();
 }
@@ -162,7 +162,8 @@ pub async fn what_comes_back_is_owed_whatever_is_told_first(url: &str) {
         lead.map_or_else(Part::new_lead, |lead| Part::Follower { lead })
     };
     let products = [lead, follower];
-    let lines = products.map(|product| Line { product, quantity: one(), unit_price: 100 });
+    let lines =
+        products.map(|product| Line { product, quantity: one(), unit_price: 100, sale: None });
     for product in products {
         let (customer, part) = (customer_id("ann"), Some(part(product)));
         let action =

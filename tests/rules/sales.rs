@@ -387,6 +387,22 @@ fn it_is_dropped_before_it_opens_or_when_it_sold_nothing() {
     }
 }
 
+/// What the product has forgotten only the tables know; what it still knows is dropped by its own rules.
+#[test]
+fn a_forgotten_sale_is_given_up() {
+    let forget = |number| Action::ForgetSale { sale: sale(number) };
+    let mut shop = Shop::with(terms(6));
+    assert_eq!(shop.take(forget(1), 1_000), Err(Refusal::SaleRunning));
+    let before = shop.product.clone();
+    shop.take(forget(2), 1_000).unwrap();
+    assert_eq!(shop.product.sales(), before.sales());
+    assert_eq!(shop.product.revision(), before.revision() + 1);
+    shop.buy("ann", 1, None, 1_000).unwrap();
+    assert_eq!(shop.take(forget(1), 2_000), Err(Refusal::SaleHasSales));
+    let none = Product::default().decide(&Command::plain(forget(2)), at(1)).verdict;
+    assert_eq!(none, Err(Refusal::UnknownProduct));
+}
+
 /// A hold that has run out is over for every rule, recorded or not.
 #[test]
 fn what_ran_out_keeps_no_sale_from_being_changed_or_dropped() {

@@ -285,7 +285,7 @@ impl<'a> Words<'a> {
 
 fn line(product: u64) -> Line {
     let product = ProductId::new(product).expect("a product id");
-    Line { product, quantity: Quantity::new(1).expect("a quantity"), unit_price: PRICE }
+    Line { product, quantity: Quantity::new(1).expect("a quantity"), unit_price: PRICE, sale: None }
 }
 
 /// `90`, `24h`, `24h+1`, `last` (the largest time there is).
@@ -320,11 +320,11 @@ fn answered(outcome: &Outcome) -> String {
         if outcome.replayed { format!("as at {}: ", at(outcome.at)) } else { String::new() };
     let answer = match &outcome.answer {
         Answer::Created => String::from("created"),
-        Answer::Purchased { order, quantity, unit_price } => {
+        Answer::Purchased { order, quantity, unit_price, .. } => {
             assert_eq!(*unit_price, PRICE);
             format!("{} bought {quantity}", name(order.0))
         }
-        Answer::Held { order, quantity, unit_price, expires_at } => {
+        Answer::Held { order, quantity, unit_price, expires_at, .. } => {
             assert_eq!(*unit_price, PRICE);
             format!("{} held {quantity} until {}", name(order.0), at(*expires_at))
         }
@@ -363,7 +363,7 @@ fn answered(outcome: &Outcome) -> String {
         Answer::SaleSet { sale, edition } => format!("sale {sale} of edition {edition}"),
         Answer::SaleDropped { sale } => format!("sale {sale} dropped"),
         Answer::SaleShown(shown) => format!("sale {} has taken {}", shown.terms.sale, shown.taken),
-        Answer::Shown(hold) => {
+        Answer::Shown(hold, _) => {
             let (until, extensions) = (at(hold.expires_at), hold.extensions);
             let (customer, quantity) = (hold.customer.as_str(), hold.quantity);
             format!("{customer} holds {quantity} until {until}, extended {extensions}")

@@ -177,6 +177,7 @@ impl World {
                 | Action::LookUpQueued { .. }
                 | Action::LookUpSale { .. }
                 | Action::DropSale { .. }
+                | Action::ForgetSale { .. }
                 | Action::Pace { .. }
         );
         let keyed = self.chance.happens(700) && remembered;

@@ -149,7 +149,7 @@ impl World {
     ) -> Option<usize> {
         let looked = matches!(
             outcome.answer,
-            Answer::Shown(_)
+            Answer::Shown(..)
                 | Answer::InQueue(_)
                 | Answer::SaleShown(_)
                 | Answer::SaleSet { .. }

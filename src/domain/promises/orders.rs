@@ -238,6 +238,7 @@ mod tests {
             product: product(*number),
             quantity: Quantity::from_journal(2),
             unit_price: 5,
+            sale: None,
         };
         let payment = Box::new(Payment { method: "simulated".into(), token: "".into() });
         let lines = products.iter().map(line).collect();

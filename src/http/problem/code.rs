@@ -63,6 +63,7 @@ codes! {
     DeadLetterNotFound NOT_FOUND "dead-letter-not-found" "No such dead letter" false
     ApiKeyNotFound NOT_FOUND "api-key-not-found" "No such API key" false
     SaleNotFound NOT_FOUND "sale-not-found" "No such sale" false
+    MisdirectedRequest MISDIRECTED_REQUEST "misdirected-request" "The server does not answer under this name" false
     RouteNotFound NOT_FOUND "route-not-found" "No such route" false
     MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed" "The route does not know this method" false
     RequestTimeout REQUEST_TIMEOUT "request-timeout" "The request took too long to arrive" true

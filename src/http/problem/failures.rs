@@ -130,7 +130,8 @@ impl Problem {
             }
             Refusal::SaleRunning => Self::new(
                 Code::SaleRunning,
-                "the sale is open: its startsAt and its prices stay, and it is deleted only when it has ended",
+                "the sale is open: its startsAt, its products and their prices stay, and it is deleted only when \
+                 it has ended",
             ),
             Refusal::SaleHasSales => Self::new(
                 Code::SaleHasSales,

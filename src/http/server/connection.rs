@@ -86,6 +86,7 @@ impl Shared {
     pub(super) fn new(
         router: Router,
         timing: Timing,
+        surface: Surface,
         settings: &ServerConfig,
         stage: watch::Receiver<Stage>,
     ) -> Self {
@@ -105,7 +106,7 @@ impl Shared {
             http,
             timing,
             stage,
-            surface: Surface::new(settings),
+            surface,
             proxies: TrustedProxies::new(settings.proxies(), settings.forwarding_header),
         }
     }
@@ -288,7 +289,8 @@ impl hyper::service::Service<Request<Incoming>> for Dispatch {
             origin: self.shared.surface.origin(headers),
         };
         let surface = &self.shared.surface;
-        let route = match surface.preflight(&request).or_else(|| surface.foreign(&request)) {
+        let refused = surface.misdirected(&request).or_else(|| surface.preflight(&request));
+        let route = match refused.or_else(|| surface.foreign(&request)) {
             Some(response) => Route::Ready(Some(response)),
             None => Route::Asked(self.router.clone().call(ask_for_body(request))),
         };

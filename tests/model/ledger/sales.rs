@@ -248,6 +248,12 @@ impl Ledger {
                 self.sales.retain(|known| known.terms.sale != *sale);
                 Ok(Answer::SaleDropped { sale: *sale })
             }
+            Action::ForgetSale { sale } if self.sale(*sale).is_none() => {
+                Ok(Answer::SaleDropped { sale: *sale })
+            }
+            Action::ForgetSale { sale } => {
+                self.take_sale(&Action::DropSale { sale: *sale, undo: false }, now)
+            }
             Action::LookUpSale { sale, customer } => {
                 let Sale { terms, closed } = self.sale(*sale).ok_or(Refusal::UnknownSale)?;
                 let (sold, held) = self.written_under(*sale, None);
