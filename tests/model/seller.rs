@@ -27,11 +27,7 @@ pub fn action(
         ..75 => Action::SetSale { terms: Box::new(changed(terms, chance, now)) },
         75..80 => Action::SetSale { terms: Box::new(terms.clone()) },
         80..86 => Action::DropSale { sale: terms.sale, undo: chance.one_in(2) },
-        86..88 => {
-            let unknown = SaleId::new(chance.between(1_000_000, 1_000_100)).expect("a sale");
-            let sale = if chance.one_in(2) { terms.sale } else { unknown };
-            Action::ForgetSale { sale }
-        }
+        86..88 => Action::ForgetSale { sale: terms.sale },
         _ => {
             let customer = customers[index_below(customers.len(), chance)].clone();
             Action::LookUpSale { sale: terms.sale, customer: Some(customer) }
