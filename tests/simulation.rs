@@ -16,7 +16,7 @@
 //!
 //! `chance` draws what a seed is like, `disk` is the store, `nodes` are the servers, `shopper` and
 //! `shop` the customers, `orders` what they check out, `late` what is paid late,
-//! `sales` sales and their books, `truth` and `witness` the checks, `lives` the course of a run.
+//! `sales` sales and their books, `sales_of_many` those over several products, `truth` and `witness` the checks, `lives` the course of a run.
 
 // The helpers of a test fail loudly, like the test itself.
 #![allow(clippy::expect_used, clippy::panic)]
@@ -29,6 +29,7 @@ mod simulation {
     pub mod nodes;
     pub mod orders;
     pub mod sales;
+    pub mod sales_of_many;
     pub mod shop;
     pub mod shopper;
     pub mod truth;

@@ -10,10 +10,11 @@ use crate::clock::Clock;
 use crate::config::{AuthMode, Config};
 use crate::domain::{CustomerId, ProductId};
 use crate::http;
-use crate::journal::audit::{Report, Summary};
+use crate::journal::audit::{Report, SaleSummaries, SaleSummary, Summary};
 use crate::journal::{self, PartitionId, Partitions, Seq, cat};
-use crate::projection::{ProductTotals, Queries, Totals};
+use crate::projection::{ProductTotals, Queries, SaleProductRow, Totals};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{BufWriter, IsTerminal, Write};
 
 /// Facts between two lines of progress.
@@ -109,6 +110,9 @@ fn compare(report: &mut Report, totals: &Totals, partitions: Partitions) -> u64 
         report.findings_total += 1;
         report.findings.push(journal::audit::Finding { partition, seq: None, product, problem });
     };
+    compare_sales(totals, std::mem::take(&mut report.sales), |product, problem| {
+        find(product, partitions.of(product), problem);
+    });
     let mut missing = std::mem::take(&mut report.summaries);
     let mut compared = 0;
     for row in &totals.products {
@@ -130,6 +134,55 @@ fn compare(report: &mut Report, totals: &Totals, partitions: Partitions) -> u64 
         find(product, partitions.of(product), "database: the product is missing".into());
     }
     compared
+}
+
+/// The same for the tables of sales: each part, and how many bought something.
+fn compare_sales(
+    totals: &Totals,
+    journaled: SaleSummaries,
+    mut find: impl FnMut(ProductId, String),
+) {
+    let SaleSummaries { parts: mut missing, customers } = journaled;
+    let mut products = BTreeMap::new();
+    for row in &totals.sale_products {
+        let (sale, product) = (row.sale, row.product);
+        products.entry(sale).or_insert(product);
+        match missing.remove(&(sale, product)) {
+            None => find(product, format!("database: a part of sale {sale} that no fact set")),
+            Some(summary) if summary != part_of(row) => {
+                let problem = format!("database: {row:?}, but the journal says {summary:?}");
+                find(product, problem);
+            }
+            Some(_) => {}
+        }
+    }
+    for (sale, product) in missing.into_keys() {
+        find(product, format!("database: its part of sale {sale} is missing"));
+    }
+    let counted: BTreeMap<_, _> = totals.sale_customers.iter().copied().collect();
+    for (sale, product) in products {
+        let bought = customers.get(&sale).map_or(0, |customers| customers.len() as u64);
+        let row = counted.get(&sale).copied().unwrap_or_default();
+        if row != bought {
+            find(
+                product,
+                format!("database: {row} customers of sale {sale}, but the journal says {bought}"),
+            );
+        }
+    }
+}
+
+fn part_of(row: &SaleProductRow) -> SaleSummary {
+    SaleSummary {
+        edition: row.edition,
+        price: row.price,
+        limit_per_customer: row.limit_per_customer,
+        units: row.units,
+        sold: row.sold,
+        held: row.held,
+        revenue: row.revenue,
+        returned: row.returned,
+    }
 }
 
 fn agrees(row: &ProductTotals, summary: Summary) -> bool {

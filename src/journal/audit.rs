@@ -6,10 +6,14 @@
 //! checkpoint, would miss nothing. It decides nothing and writes nothing, so it may run beside a live
 //! server: it then covers what was durable when it began.
 
+mod sales;
+
 use super::store::{Head, JournalReader, SnapshotRow, StoreError};
 use super::{Batch, Digest, Epoch, PartitionId, Section, Seq, snapshot, stored};
 use crate::domain::promises::{self, Broken, History, Orders};
 use crate::domain::{Event, HoldEnd, Product, ProductId, Stock};
+use sales::SaleBooks;
+pub use sales::{SaleSummaries, SaleSummary};
 use std::collections::{BTreeMap, HashMap};
 
 /// Read in one go.
@@ -50,6 +54,8 @@ pub struct Report {
     pub findings_total: u64,
     /// Products as they were at the positions asked for.
     pub summaries: BTreeMap<ProductId, Summary>,
+    /// Their sales at the same positions.
+    pub sales: SaleSummaries,
 }
 
 impl Report {
@@ -110,6 +116,7 @@ fn check_orders(reader: &dyn JournalReader, orders: &Orders, report: &mut Report
 struct Replayed {
     state: Product,
     history: History,
+    sales: SaleBooks,
     orders: u64,
     /// Its stored snapshot, until the replay has reached it.
     snapshot: Option<SnapshotRow>,
@@ -209,6 +216,9 @@ impl<'a> PartitionAudit<'a> {
             let summaries =
                 self.products.iter().map(|(product, replayed)| (*product, replayed.summary()));
             report.summaries.extend(summaries);
+            for (product, replayed) in &self.products {
+                replayed.sales.summarize(*product, &mut report.sales);
+            }
         }
         Ok(())
     }
@@ -315,6 +325,7 @@ impl Replayed {
             return Err(broken);
         }
         self.state.apply(event, at);
+        self.sales.take(event);
         match event {
             Event::Purchased { .. } | Event::Ended { end: HoldEnd::Confirmed, .. } => {
                 self.orders += 1;

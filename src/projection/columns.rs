@@ -6,6 +6,7 @@ use super::rows::{
     Cursor, LineStatus, OrderLine, OrderRow, OrderStatus, PendingOrder, ProductTotals,
     ReservationRow, ReservationStatus, Totals,
 };
+use super::sale_tables::{PartColumns, part_row};
 use crate::domain::{
     Currency, CustomerId, Money, OrderId, Owned, ProductId, ReturnReason, SaleId, Stock, Timestamp,
 };
@@ -247,13 +248,19 @@ pub(super) fn totals(
     cursors: &[CursorColumns],
     (orders, millions, rests): (i64, i64, i64),
     products: Vec<TotalsColumns>,
+    (parts, customers): (Vec<PartColumns>, Vec<(i64, i64)>),
 ) -> Result<Totals, BadColumn> {
+    let bought = |(sale, customers)| -> Result<_, BadColumn> {
+        Ok((sale_id(sale)?, count(customers, "customers")?))
+    };
     let millions = u128::from(count(millions, "total_amount")?);
     Ok(Totals {
         cursors: self::cursors(cursors)?,
         orders: count(orders, "orders")?,
         amount: millions * 1_000_000 + u128::from(count(rests, "total_amount")?),
         products: products.into_iter().map(product_totals).collect::<Result<_, _>>()?,
+        sale_products: parts.into_iter().map(part_row).collect::<Result<_, _>>()?,
+        sale_customers: customers.into_iter().map(bought).collect::<Result<_, _>>()?,
     })
 }
 

@@ -57,4 +57,5 @@ pub use rows::{
     Cursor, LineStatus, OrderCursor, OrderLine, OrderRow, OrderStatus, PendingOrder, ProductRow,
     ProductTotals, ReservationRow, ReservationStatus, StockRow, Totals,
 };
+pub use sale_tables::SaleTables;
 pub use sales::{SaleFilter, SaleKeyRow, SaleProductRow, SaleRefusals, SaleRow};

@@ -44,6 +44,14 @@ pub struct ProjectionProgress {
 }
 
 impl ProjectionProgress {
+    /// Of tables that have what is `applied` and need no projector, such as those of a simulation.
+    #[must_use]
+    pub fn of(applied: watch::Receiver<Vec<Seq>>, clock: Clock) -> Self {
+        let state = ProjectionState::Following;
+        let status = Status { state, behind_since: None, has_followed: true };
+        Self { applied, status: watch::channel(status).1, clock }
+    }
+
     /// Waits until everything up to these positions (one per partition) is in the tables.
     /// `false`: not within `timeout`, or never, because the projector has ended.
     pub async fn wait_for(&self, positions: &[Seq], timeout: Duration) -> bool {

@@ -128,6 +128,12 @@ impl Queries {
         Self { gate: Some(Gate { progress, origin_is_known }), ..Self::new(database) }
     }
 
+    /// The same with other tables of sales, such as those of a simulation.
+    #[must_use]
+    pub fn with_sales(self, sales: Arc<dyn SaleTables>) -> Self {
+        Self { sales, ..self }
+    }
+
     fn tables(&self) -> Result<&dyn Tables, QueryError> {
         if let Some(Gate { progress, origin_is_known }) = &self.gate {
             progress.may_be_shown(*origin_is_known).map_err(QueryError::Unavailable)?;

@@ -1,6 +1,7 @@
 //! Rows of the query tables, in domain types.
 
 use super::payments::Refund;
+use super::sales::SaleProductRow;
 use crate::domain::{
     CatalogEntry, CustomerId, HoldEnd, Money, Offer, OrderId, ProductId, ReturnReason, SaleId,
     Stock, Timestamp,
@@ -279,6 +280,10 @@ pub struct Totals {
     pub amount: u128,
     /// In order of product.
     pub products: Vec<ProductTotals>,
+    /// Every product's part of every sale.
+    pub sale_products: Vec<SaleProductRow>,
+    /// How many bought something in each sale.
+    pub sale_customers: Vec<(SaleId, u64)>,
 }
 
 /// What each table says of one product.

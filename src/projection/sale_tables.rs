@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 /// What a database answers and counts.
 #[async_trait]
-pub(super) trait SaleTables: Send + Sync {
+pub trait SaleTables: Send + Sync {
     async fn sales(&self, filter: SaleFilter) -> Result<Vec<SaleRow>, sqlx::Error>;
     async fn sale(&self, sale: SaleId) -> Result<Option<SaleRow>, sqlx::Error>;
     async fn unsettled(
@@ -69,6 +69,14 @@ const WRITE_KEY: &str =
 /// Behind it comes a text of [`among`], and the order where there is one.
 const PARTS: &str = "SELECT sale_id, product_id, edition, price_amount, currency, \
      limit_per_customer, units, sold, held, revenue, returned, sold_out_at FROM sale_products WHERE ";
+
+/// For whoever compares all rows with the journal.
+pub(super) const ALL_PARTS: &str = "SELECT sale_id, product_id, edition, price_amount, currency, \
+     limit_per_customer, units, sold, held, revenue, returned, sold_out_at FROM sale_products \
+     ORDER BY sale_id, product_id";
+
+pub(super) const ALL_CUSTOMERS: &str =
+    "SELECT sale_id, count(*) FROM sale_customers GROUP BY sale_id ORDER BY sale_id";
 
 /// Most numbers of one statement, far below what either database takes.
 const AMONG_MAX: usize = 1_000;
@@ -150,9 +158,10 @@ fn sale_row(columns: SaleColumns) -> Result<SaleRow, BadColumn> {
     })
 }
 
-type PartColumns = (i64, i64, i64, i64, String, Option<i64>, i64, i64, i64, i64, i64, Option<i64>);
+pub(super) type PartColumns =
+    (i64, i64, i64, i64, String, Option<i64>, i64, i64, i64, i64, i64, Option<i64>);
 
-fn part_row(columns: PartColumns) -> Result<SaleProductRow, BadColumn> {
+pub(super) fn part_row(columns: PartColumns) -> Result<SaleProductRow, BadColumn> {
     let (sale, product, edition, amount, currency, limit, ..) = columns;
     let (.., units, sold, held, revenue, returned, sold_out_at) = columns;
     Ok(SaleProductRow {

@@ -44,6 +44,18 @@ async fn a_token_says_whose_limit_is_left() {
     let shown = format!("GET /api/v1/sales/{sale}");
     let answer = send(&server, ann.token(), &shown, Value::Null).await;
     assert_eq!(answer.body["eligibility"]["reason"], reached, "{}", answer.text);
+    let answer = send(&server, As::Nobody, &shown, Value::Null).await;
+    expect::success(&answer, 200);
+    let eligibility = &answer.body["eligibility"];
+    assert_eq!(
+        (&eligibility["signedIn"], &eligibility["eligible"]),
+        (&json!(false), &json!(false))
+    );
+    assert_eq!(eligibility["reason"], "unauthorized", "{}", answer.text);
+    assert_eq!(eligibility["products"][0]["limitLeft"], Value::Null, "{}", answer.text);
+    let of_ann = format!("{shown}?customerId={}", ann.id);
+    let answer = send(&server, As::Nobody, &of_ann, Value::Null).await;
+    assert!([401, 403].contains(&answer.status), "{}", answer.text);
     // Of somebody else only whoever runs the shop is told.
     let of_ann = format!("{route}?customerId={}", ann.id);
     let answer = send(&server, bob.token(), &of_ann, Value::Null).await;

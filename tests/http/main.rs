@@ -31,6 +31,7 @@ mod reservations;
 mod restock;
 mod sale_orders;
 mod sale_products;
+mod sale_proofs;
 mod sales;
 mod slow_clients;
 mod start;

@@ -14,7 +14,7 @@ use super::nodes::{self, Node, Nodes};
 use super::shop::customer;
 use super::shopper::{self, End, pause};
 use super::world::{Shared, Trouble, World};
-use super::{late, orders, sales};
+use super::{late, orders, sales, sales_of_many};
 use actix::System;
 use lastunit::domain::{
     Action, Currency, Money, Offer, OrderId, Priority, ProductId, Quantity, promises,
@@ -288,6 +288,7 @@ async fn last_life(world: &Shared) {
     let node = nodes::start_until_ready(world).await;
     repeat_open_wishes(world, &node).await;
     orders::repeat_open(world, &node).await;
+    sales_of_many::must_be_settled(world, &node).await;
     wait_for_sales(world, &node).await;
     let_queues_drain(world, &node).await;
     let (late, holds) = (late::last_orders(world, &node), wait_for_holds(world, &node));

@@ -5,7 +5,9 @@
 
 use super::chance::PATIENCE;
 use super::disk::MemoryJournal;
+use super::sales_of_many;
 use super::world::{Connection, Shared};
+use lastunit::catalog::Catalog;
 use lastunit::checkout::payment::Provider;
 use lastunit::checkout::{Checkout, Simulated};
 use lastunit::clock::Clock;
@@ -27,6 +29,7 @@ pub struct Node {
     pub number: Connection,
     pub engine: Engine,
     pub checkout: Checkout,
+    pub catalog: Catalog,
     pub clock: Clock,
     pub grace: Grace,
 }
@@ -121,7 +124,8 @@ pub async fn start(world: &Shared) -> Result<Node, StoreError> {
     let from = clock.now();
     let grace = Grace { from, until: from.plus_millis(engine_options.grace_ms) };
     let checkout = check_outs(world, &engine, &clock);
-    Ok(Node { number, engine, checkout, clock, grace })
+    let catalog = sales_of_many::catalog(world, &engine, &clock);
+    Ok(Node { number, engine, checkout, catalog, clock, grace })
 }
 
 fn check_outs(world: &Shared, engine: &Engine, clock: &Clock) -> Checkout {

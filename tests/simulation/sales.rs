@@ -249,7 +249,9 @@ impl World {
     /// What the shop does about sales of a product.
     pub fn sale_action(&mut self, product: ProductId) -> Action {
         let sales = self.truth.newest(product).sales();
-        let known: Vec<SaleTerms> = sales.iter().map(|part| part.terms.clone()).collect();
+        // Those over several products are changed as a whole.
+        let alone = sales.iter().map(|part| &part.terms).filter(|terms| terms.products.len() == 1);
+        let known: Vec<SaleTerms> = alone.cloned().collect();
         let draw = self.chance.below(100);
         let set = |terms| Action::SetSale { terms: Box::new(terms) };
         if known.is_empty() || draw < 35 {
@@ -283,7 +285,8 @@ impl World {
         let opens_at = self.now().plus_millis(self.chance.pick(&[0, 5, 300, 1_500]));
         let lasts = self.chance.pick(&[20, 300, 1_000, 3_000]);
         SaleTerms {
-            sale: sale_id(self.shop.sales),
+            // The others have numbers of the journal.
+            sale: sale_id((1 << 20) + self.shop.sales),
             name: "drop".into(),
             products: [product].into(),
             opens_at,
@@ -333,7 +336,7 @@ fn sale_id(number: u64) -> SaleId {
     SaleId::new(number).expect("an id")
 }
 
-fn draw_price(chance: &mut Chance) -> Money {
+pub fn draw_price(chance: &mut Chance) -> Money {
     let currency = Currency::new("EUR").expect("a currency");
     Money { amount: chance.between((500, 999)), currency }
 }

@@ -2,6 +2,7 @@
 
 use super::chance::Chance;
 use super::orders::{Cart, Known};
+use super::sales_of_many::Ask;
 use super::world::World;
 use lastunit::domain::{
     Action, Command, CustomerId, Fingerprint, OrderId, Priority, ProductId, Quantity, RequestKey,
@@ -38,6 +39,8 @@ pub enum Step {
     Notice(Known),
     /// The work that a late payment leaves.
     TakeLate(OrderId),
+    /// About a sale over several products.
+    SaleOfMany(Ask),
     Create {
         units: u64,
     },
@@ -130,6 +133,9 @@ impl World {
                 let (product, action) = self.draw_action();
                 let crowd = self.chance.between((500, 800));
                 Step::Rush((0..crowd).map(|_| self.wish(product, action.clone())).collect())
+            }
+            _ if self.chance.happens(self.weather.sales / 3) => {
+                Step::SaleOfMany(self.ask_of_many())
             }
             20..45 => self.order_step(),
             14..20 if !self.shop.open.is_empty() => Step::Ask(self.open_wish()),

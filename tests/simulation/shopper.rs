@@ -3,7 +3,7 @@
 use super::nodes::{Node, Nodes};
 use super::shop::{Step, Wish, customer, with_new_order};
 use super::world::Shared;
-use super::{late, orders};
+use super::{late, orders, sales_of_many};
 use lastunit::domain::{
     Action, CatalogEntry, Currency, Money, Offer, OrderId, ProductId, Quantity, Refusal, SaleId,
 };
@@ -45,6 +45,7 @@ pub async fn shop(world: Shared, nodes: Nodes) {
             Step::GiveUp(known) => orders::give_up(&world, &node, &known).await,
             Step::Notice(known) => late::notice(&world, &node, &known).await,
             Step::TakeLate(order) => late::take(&world, &node, order).await,
+            Step::SaleOfMany(ask) => sales_of_many::ask(&world, &node, ask).await,
             Step::View(product) => view(&world, &node, product).await,
             Step::Create { units } => {
                 let offer = draw_offer(&world);

@@ -11,6 +11,7 @@ use crate::projection::refused::{RefusedColumns, RefusedPurchase, refused};
 use crate::projection::rows::{
     Cursor, OrderCursor, OrderRow, PendingOrder, ProductRow, ReservationRow, StockRow, Totals,
 };
+use crate::projection::sale_tables::{ALL_CUSTOMERS, ALL_PARTS, PartColumns};
 use async_trait::async_trait;
 use sqlx::postgres::PgPool;
 use uuid::Uuid;
@@ -230,8 +231,12 @@ impl Tables for PostgresTables {
             sqlx::query_as(ORDER_TOTALS).fetch_one(&mut *transaction).await?;
         let products: Vec<TotalsColumns> =
             sqlx::query_as(PRODUCT_TOTALS).fetch_all(&mut *transaction).await?;
+        let parts: Vec<PartColumns> =
+            sqlx::query_as(ALL_PARTS).fetch_all(&mut *transaction).await?;
+        let customers: Vec<(i64, i64)> =
+            sqlx::query_as(ALL_CUSTOMERS).fetch_all(&mut *transaction).await?;
         transaction.rollback().await?;
-        Ok(columns::totals(&cursors, orders, products)?)
+        Ok(columns::totals(&cursors, orders, products, (parts, customers))?)
     }
 }
 
