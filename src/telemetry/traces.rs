@@ -225,5 +225,5 @@ async fn send(
         }
         body.extend_from_slice(&piece);
     }
-    Ok(response.body(Bytes::from(body))?.error_for_status()?)
+    response.body(Bytes::from(body))?.error_for_status()
 }

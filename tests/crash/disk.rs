@@ -5,8 +5,7 @@
 
 use crate::chance::seed;
 use crate::places::{
-    assert_good_end, connect, postgres, run_sql, until, until_not_ready, until_projected,
-    until_ready,
+    assert_good_end, connect, postgres, run_sql, until, until_not_ready, until_ready,
 };
 use crate::shop::Shop;
 use crate::support::{Server, Stand};
@@ -109,7 +108,7 @@ async fn a_full_disk_stops_the_sale_until_there_is_room() {
     }
     crowd.leave().await;
     shop.verify().await;
-    until_projected(&server).await;
+    server.until_projected().await;
     // A crash while the disk is full, and a start that finds it full.
     let filler = disk.fill();
     let crowd = shop.crowd(8, Duration::from_millis(4));

@@ -4,8 +4,7 @@
 
 use crate::chance::seed;
 use crate::places::{
-    assert_audit, assert_good_end, on_postgres, postgres, until, until_not_ready, until_projected,
-    until_ready,
+    assert_audit, assert_good_end, on_postgres, postgres, until, until_not_ready, until_ready,
 };
 use crate::shop::Shop;
 use crate::support::{Answer, Server, Stand, client};
@@ -86,7 +85,7 @@ async fn servers_take_over_from_each_other_under_load() {
     shop.verify().await;
     shop.sell_out().await;
     shop.look_up_all().await;
-    until_projected(&newest).await;
+    newest.until_projected().await;
     for server in servers.into_iter().chain([newest]) {
         assert!(server.stop().success(), "a fenced server stops in order as well");
     }
@@ -186,7 +185,7 @@ async fn the_old_owner_is_never_stale() {
         assert_eq!(new.buy(product, 1, "quick").await.status, 201);
         old = new;
     }
-    until_projected(&old).await;
+    old.until_projected().await;
     assert!(old.stop().success());
     assert_audit(&stands[0]);
 }
@@ -282,6 +281,6 @@ async fn starting_together_leaves_one_owner() {
     shop.serve_at(&[owner]);
     shop.verify().await;
     shop.sell_out().await;
-    until_projected(owner).await;
+    owner.until_projected().await;
     assert_audit(&stands[0]);
 }

@@ -1,7 +1,7 @@
 //! Stored bytes that somebody changed: `lastunit audit` finds each of them, says where, and ends
 //! with exit status 1. What no audit finds would be no proof of a sale.
 
-use crate::places::{connect, on_postgres, postgres, run_sql, until_projected};
+use crate::places::{connect, on_postgres, postgres, run_sql};
 use crate::support::{Server, Stand};
 use lastunit::journal::audit::audit;
 use lastunit::journal::sqlite::SqliteJournalReader;
@@ -118,7 +118,7 @@ async fn sell_something(stand: &Stand) {
     assert!(server.stop().success());
     let server = stand.start();
     trade(&server, &products).await;
-    until_projected(&server).await;
+    server.until_projected().await;
     server.kill();
 }
 

@@ -4,7 +4,7 @@
 use crate::chance::seed;
 use crate::places::{
     assert_audit, assert_good_end, connect, half_on_postgres, on_postgres, postgres, run_sql,
-    until, until_not_ready, until_projected, until_ready,
+    until, until_not_ready, until_ready,
 };
 use crate::shop::Shop;
 use crate::support::Server;
@@ -70,7 +70,7 @@ async fn the_sale_goes_on_without_the_database() {
     let unavailable = ["journal-unavailable", "outcome-unknown", "overloaded", "not-owner"];
     assert!(unavailable.iter().all(|code| !refused.contains_key(*code)), "{refused:?}");
     assert!(shop.ledger.lock().unanswered.is_empty());
-    until_projected(&server).await;
+    server.until_projected().await;
     shop.verify().await;
     shop.sell_out().await;
     assert_good_end(server, &stand).await;
@@ -94,7 +94,7 @@ async fn a_server_starts_while_the_database_is_away() {
     shop.repeat_unanswered().await;
     shop.assert_counts().await;
     bring_back(&mut postgres);
-    until_projected(&server).await;
+    server.until_projected().await;
     shop.verify().await;
     assert!(server.stop().success());
     assert_audit(&stand);

@@ -2,7 +2,7 @@
 //! is sold or goes back, each refund once for the provider, and no unit is lost.
 
 use crate::chance::{Chance, seed};
-use crate::places::{assert_audit, on_postgres, postgres, until_projected};
+use crate::places::{assert_audit, on_postgres, postgres};
 use crate::support::provider::{FakeProvider, Mood, Notice, SECRET, order, said, shown, until};
 use crate::support::{Server, Stand};
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ async fn killed_while_late_payments_are_worked_on(stand: Stand) {
     };
     until(&server, bought, done).await;
     assert_eq!(provider.refunds().len(), 10);
-    until_projected(&server).await;
+    server.until_projected().await;
     assert!(server.stop().success());
     assert_audit(&stand);
 }

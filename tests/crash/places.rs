@@ -52,16 +52,6 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Waits until the query tables have everything that is durable.
-pub async fn until_projected(server: &Server) {
-    until("the query tables catch up", async || {
-        let health = server.get("/health").await;
-        let projection = &health.body["checks"]["projection"];
-        projection["status"] == "ok" && projection["lagSeconds"] == 0.0
-    })
-    .await;
-}
-
 /// Waits until `/health/ready` says so.
 pub async fn until_ready(server: &Server) {
     until("the server is ready", async || server.get("/health/ready").await.status == 200).await;
@@ -86,7 +76,7 @@ pub fn assert_audit(stand: &Stand) -> Value {
 /// The end of every story: the tables have everything, the server stops in order, and the audit finds
 /// nothing. Gives its report.
 pub async fn assert_good_end(server: Server, stand: &Stand) -> Value {
-    until_projected(&server).await;
+    server.until_projected().await;
     assert!(server.stop().success());
     assert_audit(stand)
 }

@@ -3,7 +3,7 @@
 
 use crate::chance::{Chance, seed};
 use crate::kill::rounds;
-use crate::places::{PATIENCE, assert_audit, on_postgres, postgres, until, until_projected};
+use crate::places::{PATIENCE, assert_audit, on_postgres, postgres, until};
 use crate::support::{Answer, Server, Stand};
 use futures::StreamExt;
 use parking_lot::Mutex;
@@ -143,7 +143,7 @@ async fn crash_with_a_queue(stand: &Stand) {
     let shown = server.get(&queue).await.body;
     assert_eq!((&shown["confirmed"], &shown["refused"]), (&json!(confirmed), &json!(refused)));
     assert_eq!(server.stock(product).await, (STOCK - confirmed, 0, confirmed, STOCK));
-    until_projected(&server).await;
+    server.until_projected().await;
     assert!(server.stop().success());
     assert_audit(stand);
 }

@@ -3,7 +3,7 @@
 
 use crate::places::{
     assert_audit, assert_good_end, connect, half_on_postgres, on_postgres, postgres, run_sql,
-    until, until_projected, until_ready,
+    until, until_ready,
 };
 use crate::support::{Server, Stand};
 use std::fs;
@@ -52,7 +52,7 @@ async fn a_mistake_in_a_second_server_leaves_the_sale_alone() {
     make_newer(&postgres, "newer").await;
     let foreign = Stand::embedded().argument(format!("--database-url={}", postgres.url("foreign")));
     let other = foreign.start();
-    until_projected(&other).await;
+    other.until_projected().await;
     assert!(other.stop().success());
     let stand = on_postgres(&postgres);
     let server = stand.start();
@@ -125,7 +125,7 @@ async fn a_foreign_database_found_later_is_not_shown() {
     let server = owner.start();
     let product = server.create_product(3).await;
     assert_eq!(server.buy(product, 1, "ann").await.status, 201);
-    until_projected(&server).await;
+    server.until_projected().await;
     assert!(server.stop().success());
 
     block_in_place(|| postgres.stop()).expect("Postgres ends");

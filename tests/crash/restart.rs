@@ -2,7 +2,7 @@
 //! their grace and then end by themselves, and nothing that was ever answered is forgotten, wherever
 //! it is kept by now: in memory, in a snapshot, or behind a checkpoint.
 
-use crate::places::{assert_audit, assert_good_end, until, until_projected};
+use crate::places::{assert_audit, assert_good_end, until};
 use crate::support::{Answer, Server, Stand};
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -158,7 +158,7 @@ async fn a_product_that_slept_remembers_everything() {
     assert_eq!(server.stock(busy).await, (4, 1, 0, 5));
     assert_eq!(confirm(&server, &hold).await.status, 200);
     assert_remembered(&server, &remembered).await;
-    until_projected(&server).await;
+    server.until_projected().await;
     assert!(server.stop().success());
     let server = stand.start();
     assert_remembered(&server, &remembered).await;
@@ -218,7 +218,7 @@ async fn what_is_behind_a_checkpoint_is_kept() {
         assert_eq!(again.header("idempotent-replayed"), "true");
     }
     assert_eq!(confirm(&server, &hold).await.status, 200);
-    until_projected(&server).await;
+    server.until_projected().await;
     assert!(server.stop().success());
     let report = assert_audit(&stand);
     assert_eq!(report["snapshots"], 2, "{report:#}");

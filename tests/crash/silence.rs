@@ -2,7 +2,7 @@
 //! up, made anew, and what became of the commit is read back.
 
 use crate::chance::seed;
-use crate::places::{assert_audit, postgres, until, until_projected, until_ready};
+use crate::places::{assert_audit, postgres, until, until_ready};
 use crate::shop::Shop;
 use crate::support::Stand;
 use std::net::SocketAddr;
@@ -82,7 +82,7 @@ async fn a_journal_that_falls_silent_is_connected_to_again() {
     until("the sale goes on by itself", async || shop.done() > done + 50).await;
     crowd.leave().await;
     until_ready(&server).await;
-    until_projected(&server).await;
+    server.until_projected().await;
     shop.verify().await;
     assert!(server.stop().success());
     assert_audit(&stand);

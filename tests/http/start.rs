@@ -380,6 +380,8 @@ async fn a_database_of_another_journal() {
     let server = stand.start();
     let product = server.create_product(3).await;
     expect::success(&server.buy(product, 1, "ann").await, 201);
+    // Tables that have nothing yet would belong to nobody.
+    server.until_projected().await;
     assert!(server.stop().success());
     let foreign = stand.data_dir().join("database.sqlite");
     let other = Stand::embedded().argument(format!("--database-url=sqlite:{}", foreign.display()));

@@ -52,7 +52,7 @@ async fn what_is_no_trace_is_served_all_the_same() {
     let product = server.create_product(50).await;
     let (no_trace, no_span) = ("0".repeat(32), "0".repeat(16));
     for wrong in [
-        "".to_owned(),
+        String::new(),
         "00".to_owned(),
         "x".repeat(4_000),
         format!("00-{TRACE}-{PARENT}"),

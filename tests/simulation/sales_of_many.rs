@@ -12,12 +12,12 @@ use async_trait::async_trait;
 use lastunit::catalog::{Catalog, NewPart, NewSale, PartChange, SaleAsSet, SaleChange, SaleError};
 use lastunit::clock::Clock;
 use lastunit::domain::{
-    Action, Command, Field, Fingerprint, ProductId, RequestKey, Retry, SaleId, SalePart, SaleTerms,
-    Timestamp,
+    Action, Answer, Command, Field, Fingerprint, ProductId, RequestKey, Retry, SaleId, SalePart,
+    SaleTerms, Timestamp,
 };
 use lastunit::engine::Engine;
 use lastunit::projection::{
-    Database, DatabaseConfig, ProjectionProgress, Queries, SaleFilter, SaleProductRow,
+    Database, DatabaseConfig, ProjectionProgress, Queries, SaleFilter, SaleKeyRow, SaleProductRow,
     SaleRefusals, SaleRow, SaleTables,
 };
 use std::collections::BTreeMap;
@@ -56,11 +56,11 @@ impl Tables {
 #[async_trait]
 impl SaleTables for Tables {
     async fn sales(&self, _: SaleFilter) -> Result<Vec<SaleRow>, sqlx::Error> {
-        self.answer(|world| world.sales_of_many().values().filter_map(|parts| row(parts)).collect())
+        self.answer(|world| world.sales_of_many().values().filter_map(row).collect())
     }
 
     async fn sale(&self, sale: SaleId) -> Result<Option<SaleRow>, sqlx::Error> {
-        self.answer(|world| world.sales_of_many().get(&sale).and_then(|parts| row(parts)))
+        self.answer(|world| world.sales_of_many().get(&sale).and_then(row))
     }
 
     async fn unsettled(
@@ -85,6 +85,15 @@ impl SaleTables for Tables {
             let all = world.sales_of_many();
             let asked = sales.iter().filter_map(|sale| all.get(sale)).flatten();
             asked.map(|(product, part)| part_row(*product, part)).collect()
+        })
+    }
+
+    async fn keys(&self, since: Timestamp, limit: u32) -> Result<Vec<SaleKeyRow>, sqlx::Error> {
+        self.answer(|world| {
+            let mut keys = world.keys_of_sales();
+            keys.retain(|row| row.created_at >= since);
+            keys.truncate(limit as usize);
+            keys
         })
     }
 
@@ -170,6 +179,23 @@ impl World {
             }
         }
         sales
+    }
+
+    /// With what sales were created, newest first.
+    fn keys_of_sales(&self) -> Vec<SaleKeyRow> {
+        let mut keys = BTreeMap::new();
+        for product in self.truth.products() {
+            for moment in self.truth.moments(product) {
+                let (Some(outcome), Some(retry)) = (&moment.outcome, moment.retry) else {
+                    continue;
+                };
+                if let Answer::SaleSet { sale, .. } = outcome.answer {
+                    let row = SaleKeyRow { sale, retry, created_at: outcome.at };
+                    keys.entry(sale).or_insert(row);
+                }
+            }
+        }
+        keys.into_values().rev().collect()
     }
 
     /// What the shop wants of a sale over several products.

@@ -16,6 +16,9 @@ use throwaway::{AtParentDeath, Tied};
 /// How long a server may take to say that it listens.
 const START_MAX: Duration = Duration::from_secs(30);
 
+/// Far longer than the query tables ever need, also on a machine that is busy with other tests.
+const PROJECTED_WITHIN: Duration = Duration::from_mins(1);
+
 /// A folder with data, and the settings that every start in it shares.
 pub struct Stand {
     pub folder: TempDir,
@@ -228,6 +231,20 @@ impl Server {
         let text = self.get("/metrics").await.text;
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0.0, |value| value.parse().expect("a number"))
+    }
+
+    /// Waits until the query tables have everything that is durable.
+    pub async fn until_projected(&self) {
+        let started = Instant::now();
+        loop {
+            let health = self.get("/health").await;
+            let projection = &health.body["checks"]["projection"];
+            if projection["status"] == "ok" && projection["lagSeconds"] == 0.0 {
+                return;
+            }
+            assert!(started.elapsed() < PROJECTED_WITHIN, "{}", health.text);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// `(available, held, sold, stocked)`.

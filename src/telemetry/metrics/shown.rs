@@ -36,6 +36,9 @@ struct Lists {
     sales: Vec<SaleNumbers>,
 }
 
+/// Which of a product's units are meant.
+type Units = fn(&Stock) -> u64;
+
 impl Shown {
     pub(super) fn show_stock(&self, mut stock: Vec<(ProductId, Stock)>) {
         stock.sort_unstable_by_key(|(product, _)| Reverse(*product));
@@ -51,7 +54,7 @@ impl Shown {
 
     pub(super) fn render_to(&self, text: &mut String) {
         let shown = self.0.lock();
-        let units: [(Name, fn(&Stock) -> u64); 3] = [
+        let units: [(Name, Units); 3] = [
             (names::STOCK_AVAILABLE, |stock| stock.available),
             (names::STOCK_HELD, |stock| stock.held),
             (names::STOCK_SOLD, |stock| stock.sold),
