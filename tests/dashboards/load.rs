@@ -41,14 +41,25 @@ impl Shop {
 
     /// Sells, refuses, holds, queues, lists and fails for so long.
     pub async fn sell(&self, server: &Server, how_long: Duration) {
+        let mut screen = self.screen(server).await;
         let started = Instant::now();
         let mut round = 0_u64;
         while started.elapsed() < how_long {
             self.turn(server, round).await;
             round += 1;
+            // A screen that takes what it is sent.
+            tokio::time::timeout(Duration::from_millis(1), screen.chunk()).await.ok();
             tokio::time::sleep(Duration::from_millis(40)).await;
         }
         assert_eq!(server.stock(self.hot).await, (0, 0, UNITS, UNITS), "sold out, exactly");
+    }
+
+    /// Somebody who watches what is left.
+    async fn screen(&self, server: &Server) -> reqwest::Response {
+        let feed = client().get(server.url(&format!("/events?topics=stock:{}", self.hot)));
+        let feed = feed.send().await.expect("an answer");
+        assert_eq!(feed.status(), 200);
+        feed
     }
 
     async fn turn(&self, server: &Server, round: u64) {

@@ -7,17 +7,6 @@ use std::sync::LazyLock;
 
 const NAMES: &str = include_str!("../../src/telemetry/names.rs");
 
-/// Numbers of the live feed. They may be missing here until the feed is part of the server.
-pub const LIVE: [&str; 7] = [
-    "lastunit_live_clients",
-    "lastunit_live_subscriptions",
-    "lastunit_live_updates_total",
-    "lastunit_live_messages_total",
-    "lastunit_live_closed_total",
-    "lastunit_live_refused_total",
-    "lastunit_live_round_seconds",
-];
-
 /// What Prometheus itself adds.
 const OF_PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
 
@@ -27,15 +16,19 @@ pub fn root() -> &'static Path {
 
 static KNOWN: LazyLock<BTreeSet<String>> = LazyLock::new(known);
 
+/// All numbers of the server.
+pub fn named() -> impl Iterator<Item = &'static str> {
+    NAMES.split('"').filter(|text| text.starts_with("lastunit_"))
+}
+
 /// Every series that a query may ask for.
 fn known() -> BTreeSet<String> {
     let quoted =
         |text: &str| Some(text.trim_start().strip_prefix('"')?.split('"').next()?.to_owned());
-    let named = NAMES.split('"').filter(|text| text.starts_with("lastunit_")).chain(LIVE);
-    let mut known: BTreeSet<String> = named.map(str::to_owned).collect();
+    let mut known: BTreeSet<String> = named().map(str::to_owned).collect();
     assert!(known.len() > 30, "{known:?}");
     let histograms = NAMES.split("histogram(").skip(1).filter_map(quoted);
-    for histogram in histograms.chain(["lastunit_live_round_seconds".to_owned()]) {
+    for histogram in histograms {
         known.remove(&histogram);
         known.extend(["bucket", "sum", "count"].map(|part| format!("{histogram}_{part}")));
     }
