@@ -8,14 +8,12 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::options::Options;
-
 /// The binary named by `--lastunit`; otherwise the one beside this binary. When cargo runs this
 /// driver, it builds that one first, so that nobody measures yesterday's server.
-pub fn binary(options: &Options) -> Result<PathBuf> {
-    if let Some(named) = &options.lastunit {
+pub fn binary(named: Option<&Path>) -> Result<PathBuf> {
+    if let Some(named) = named {
         ensure!(named.is_file(), "there is no lastunit binary at {}", named.display());
-        return Ok(named.clone());
+        return Ok(named.to_owned());
     }
     let own = env::current_exe().context("cannot find out where this binary is")?;
     let folder = own.parent().context("this binary is in no folder")?;

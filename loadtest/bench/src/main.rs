@@ -20,6 +20,7 @@ mod options;
 mod pool;
 mod report;
 mod rounds;
+mod screens;
 mod serve;
 mod server;
 mod shop;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use clap::Parser;
 
-use options::{Arguments, Options};
+use options::{Arguments, Options, Part};
 
 /// The allocator of lastunit, so that the ceiling is the ceiling of the same stack.
 #[global_allocator]
@@ -42,6 +43,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match arguments.part {
+        Some(Part::Screens(options)) => measure_screens(&options),
         Some(part) => serve::run(part).map(|()| ExitCode::SUCCESS),
         None => drive(&arguments.options),
     };
@@ -51,11 +53,26 @@ fn main() -> ExitCode {
     })
 }
 
-fn drive(options: &Options) -> Result<ExitCode> {
+fn ensure_release() -> Result<()> {
     ensure!(
         !cfg!(debug_assertions),
         "numbers of a debug build mean nothing: cargo run --release -p lastunit-bench"
     );
+    Ok(())
+}
+
+fn measure_screens(options: &screens::Options) -> Result<ExitCode> {
+    ensure_release()?;
+    let results = screens::run(options)?;
+    println!("{}", screens::markdown(&results));
+    if let Some(path) = &options.json {
+        report::write_json(&results, path)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn drive(options: &Options) -> Result<ExitCode> {
+    ensure_release()?;
     let results = rounds::run(options)?;
     println!("{}", report::markdown(&results));
     if let Some(path) = &options.json {

@@ -113,7 +113,8 @@ impl Options {
     }
 }
 
-/// The parts of a run that the driver starts from this same binary, each a process of its own.
+/// The parts of a run that the driver starts from this same binary, each a process of its own; and the
+/// measurement of live updates, which is one for itself.
 #[derive(Debug, Subcommand)]
 pub enum Part {
     /// Parse the request, answer it, do nothing
@@ -140,6 +141,9 @@ pub enum Part {
         #[arg(long)]
         redis_url: String,
     },
+    /// Clients that follow the stock of one hot product, and purchases beside them
+    #[command(name = "screens")]
+    Screens(crate::screens::Options),
     /// The engine in process: one line of JSON at the end
     #[command(name = "engine")]
     Engine {

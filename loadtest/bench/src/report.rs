@@ -3,36 +3,30 @@
 use std::{fmt::Write, fs, path::Path};
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 
-use crate::{comparisons, contestant::Contestant, statistics::Results, wrk::Load};
+use crate::{
+    comparisons, contestant::Contestant, machine::Machine, statistics::Results, wrk::Load,
+};
 
 pub fn markdown(results: &Results) -> String {
-    let sections = [
-        machine(results),
-        table(results),
-        compared(results),
-        guarantees(results),
-        failures(results),
-    ];
+    let sections =
+        [run(results), table(results), compared(results), guarantees(results), failures(results)];
     sections.join("\n").trim_end().to_owned()
 }
 
-pub fn write_json(results: &Results, path: &Path) -> Result<()> {
+pub fn write_json(results: &impl Serialize, path: &Path) -> Result<()> {
     let text = serde_json::to_string_pretty(results).context("cannot write the results as JSON")?;
     fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn machine(results: &Results) -> String {
-    let machine = &results.machine;
-    let connections: Vec<String> = results.connections.iter().map(u32::to_string).collect();
+/// Where it was measured.
+pub fn machine(machine: &Machine) -> String {
     format!(
-        "## Machine\n\n\
-         {}, {} cores, {} GiB, Linux {}; load generator on the same machine, \
+        "{}, {} cores, {} GiB, Linux {}; load generator on the same machine, \
          load average {:.1} before the run.\n\
          Stores on {}, where overwriting 4 KiB and syncing takes {:.0} µs, {:.0} µs \
-         while a core is busy as under load (medians). {}.\n\n\
-         {} rounds, interleaved, of {} s after {} s of warm-up; {} connections; fresh data for every \
-         measurement. Pool of the row lock: {}. {}.\n",
+         while a core is busy as under load (medians). {}.",
         machine.processor,
         machine.cores,
         machine.memory_gibibytes,
@@ -42,6 +36,16 @@ fn machine(results: &Results) -> String {
         machine.idle_sync_microseconds,
         machine.busy_sync_microseconds,
         machine.versions.join(", "),
+    )
+}
+
+fn run(results: &Results) -> String {
+    let connections: Vec<String> = results.connections.iter().map(u32::to_string).collect();
+    format!(
+        "## Machine\n\n{}\n\n\
+         {} rounds, interleaved, of {} s after {} s of warm-up; {} connections; fresh data for every \
+         measurement. Pool of the row lock: {}. {}.\n",
+        machine(&results.machine),
         results.rounds,
         results.seconds,
         results.warm_up_seconds,

@@ -28,12 +28,14 @@ struct Driver<'a> {
 
 pub fn run(options: &Options) -> Result<Results> {
     interrupt::listen()?;
-    raise_file_limit(options)?;
+    let most = options.connections.iter().copied().max().unwrap_or(0);
+    raise_file_limit(u64::from(most) * 2 + 1_000)?;
     let contestants = options.contestants();
     let needs_lastunit = contestants.iter().any(|contestant| contestant.is_lastunit());
     let bench = env::current_exe().context("cannot find out where this binary is")?;
-    let lastunit = needs_lastunit.then(|| lastunit::binary(options)).transpose()?;
-    let binaries = Binaries { bench, lastunit, limits: options.limits };
+    let lastunit =
+        needs_lastunit.then(|| lastunit::binary(options.lastunit.as_deref())).transpose()?;
+    let binaries = Binaries { bench, lastunit, limits: options.limits, settings: Vec::new() };
     let wrk = Wrk::prepare()?;
     let machine = Machine::describe(&contestants)?;
     for contestant in &contestants {
@@ -146,15 +148,13 @@ impl Driver<'_> {
 }
 
 /// Every connection is a file, on both sides; the servers inherit the limit.
-fn raise_file_limit(options: &Options) -> Result<()> {
-    let most = options.connections.iter().copied().max().unwrap_or(0);
-    let wanted = u64::from(most) * 2 + 1_000;
+pub fn raise_file_limit(wanted: u64) -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= wanted) {
         return Ok(());
     }
     let maximum = limit.maximum;
     setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).with_context(|| {
-        format!("{most} connections need {wanted} open files, this account may have {maximum:?}: raise `ulimit -Hn`")
+        format!("this run needs {wanted} open files, this account may have {maximum:?}: raise `ulimit -Hn`")
     })
 }

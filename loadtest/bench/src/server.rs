@@ -34,6 +34,8 @@ pub struct Binaries {
     pub bench: PathBuf,
     pub lastunit: Option<PathBuf>,
     pub limits: Limits,
+    /// More settings of lastunit, as its environment has them.
+    pub settings: Vec<(String, String)>,
 }
 
 /// A running contestant with a product to buy. Fields are dropped in order: the server first, then
@@ -125,6 +127,11 @@ impl Server {
         self.tokens.as_ref().map(NamedTempFile::path)
     }
 
+    /// The process of the server.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The end of what the server wrote.
     pub fn log(&self) -> String {
         const LENGTH: usize = 2_000;
@@ -179,6 +186,7 @@ fn lastunit(
     } else {
         command.envs(binaries.limits.settings());
     }
+    command.envs(binaries.settings.iter().map(|(name, value)| (name, value)));
     if let Store::Postgres(postgres) = store {
         let url = postgres.url(DATABASE);
         command.args(["--journal-url", &url, "--database-url", &url]);

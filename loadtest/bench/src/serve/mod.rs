@@ -44,7 +44,7 @@ pub fn run(part: Part) -> Result<()> {
             Part::Redis { listen, redis_url } => {
                 listen_on(listen, redis_script::routes(&redis_url).await?).await
             }
-            Part::Engine { .. } => Ok(()),
+            Part::Engine { .. } | Part::Screens(_) => Ok(()),
         }
     })
 }
