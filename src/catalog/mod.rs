@@ -66,6 +66,7 @@ struct Inner {
     /// Only one change of a sale at a time.
     sales: Mutex<()>,
     known_sales: sale_known::KnownSales,
+    settled_sales: sale_settling::SettledSales,
     sale_keys: sale_keys::SaleKeys,
 }
 
@@ -86,6 +87,7 @@ impl Catalog {
             restocking,
             sales,
             known_sales,
+            settled_sales: sale_settling::SettledSales::default(),
             sale_keys,
         }))
     }

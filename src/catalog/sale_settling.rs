@@ -1,14 +1,38 @@
 //! Sales that a crash or a failure left half made: dropped where they were never whole, carried to the
 //! end where only some parts have heard of a change, and taken back where a new product is missing.
 //!
-//! The tables say which sales those are, normally none. A part that is over needs nothing any more. What
-//! cannot be settled is said and left for the next time: it never stands in the way of another sale.
+//! The tables say which sales those are, normally none. A part that is over needs nothing any more; it stays
+//! as it is in the tables, so such a sale is remembered: its products must not be woken for it again and
+//! again. What cannot be settled is said and left for the next time: it never stands in the way of another sale.
 
 use super::sale_list::whole_terms;
 use super::{Catalog, CatalogError, Inner, PATIENCE, SaleError};
 use crate::domain::{Action, Command, ProductId, Refusal, SaleId, SaleShown, SaleTerms, Timestamp};
 use crate::engine::EngineError;
 use crate::projection::SaleRow;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+
+/// Most sales that are remembered; the oldest make room, and are looked at once more.
+const SETTLED_MAX: usize = 10_000;
+
+/// Sales that differ in the tables and need nothing, with their editions.
+#[derive(Debug, Default)]
+pub(super) struct SettledSales(Mutex<BTreeMap<SaleId, u64>>);
+
+impl SettledSales {
+    fn has(&self, row: &SaleRow) -> bool {
+        self.0.lock().get(&row.sale) == Some(&row.edition)
+    }
+
+    fn learn(&self, row: &SaleRow) {
+        let mut sales = self.0.lock();
+        sales.insert(row.sale, row.edition);
+        if sales.len() > SETTLED_MAX {
+            sales.pop_first();
+        }
+    }
+}
 
 impl Catalog {
     /// Makes half-made sales whole, or drops them. Does nothing while the tables are behind.
@@ -36,7 +60,7 @@ impl Inner {
             let rows = rows.map_err(CatalogError::from)?;
             let Some(last) = rows.last() else { return Ok(()) };
             behind = Some(last.sale);
-            for row in &rows {
+            for row in rows.iter().filter(|row| !self.settled_sales.has(row)) {
                 if let Err(error) = self.settle_sale(row, now).await {
                     tracing::warn!(sale = %row.sale, %error, "a half-made sale is settled later");
                 }
@@ -54,6 +78,7 @@ impl Inner {
             }
         }
         if parts.is_empty() {
+            self.settled_sales.learn(row);
             return Ok(());
         }
         let has = |product| known.iter().any(|part| part.product == product);
@@ -67,6 +92,10 @@ impl Inner {
             !shown.terms.is_over(now) || !target.products.contains(product)
         };
         parts.retain(needs);
+        if parts.is_empty() {
+            self.settled_sales.learn(row);
+            return Ok(());
+        }
         Ok(self.settle_parts(&parts, &target).await?)
     }
 

@@ -195,7 +195,9 @@ fn purchases(look: &Look, last: &Look, oldest: &Look, rate: Rate<'_>) -> Purchas
     let lately = seen.filter(|result| count(look, result) > count(oldest, result));
     let by_result: Vec<_> = lately.map(each).collect();
     let sum = |wanted: &dyn Fn(&str) -> bool| -> f64 {
-        by_result.iter().filter(|(result, _)| wanted(result)).map(|(_, rate)| rate).sum()
+        let wanted = by_result.iter().filter(|(result, _)| wanted(result));
+        // Not `sum`: that of nothing is -0.0.
+        wanted.fold(0.0, |sum, (_, rate)| sum + rate)
     };
     Purchases {
         per_second: sum(&|_| true),

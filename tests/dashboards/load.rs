@@ -56,7 +56,8 @@ impl Shop {
 
     /// Somebody who watches what is left.
     async fn screen(&self, server: &Server) -> reqwest::Response {
-        let feed = client().get(server.url(&format!("/events?topics=stock:{}", self.hot)));
+        let topics = format!("stock:{},stock:{}", self.hot, self.slow);
+        let feed = client().get(server.url(&format!("/events?topics={topics}")));
         let feed = feed.send().await.expect("an answer");
         assert_eq!(feed.status(), 200);
         feed

@@ -45,7 +45,7 @@ async fn topics_are_counted_and_must_be_there() {
         topics.push(format!("stock:{}", server.create_product(10).await));
     }
     let mut screen = Screen::of(&server, &[&topics[0], &topics[1], &topics[2]]).await;
-    assert_eq!(screen.error().await, "overloaded");
+    assert_eq!(screen.error().await, "validation-failed");
     // The same again is no other one.
     screen.subscribe(&[&topics[1]]).await;
     screen.say(json!({"type": "unsubscribe", "topics": [topics[0]]})).await;

@@ -133,7 +133,9 @@ impl Server {
             if let Some((_, rest)) = said.split_once("listening on ")
                 && rest.contains('\n')
             {
-                rest.split_whitespace().next().unwrap_or_default().clone_into(&mut server.base);
+                // The line may be JSON, too.
+                let end = |char: char| char.is_whitespace() || char == '"';
+                rest.split(end).next().unwrap_or_default().clone_into(&mut server.base);
                 break;
             }
             if let Some(status) = server.process.ended().expect("the process can be asked") {

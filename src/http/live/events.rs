@@ -26,6 +26,10 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 /// What a browser sends when it connects again.
 const LAST_EVENT_ID: &str = "last-event-id";
 
+/// How often a sign of life is sent at least: half of a connection may be closed, so that a client has left is
+/// seen only when it is written to, and until then it counts among those of its address.
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+
 /// How long a browser waits before it connects again, and a sign of life where there is no news.
 const RETRY: &str = "retry: 2000\n\n";
 const ALIVE: &str = ": alive\n\n";
@@ -75,7 +79,7 @@ pub async fn events(
         let topic = topic(&api, &caller, name).await?;
         client.subscribe(topic, seen).await.map_err(|error| refused_topic(error, name))?;
     }
-    let mut alive = interval(api.live.options.ping);
+    let mut alive = interval(api.live.options.ping.min(PROBE_EVERY));
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     alive.reset();
     let now = api.clock.now();
@@ -97,10 +101,9 @@ fn wrong_topics(message: &'static str) -> Problem {
 /// Why a topic is not followed.
 pub(super) fn refused_topic(refused: TopicRefused, name: &str) -> Problem {
     match refused {
-        TopicRefused::TooMany => Problem::new(
-            Code::Overloaded,
-            "one client may not follow more topics: leave some first",
-        ),
+        TopicRefused::TooMany => {
+            wrong_topics("names more than one client may follow: leave some first")
+        }
         TopicRefused::Unknown => match name.split_once(':').map(|(kind, _)| kind) {
             Some("stock") => Problem::unknown_product(),
             Some("sale") => Problem::unknown_sale(),
