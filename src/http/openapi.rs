@@ -3,7 +3,7 @@
 
 use super::problem::Document;
 use super::{
-    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, live, monitoring,
+    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, held, live, monitoring,
     numbers, order_changes, orders, payments, products, purchases, queue, queued, reservations,
     restock, sale_stats, sales, stock,
 };
@@ -32,6 +32,7 @@ const PROBLEM: &str = "application/problem+json";
         queued::get,
         queue::overview,
         reservations::create,
+        held::list,
         reservations::get,
         reservations::confirm,
         reservations::extend,

@@ -23,6 +23,7 @@ mod changes;
 mod columns;
 mod database;
 mod follow;
+mod held;
 mod lag;
 mod migrations;
 mod moved;
@@ -45,6 +46,7 @@ mod write;
 
 pub use catalogue::{CategoryRow, ProductCursor, ProductFilter, ProductKey, ProductSort};
 pub use database::{Database, DatabaseConfig, DatabaseError};
+pub use held::{HeldCursor, HeldFilter};
 pub use follow::{ProjectionConfig, Projector, ProjectorTask};
 pub use origin::check_origin;
 pub use payments::{
