@@ -5,9 +5,9 @@ use super::access::Requirement;
 use super::measured::{Measured, Route, measured};
 use super::problem::{Code, Problem};
 use super::{
-    Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, held, live,
-    monitoring, numbers, openapi, order_changes, orders, pages, payments, products, purchases,
-    queue, queued, reservations, restock, sale_stats, sales, stock,
+    Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, held,
+    live, monitoring, numbers, openapi, order_changes, orders, pages, payments, products,
+    purchases, queue, queued, reservations, restock, sale_stats, sales, stock,
 };
 use crate::admission::Budget::{self, Buying, Changing, Listing, Reading, SigningIn, Unlimited};
 use axum::Router;

@@ -46,8 +46,8 @@ mod write;
 
 pub use catalogue::{CategoryRow, ProductCursor, ProductFilter, ProductKey, ProductSort};
 pub use database::{Database, DatabaseConfig, DatabaseError};
-pub use held::{HeldCursor, HeldFilter};
 pub use follow::{ProjectionConfig, Projector, ProjectorTask};
+pub use held::{HeldCursor, HeldFilter};
 pub use origin::check_origin;
 pub use payments::{
     Job, JobCounts, JobCursor, JobId, JobKind, JobState, OrderedCart, Payments, Refund,

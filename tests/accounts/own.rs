@@ -65,6 +65,41 @@ async fn a_customer_is_the_subject_of_their_token() {
     assert!(orders.iter().all(|order| order["customerId"] == ann.id.as_str()), "{}", mine.text);
 }
 
+#[tokio::test]
+async fn a_customer_sees_what_is_held_for_them_and_staff_what_is_held() {
+    let stand = stand();
+    let server = stand.start();
+    let [staff, admin] = ["staff", "admin"].map(|role| token(&stand, role, role));
+    let product = create_product(&server, &admin, 50).await;
+    let (ann, bob) =
+        (register(&server, "ann@example.com").await, register(&server, "bob@example.com").await);
+    for who in [&ann, &bob] {
+        let hold = json!({"productId": product, "quantity": 1});
+        let answer = send(&server, who.token(), "POST /api/v1/reservations", hold).await;
+        expect::success(&answer, 201);
+    }
+    let route = "GET /api/v1/reservations";
+    let (of_ann, of_bob) =
+        (format!("{route}?customerId={}", ann.id), format!("{route}?customerId={}", bob.id));
+    let (own, shop) = (ann.token(), As::Token(&staff));
+    for (who, asked, expected) in [
+        (own, route, vec![&ann.id]),
+        (own, &of_ann, vec![&ann.id]),
+        (own, &format!("{route}?productId={product}"), vec![&ann.id]),
+        (shop, route, vec![&bob.id, &ann.id]),
+        (shop, &of_bob, vec![&bob.id]),
+        (shop, &format!("{route}?productId={product}"), vec![&bob.id, &ann.id]),
+    ] {
+        let answer = send(&server, who, asked, Value::Null).await;
+        expect::success(&answer, 200);
+        let holds = answer.body["data"].as_array().expect("a list").iter();
+        let customers: Vec<_> = holds.filter_map(|hold| hold["customerId"].as_str()).collect();
+        assert_eq!(customers, expected, "{asked}: {}", answer.text);
+    }
+    expect::problem(&send(&server, own, &of_bob, Value::Null).await, 403, "forbidden");
+    expect::problem(&send(&server, As::Nobody, route, Value::Null).await, 401, "unauthorized");
+}
+
 /// What ann has: an order of one line, one of several, a reservation, one that is confirmed, and a
 /// purchase that waited.
 async fn things(server: &Server, ann: &Person, product: u64) -> Vec<String> {
