@@ -221,6 +221,8 @@ fn scopes(name: &str) -> Scopes {
     let first = resource.split('/').nth(1).unwrap_or_default();
     match first {
         _ if resource.ends_with("/stock/adjustments") => Scopes::STOCK_WRITE,
+        // A list tells of everybody.
+        "reservations" if reads && resource == "/reservations" => Scopes::ORDERS_READ,
         "purchases" | "reservations" | "cart" if reads => {
             Scopes::ORDERS_READ.or(Scopes::PURCHASES_WRITE)
         }
@@ -291,6 +293,8 @@ mod tests {
             ("POST /api/v1/purchases", Scopes::PURCHASES_WRITE),
             ("POST /api/v1/orders", Scopes::PURCHASES_WRITE),
             ("GET /api/v1/orders", Scopes::ORDERS_READ),
+            ("GET /api/v1/reservations", Scopes::ORDERS_READ),
+            ("GET /api/v1/reservations/{id}", Scopes::ORDERS_READ.or(Scopes::PURCHASES_WRITE)),
             ("POST /api/v1/orders/{id}/refund", Scopes::ORDERS_WRITE),
             ("POST /api/v1/products/{id}/stock/adjustments", Scopes::STOCK_WRITE),
             ("POST /api/v1/stock/adjustments", Scopes::STOCK_WRITE),

@@ -26,6 +26,7 @@ mod dead_letters;
 mod docs;
 mod fields;
 mod health;
+mod held;
 pub mod hosts;
 mod idempotency;
 mod live;

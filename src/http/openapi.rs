@@ -3,9 +3,9 @@
 
 use super::problem::Document;
 use super::{
-    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, live, monitoring,
-    numbers, order_changes, orders, payments, products, purchases, queue, queued, reservations,
-    restock, sale_stats, sales, stock,
+    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, held, live,
+    monitoring, numbers, order_changes, orders, payments, products, purchases, queue, queued,
+    reservations, restock, sale_stats, sales, stock,
 };
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -32,6 +32,7 @@ const PROBLEM: &str = "application/problem+json";
         queued::get,
         queue::overview,
         reservations::create,
+        held::list,
         reservations::get,
         reservations::confirm,
         reservations::extend,

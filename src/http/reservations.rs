@@ -129,6 +129,10 @@ pub struct ReservationDocument<'a> {
     status: &'static str,
     unit_price: MoneyDocument,
     total: MoneyDocument,
+    /// The order it is a line of: only that one is paid or cancelled. Left out where it is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    order_id: Option<OrderRef>,
     /// That it is held under; left out where it is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     sale_id: Option<u64>,
@@ -142,12 +146,30 @@ pub struct ReservationDocument<'a> {
     ended_at: Option<Rfc3339>,
 }
 
+impl<'a> ReservationDocument<'a> {
+    pub(super) fn of_row(row: &'a ReservationRow) -> Self {
+        let shown = Shown {
+            reference: OrderRef { product: row.product, order: row.order },
+            customer: &row.customer,
+            quantity: row.quantity,
+            price: row.unit_price,
+            lead: row.lead,
+            sale: row.sale,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+        };
+        shown.document(row.status.as_str(), row.ended_at)
+    }
+}
+
 /// The parts of a hold that its documents show.
 struct Shown<'a> {
     reference: OrderRef,
     customer: &'a CustomerId,
     quantity: u32,
     price: Money,
+    /// Of the order it is a line of.
+    lead: Option<ProductId>,
     sale: Option<SaleId>,
     created_at: Timestamp,
     expires_at: Timestamp,
@@ -159,6 +181,7 @@ impl<'a> Shown<'a> {
         status: &'static str,
         ended_at: Option<Timestamp>,
     ) -> ReservationDocument<'a> {
+        let order = self.reference.order;
         ReservationDocument {
             reservation_id: self.reference,
             product_id: self.reference.product.get(),
@@ -167,6 +190,7 @@ impl<'a> Shown<'a> {
             status,
             unit_price: self.price.into(),
             total: self.price.times(self.quantity).into(),
+            order_id: self.lead.map(|product| OrderRef { product, order }),
             sale_id: self.sale.map(SaleId::get),
             created_at: Rfc3339(self.created_at),
             expires_at: Rfc3339(self.expires_at),
@@ -232,6 +256,7 @@ async fn reserve(
         customer: &wanted.customer,
         quantity,
         price: Money { amount: unit_price, currency: outcome.currency },
+        lead: None,
         sale,
         created_at: outcome.at,
         expires_at,
@@ -281,6 +306,7 @@ fn active(
         customer: &hold.customer,
         quantity: hold.quantity,
         price: Money { amount: hold.unit_price, currency },
+        lead: hold.part.as_deref().map(|_| hold.lead().unwrap_or(reference.product)),
         sale,
         created_at: hold.created_at,
         expires_at: hold.expires_at,
@@ -298,17 +324,7 @@ async fn ended(
     let row = waiting::find(api, PATIENCE, || ended_row(api, reference, end)).await?;
     let Some(row) = row else { return Err(Problem::unknown_reservation()) };
     shown_to(caller, &row.customer)?;
-    let shown = Shown {
-        reference,
-        customer: &row.customer,
-        quantity: row.quantity,
-        price: row.unit_price,
-        sale: row.sale,
-        created_at: row.created_at,
-        expires_at: row.expires_at,
-    };
-    let document = shown.document(row.status.as_str(), row.ended_at);
-    Ok(respond::json(StatusCode::OK, &document))
+    Ok(respond::json(StatusCode::OK, &ReservationDocument::of_row(&row)))
 }
 
 /// The row, once it shows the end the engine knows of.

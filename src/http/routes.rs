@@ -5,9 +5,9 @@ use super::access::Requirement;
 use super::measured::{Measured, Route, measured};
 use super::problem::{Code, Problem};
 use super::{
-    Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, live,
-    monitoring, numbers, openapi, order_changes, orders, pages, payments, products, purchases,
-    queue, queued, reservations, restock, sale_stats, sales, stock,
+    Api, api_keys, auth, carts, catalogue, changes, checkout, dead_letters, docs, health, held,
+    live, monitoring, numbers, openapi, order_changes, orders, pages, payments, products,
+    purchases, queue, queued, reservations, restock, sale_stats, sales, stock,
 };
 use crate::admission::Budget::{self, Buying, Changing, Listing, Reading, SigningIn, Unlimited};
 use axum::Router;
@@ -24,6 +24,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/queue", get(at.route("GET /api/v1/queue", Anyone, Reading, queue::overview)))
         .route("/api/v1/products/{id}/queue", get(at.route("GET /api/v1/products/{id}/queue", Anyone, Reading, queue::get)))
         .route("/api/v1/products/{id}/queue", put(at.route("PUT /api/v1/products/{id}/queue", Admin, Changing, queue::pace)))
+        .route("/api/v1/reservations", get(at.route("GET /api/v1/reservations", Customer, Listing, held::list)))
         .route("/api/v1/reservations", post(at.route("POST /api/v1/reservations", Customer, Buying, reservations::create)))
         .route("/api/v1/reservations/{id}", get(at.route("GET /api/v1/reservations/{id}", Customer, Reading, reservations::get)))
         .route("/api/v1/reservations/{id}", delete(at.route("DELETE /api/v1/reservations/{id}", Customer, Buying, reservations::release)))

@@ -57,6 +57,12 @@ pub(super) const FILES: &[File] = &[
         sqlite: include_str!("../../migrations/sqlite/20261122000000_sale_keys.sql"),
         postgres: include_str!("../../migrations/postgres/20261122000000_sale_keys.sql"),
     },
+    File {
+        version: 20_261_122_010_000,
+        description: "held",
+        sqlite: include_str!("../../migrations/sqlite/20261122010000_held.sql"),
+        postgres: include_str!("../../migrations/postgres/20261122010000_held.sql"),
+    },
 ];
 
 #[cfg(test)]

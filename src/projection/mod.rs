@@ -23,6 +23,7 @@ mod changes;
 mod columns;
 mod database;
 mod follow;
+mod held;
 mod lag;
 mod migrations;
 mod moved;
@@ -46,6 +47,7 @@ mod write;
 pub use catalogue::{CategoryRow, ProductCursor, ProductFilter, ProductKey, ProductSort};
 pub use database::{Database, DatabaseConfig, DatabaseError};
 pub use follow::{ProjectionConfig, Projector, ProjectorTask};
+pub use held::{HeldCursor, HeldFilter};
 pub use origin::check_origin;
 pub use payments::{
     Job, JobCounts, JobCursor, JobId, JobKind, JobState, OrderedCart, Payments, Refund,

@@ -6,6 +6,7 @@
 
 use super::catalogue::{CategoryRow, ProductFilter};
 use super::database::{Database, Kind};
+use super::held::HeldFilter;
 use super::payment_tables::{self, PaymentTables};
 use super::postgres::PostgresTables;
 use super::progress::ProjectionProgress;
@@ -72,6 +73,7 @@ pub(super) trait Tables: Send + Sync {
         limit: i64,
     ) -> Result<Vec<OrderRow>, sqlx::Error>;
     async fn reservations(&self, order: OrderId) -> Result<Vec<ReservationRow>, sqlx::Error>;
+    async fn held(&self, filter: &HeldFilter) -> Result<Vec<ReservationRow>, sqlx::Error>;
     async fn refused(&self, order: OrderId) -> Result<Option<RefusedPurchase>, sqlx::Error>;
     async fn customer_totals(
         &self,
@@ -404,6 +406,14 @@ impl Queries {
     /// See [`QueryError`].
     pub async fn reservations(&self, order: OrderId) -> Result<Vec<ReservationRow>, QueryError> {
         Ok(self.tables()?.reservations(order).await?)
+    }
+
+    /// What is held right now, newest first.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn held(&self, filter: &HeldFilter) -> Result<Vec<ReservationRow>, QueryError> {
+        Ok(self.tables()?.held(filter).await?)
     }
 
     /// The queued purchase to which nothing was sold.

@@ -65,6 +65,45 @@ async fn a_customer_is_the_subject_of_their_token() {
     assert!(orders.iter().all(|order| order["customerId"] == ann.id.as_str()), "{}", mine.text);
 }
 
+#[tokio::test]
+async fn a_customer_sees_what_is_held_for_them_and_staff_what_is_held() {
+    let stand = stand();
+    let server = stand.start();
+    let [staff, admin] = ["staff", "admin"].map(|role| token(&stand, role, role));
+    let product = create_product(&server, &admin, 50).await;
+    let (ann, bob) =
+        (register(&server, "ann@example.com").await, register(&server, "bob@example.com").await);
+    for who in [&ann, &bob] {
+        let hold = json!({"productId": product, "quantity": 1});
+        let answer = send(&server, who.token(), "POST /api/v1/reservations", hold).await;
+        expect::success(&answer, 201);
+    }
+    let route = "GET /api/v1/reservations";
+    let (of_ann, of_bob) =
+        (format!("{route}?customerId={}", ann.id), format!("{route}?customerId={}", bob.id));
+    let of_product = format!("{route}?productId={product}");
+    let (of_ann, of_bob, of_product) = (of_ann.as_str(), of_bob.as_str(), of_product.as_str());
+    let (a, b) = (ann.id.as_str(), bob.id.as_str());
+    let (own, shop) = (ann.token(), As::Token(&staff));
+    server.until_projected().await;
+    for (who, asked, expected) in [
+        (own, route, vec![a]),
+        (own, of_ann, vec![a]),
+        (own, of_product, vec![a]),
+        (shop, route, vec![b, a]),
+        (shop, of_bob, vec![b]),
+        (shop, of_product, vec![b, a]),
+    ] {
+        let answer = send(&server, who, asked, Value::Null).await;
+        expect::success(&answer, 200);
+        let holds = answer.body["data"].as_array().expect("a list").iter();
+        let customers: Vec<_> = holds.filter_map(|hold| hold["customerId"].as_str()).collect();
+        assert_eq!(customers, expected, "{asked}: {}", answer.text);
+    }
+    expect::problem(&send(&server, own, of_bob, Value::Null).await, 403, "forbidden");
+    expect::problem(&send(&server, As::Nobody, route, Value::Null).await, 401, "unauthorized");
+}
+
 /// What ann has: an order of one line, one of several, a reservation, one that is confirmed, and a
 /// purchase that waited.
 async fn things(server: &Server, ann: &Person, product: u64) -> Vec<String> {

@@ -6,10 +6,13 @@ import { accessible, api, card, DESKTOP, fits, PHONE, product, says, scenario, S
 await scenario(async (shop) => {
   const lamp = await product('Lamp, brass', 9, { category: 'light', sku: 'LAMP-BRASS' });
   const gone = await product('Chair that everybody wants, in a colour with a long name', 1, { category: 'seats' });
-  await product('Book', 120, { opensAt: '2098-01-01T00:00:00.000Z', category: 'paper' });
+  const book = await product('Book', 120, { opensAt: '2098-01-01T00:00:00.000Z', category: 'paper' });
   const products = [{ productId: lamp, price: { amount: 999, currency: 'USD' }, units: 5, limitPerCustomer: 3 }];
   await api('POST', '/api/v1/sales', { name: 'Flash sale', endsAt: '2099-01-01T00:00:00.000Z', products });
   await api('POST', '/api/v1/purchases', { productId: gone, quantity: 1, customerId: 'ann' });
+  await api('POST', '/api/v1/reservations', { productId: lamp, quantity: 1, customerId: 'bob', holdSeconds: 3600 });
+  const payment = { method: 'simulated', token: 'tok_pending' };
+  await api('POST', '/api/v1/orders', { customerId: 'cem', items: [{ productId: lamp, quantity: 1 }], payment });
   for (const [size, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
     for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
       for (const path of ['/', '/admin', '/monitor']) {
@@ -21,8 +24,13 @@ await scenario(async (shop) => {
           await card(page, lamp).getByRole('button', { name: /^Cart/ }).click();
           await says(page.locator('#cart li'), 'Lamp');
           await says(card(page, gone).locator('.left'), 'Sold out');
+          // What is far away has a date.
+          await says(card(page, book).locator('.left'), /^Opens on \w{3} \d+, 209[78]$/);
+          await says(page.locator('#sales .sale'), /Ends on \w{3} \d+, 209[89]/);
         } else if (path === '/admin') {
           await says(page.locator('#orders li'), 'ann');
+          await says(page.locator('#holds li'), '1 × Lamp, brass');
+          await says(page.locator('#holds li'), 'line of an order');
           await page.getByText('New product').click();
           await page.getByText('New sale').click();
         } else {

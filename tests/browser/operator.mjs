@@ -63,10 +63,26 @@ await scenario(async (shop) => {
   await flash.getByRole('button', { name: 'End now: Flash' }).click();
   await says(card(customer, lamp).locator('.left'), '8 left');
 
-  // What was given up: tried again, which fails again, and then done by a person.
+  // What a customer holds is seen here, counts down and is released; the customer hears of it.
+  await card(customer, lamp).getByRole('button', { name: 'Hold: Lamp' }).click();
+  await says(card(customer, lamp).locator('.left'), '7 left');
+  const hold = operator.locator('#holds li').first();
+  await says(hold, '1 × Lamp');
+  await says(hold, (await customer.locator('#who').textContent()) ?? 'nobody');
+  await says(hold.locator('.left'), /^0[12]:\d\d$/);
+  await hold.getByRole('button', { name: 'Release' }).click();
+  await says(operator.locator('#holds-outcome'), 'is released.');
+  await says(operator.locator('#holds-none'), 'Nothing is held.');
+  await says(card(customer, lamp).locator('.left'), '8 left');
+  await says(customer.locator('#holds .left'), 'released');
+  await says(customer.locator('#holds-none'), 'Nothing is held');
+
+  // A line of an order ends with its order. What was given up: tried again, which fails again, and then done by a person.
   const lines = { customerId: 'ann', items: [{ productId: lamp, quantity: 1 }] };
   const unpaid = await api('POST', '/api/v1/orders', { ...lines, payment: { method: 'simulated', token: 'tok_error' } });
-  await api('POST', `/api/v1/orders/${unpaid.orderId}/cancel`, {});
+  await says(hold, 'line of an order');
+  await hold.getByRole('button', { name: 'Cancel order: ann' }).click();
+  await says(operator.locator('#holds-outcome'), 'The order of ann is cancelled.');
   const letter = operator.locator('#letters li');
   await says(letter, unpaid.orderId);
   await says(letter, 'the provider failed');

@@ -14,6 +14,7 @@ mod catalogue;
 mod contention;
 mod drain;
 mod expect;
+mod held;
 mod limits;
 mod lists;
 mod monitoring;

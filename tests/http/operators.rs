@@ -58,6 +58,26 @@ async fn what_operators_do_needs_their_token() {
     assert!(!server.log().contains(TOKEN), "the token is not logged");
 }
 
+#[tokio::test]
+async fn what_everybody_holds_is_for_operators() {
+    let stand = Stand::embedded().setting("AUTH__OPERATOR_TOKEN", TOKEN);
+    let server = stand.start();
+    let ask = async |query: &str, token: Option<&str>| {
+        let mut request = client().get(server.url(&format!("/api/v1/reservations{query}")));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        Answer::of(request).await
+    };
+    for query in ["", "?productId=1"] {
+        let refused = expect::problem(&ask(query, None).await, 422, "validation-failed");
+        assert_eq!(refused["errors"][0]["field"], "customerId");
+        expect::success(&ask(query, Some(TOKEN)).await, 200);
+    }
+    // As with orders: whoever knows a customer's id is trusted with what is theirs.
+    expect::success(&ask("?customerId=ann", None).await, 200);
+}
+
 #[test]
 fn a_token_that_could_be_guessed_refuses_the_start() {
     let stand = Stand::embedded().setting("AUTH__OPERATOR_TOKEN", "secret");

@@ -12,6 +12,7 @@
 mod catalogue;
 mod databases;
 mod follower;
+mod held;
 mod payments;
 mod random;
 mod sales;
@@ -74,6 +75,7 @@ on_both_databases! {
     payments::what_comes_back_is_owed_whatever_is_told_first,
     payments::orders_that_end_unpaid_are_asked_about,
     payments::carts_wait_for_their_orders,
+    held::what_is_held_is_listed_until_it_is_over,
     catalogue::products_are_found_by_what_is_said_of_them,
     sales::a_sale_is_rows,
     sales::refusals_are_added_up,

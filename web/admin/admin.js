@@ -6,6 +6,7 @@ import { byId, setText, setVisible } from '../shared/dom.js';
 import { follow, onLive } from '../shared/live.js';
 import { start } from '../shared/page.js';
 import { onSession, session } from '../shared/session.js';
+import { loadHolds, refreshHolds, wireHolds } from './holds.js';
 import { loadKeys, wireKeys } from './keys.js';
 import { loadLetters } from './letters.js';
 import { followOrders } from './orders.js';
@@ -19,6 +20,8 @@ import { loadSales, wireSales } from './sales.js';
 const LOOK_MS = 5_000;
 
 let inside = false;
+/** How many holds there were when the server said so last. */
+let held = -1;
 
 /** Shows what is inside to whoever may see it. */
 async function enter() {
@@ -50,6 +53,7 @@ function reason(error) {
 function load() {
   void loadProducts(null);
   void loadSales();
+  void loadHolds(null);
   void loadLetters();
   followOrders();
   if (session.mode === 'jwt') void loadKeys();
@@ -61,6 +65,7 @@ async function look() {
     /** @type {Queues} */
     const queues = await ask('GET', '/api/v1/queue');
     setText(byId('queue', HTMLElement), String(queues.depth));
+    refreshHolds();
     await Promise.all([loadLetters(), refreshProducts()]);
   } catch {
     // The state of the connection says it; it is looked again.
@@ -70,6 +75,7 @@ async function look() {
 void start(() => {
   wireProducts();
   wireSales();
+  wireHolds();
   wireKeys();
   onSession(() => void enter());
   let wasAway = false;
@@ -79,6 +85,9 @@ void start(() => {
   });
   follow('metrics', (/** @type {Sample | null} */ sample) => {
     setText(byId('held', HTMLElement), sample ? String(sample.holds) : 'no numbers yet');
+    if (!sample || sample.holds === held) return;
+    held = sample.holds;
+    if (inside) refreshHolds();
   });
   void enter().then(look);
   setInterval(() => void look(), LOOK_MS);

@@ -166,6 +166,6 @@ function update(element, sale) {
   const counts = element.querySelector('.counts');
   const sum = (/** @type {'units' | 'available'} */ name) => sale.products.reduce((all, product) => all + product[name], 0);
   const [word, time] = sale.state === 'scheduled' ? ['opens', sale.startsAt] : ['ends', sale.endsAt];
-  const when = `${word} in ${clock.countdown(clock.until(time))}`;
+  const when = `${word} ${clock.when(Date.parse(time), clock.now())}`;
   if (counts) setText(counts, `${sum('available')} of ${sum('units')} left${sale.state === 'ended' ? '' : ` · ${when}`}`);
 }

@@ -43,6 +43,21 @@ export function countdown(ms) {
   return hours > 0 ? `${hours}:${rest}` : rest;
 }
 
+/** From here on a date says more than a count of days. */
+const FAR_MS = 30 * 86_400_000;
+
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+
+/**
+ * When something is to come, behind its verb: in 04:09, or on its day where that is far away.
+ * @param {number} at
+ * @param {number} now
+ */
+export function when(at, now) {
+  const ms = Math.max(0, at - now);
+  return ms > FAR_MS ? `on ${day.format(at)}` : `in ${countdown(ms)}`;
+}
+
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
 /**

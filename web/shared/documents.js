@@ -91,8 +91,11 @@
  * @property {string} reservationId
  * @property {number} productId
  * @property {number} quantity
+ * @property {string} customerId
  * @property {string} status
  * @property {Money} total
+ * @property {string} [orderId] that it is a line of
+ * @property {string} createdAt
  * @property {string} expiresAt
  */
 

@@ -6,12 +6,14 @@ import * as clock from '../shared/clock.js';
 import { byId, list, make, press, setEnabled, setText, setVisible } from '../shared/dom.js';
 import { show } from '../shared/money.js';
 import { onSession, session } from '../shared/session.js';
-import { showNames } from './names.js';
+import { showNames } from '../shared/names.js';
 
 /** @typedef {import('../shared/documents.js').Reservation} Reservation */
 
 /** How many are remembered. */
 const HOLDS_MAX = 20;
+/** How often it is looked what became of them, in milliseconds: an operator can end them, too. */
+const LOOK_MS = 10_000;
 /** How long a hold that is over is still shown, in milliseconds. */
 const GOODBYE_MS = 8_000;
 
@@ -29,6 +31,10 @@ export function wireHolds() {
   onSession(load);
   load();
   clock.everyTick(tick);
+  setInterval(() => {
+    if (document.hidden) return;
+    for (const hold of holds.values()) if (hold.status === 'held') void lookAgain(hold.reservationId);
+  }, LOOK_MS);
 }
 
 /** @param {Reservation} reservation */
@@ -67,6 +73,24 @@ async function look(id) {
     if (error instanceof Refusal && error.status === 404) drop(id);
   }
   render();
+}
+
+/**
+ * Whether a hold that is shown still is one.
+ * @param {string} id
+ */
+async function lookAgain(id) {
+  try {
+    /** @type {Reservation} */
+    const { status, expiresAt } = await ask('GET', `/api/v1/reservations/${id}`);
+    const hold = holds.get(id);
+    // It may have ended here while the answer was on its way.
+    if (hold?.status !== 'held') return;
+    if (status === 'held') holds.set(id, { ...hold, expiresAt });
+    else end(id, status);
+  } catch {
+    // It is looked again; without an answer it counts down to its end.
+  }
 }
 
 /** @param {string} id */

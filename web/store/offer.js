@@ -1,6 +1,6 @@
 // Offer: what a customer is told about a product at a moment. Pure: values and a time in, words out.
 
-import { countdown } from '../shared/clock.js';
+import { when } from '../shared/clock.js';
 
 /** @typedef {import('../shared/documents.js').Product} Product */
 /** @typedef {import('../shared/documents.js').Stock} Stock */
@@ -51,7 +51,7 @@ export function offer(product, stock, now, terms) {
   if (!product.active) return { ...shown, sells: false, words: 'Not sold any more', tone: 'bad' };
   if (sale?.state === 'paused') return { ...shown, sells: false, words: 'Paused: try again soon', tone: 'warn' };
   if (opens > now && !running) {
-    return { ...shown, sells: false, words: `Opens in ${countdown(opens - now)}`, tone: 'warn' };
+    return { ...shown, sells: false, words: `Opens ${when(opens, now)}`, tone: 'warn' };
   }
   if (closed) return { ...shown, sells: false, words: 'The sale is over', tone: 'bad' };
   if (left === 0) {

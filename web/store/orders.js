@@ -6,7 +6,7 @@ import { byId, list, make, press, say, setText, setVisible } from '../shared/dom
 import { follow } from '../shared/live.js';
 import { show } from '../shared/money.js';
 import { onSession, session } from '../shared/session.js';
-import { showNames } from './names.js';
+import { showNames } from '../shared/names.js';
 
 /** @typedef {import('../shared/documents.js').Order} Order */
 

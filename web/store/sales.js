@@ -17,9 +17,9 @@ const SHOWN_MAX = 3;
 const LOOK_MS = 30_000;
 
 const STATES = {
-  scheduled: { words: 'Opens in', tone: 'warn' },
-  open: { words: 'Ends in', tone: 'good' },
-  paused: { words: 'Paused; ends in', tone: 'warn' },
+  scheduled: { words: 'Opens', tone: 'warn' },
+  open: { words: 'Ends', tone: 'good' },
+  paused: { words: 'Paused; ends', tone: 'warn' },
   ended: { words: 'The sale is over.', tone: 'bad' },
 };
 
@@ -119,8 +119,8 @@ function update(element, sale) {
     tag.dataset.tone = tone;
   }
   if (title) setText(title, words);
-  const ms = clock.until(early ? sale.startsAt : sale.endsAt);
-  if (time) setText(time, over ? '' : clock.countdown(ms));
+  const next = Date.parse(early ? sale.startsAt : sale.endsAt);
+  if (time) setText(time, over ? '' : clock.when(next, now));
   const units = sale.products.reduce((sum, product) => sum + product.units, 0);
   const left = sale.products.reduce((sum, product) => sum + product.available, 0);
   if (sold) setText(sold, left === 0 ? `All ${units} units are taken.` : `${left} of ${units} units are left.`);

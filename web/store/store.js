@@ -8,7 +8,7 @@ import { start } from '../shared/page.js';
 import { createCard } from './cards.js';
 import { wireCart } from './cart.js';
 import { wireHolds } from './holds.js';
-import { learn } from './names.js';
+import { learn } from '../shared/names.js';
 import { wireOrders } from './orders.js';
 import { wireSales } from './sales.js';
 import { wireWaiting } from './waiting.js';

@@ -4,7 +4,7 @@ import { byId, list, make, setText, setVisible } from '../shared/dom.js';
 import { follow } from '../shared/live.js';
 import { show } from '../shared/money.js';
 import { onSession } from '../shared/session.js';
-import { showNames } from './names.js';
+import { showNames } from '../shared/names.js';
 
 /** @typedef {import('../shared/documents.js').QueuedPurchase} QueuedPurchase */
 

@@ -6,6 +6,7 @@ use crate::projection::columns::{
     self, CursorColumns, OrderColumns, PendingColumns, ReservationColumns, TotalsColumns,
     time_to_column,
 };
+use crate::projection::held::{self, HeldFilter};
 use crate::projection::queries::Tables;
 use crate::projection::refused::{RefusedColumns, RefusedPurchase, refused};
 use crate::projection::rows::{
@@ -193,6 +194,13 @@ impl Tables for PostgresTables {
     async fn reservations(&self, order: OrderId) -> Result<Vec<ReservationRow>, sqlx::Error> {
         let rows: Vec<ReservationColumns<Uuid>> =
             sqlx::query_as(RESERVATIONS).bind(uuid(order)).fetch_all(&self.pool).await?;
+        Ok(rows.iter().map(columns::reservation).collect::<Result<_, _>>()?)
+    }
+
+    async fn held(&self, filter: &HeldFilter) -> Result<Vec<ReservationRow>, sqlx::Error> {
+        let mut query = held::held(filter, uuid);
+        let rows: Vec<ReservationColumns<Uuid>> =
+            query.build_query_as().fetch_all(&self.pool).await?;
         Ok(rows.iter().map(columns::reservation).collect::<Result<_, _>>()?)
     }
 

@@ -6,6 +6,7 @@ use crate::projection::columns::{
     self, CursorColumns, OrderColumns, PendingColumns, ReservationColumns, TotalsColumns,
     time_to_column,
 };
+use crate::projection::held::{self, HeldFilter};
 use crate::projection::queries::Tables;
 use crate::projection::refused::{RefusedColumns, RefusedPurchase, refused};
 use crate::projection::rows::{
@@ -193,6 +194,13 @@ impl Tables for SqliteTables {
     async fn reservations(&self, order: OrderId) -> Result<Vec<ReservationRow>, sqlx::Error> {
         let rows: Vec<ReservationColumns<Vec<u8>>> =
             sqlx::query_as(RESERVATIONS).bind(&order.0[..]).fetch_all(&self.pool).await?;
+        Ok(rows.iter().map(columns::reservation).collect::<Result<_, _>>()?)
+    }
+
+    async fn held(&self, filter: &HeldFilter) -> Result<Vec<ReservationRow>, sqlx::Error> {
+        let mut query = held::held(filter, |order| order.0.to_vec());
+        let rows: Vec<ReservationColumns<Vec<u8>>> =
+            query.build_query_as().fetch_all(&self.pool).await?;
         Ok(rows.iter().map(columns::reservation).collect::<Result<_, _>>()?)
     }
 

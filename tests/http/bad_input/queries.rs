@@ -53,6 +53,23 @@ async fn parameters() {
         ("customerId=ann&customerId=bob", Unreadable),
         ("customerId=ann&userId=bob", Unreadable),
     ];
+    let held: &[(&str, Refused)] = &[
+        ("customerId=", OutOfRange(&["customerId"])),
+        (&long, OutOfRange(&["customerId"])),
+        ("userId=%7F", OutOfRange(&["customerId"])),
+        ("productId=0", OutOfRange(&["productId"])),
+        ("productId=-1", OutOfRange(&["productId"])),
+        ("productId=9223372036854775808", OutOfRange(&["productId"])),
+        ("productId=0&customerId=", OutOfRange(&["productId", "customerId"])),
+        ("productId=", Unreadable),
+        ("productId=one", Unreadable),
+        ("productId=1.0", Unreadable),
+        ("productId=1&productId=2", Unreadable),
+        ("customerId=ann&userId=bob", Unreadable),
+        // Of another list.
+        ("cursor=1768000000000-08080808080808080808080808080808", Unreadable),
+        ("cursor=1768000000000-08080808080808080808080808080808-0", Unreadable),
+    ];
     let pages: &[(&str, Refused)] = &[
         ("limit=0", OutOfRange(&["limit"])),
         ("limit=-1", OutOfRange(&["limit"])),
@@ -77,7 +94,11 @@ async fn parameters() {
     for (query, refused) in orders {
         requests.push((get(format!("/api/v1/orders?{query}")), *refused));
     }
+    for (query, refused) in held {
+        requests.push((get(format!("/api/v1/reservations?{query}")), *refused));
+    }
     for (query, refused) in pages {
+        requests.push((get(format!("/api/v1/reservations?{query}")), *refused));
         requests.push((get(format!("/api/v1/orders?customerId=ann&{query}")), *refused));
         requests.push((get(format!("/api/v1/products?{query}")), *refused));
     }

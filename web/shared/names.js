@@ -1,7 +1,7 @@
 // Names: products by id, for whatever shows only the id. Each is asked for once.
 
-import { ask } from '../shared/api.js';
-import { setText } from '../shared/dom.js';
+import { ask } from './api.js';
+import { setText } from './dom.js';
 
 /** @typedef {import('../shared/documents.js').Product} Product */
 
