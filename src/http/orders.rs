@@ -21,6 +21,9 @@ use std::time::Duration;
 /// How long an order that was just answered is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long it may take from the first line of an order to its last, in seconds: far longer than any does.
+const PLACING_MAX: f64 = 60.0;
+
 /// One line of an order.
 #[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -157,13 +160,23 @@ pub async fn get(
     caller: Caller,
     OrderPath(reference): OrderPath,
 ) -> Result<Response, Problem> {
+    let behind = api.progress.lag(&api.engine.durable());
     let mut row = find(&api, &caller, reference).await?;
-    if row.is_open() {
+    if may_be_half(&row, behind, api.clock.now()) {
+        row = find_fresh(&api, &caller, reference).await?;
+    } else if row.is_open() {
         // What became of it may have been answered already, and be on its way to the tables.
         waiting::freshen(&api).await;
         row = find(&api, &caller, reference).await?;
     }
     Ok(respond::json(StatusCode::OK, &OrderDocument::of_row(&row)))
+}
+
+/// Whether lines of an order that was placed may be missing still: each product's facts come into the tables
+/// by themselves. One that is older than the tables were behind (in seconds) before it was read is whole.
+fn may_be_half(row: &OrderRow, behind: f64, now: Timestamp) -> bool {
+    let age = Duration::from_millis(now.millis_since(row.created_at));
+    row.expires_at.is_some() && behind > 0.0 && age.as_secs_f64() < behind + PLACING_MAX
 }
 
 /// An order that was answered before, waiting for the tables if need be. Somebody else's is not there.
@@ -172,10 +185,14 @@ pub(super) async fn find(
     caller: &Caller,
     reference: OrderRef,
 ) -> Result<OrderRow, Problem> {
-    let row = waiting::find(api, PATIENCE, || api.queries.order(reference.order)).await?;
-    // The id with another product in front of it is not the id of this order.
-    row.filter(|row| row.product == reference.product && caller.may_see(&row.customer))
-        .ok_or_else(Problem::unknown_order)
+    // The id with another product in front of it is not the id of this order; nor is it there while only
+    // further lines of it are.
+    let ask = async || {
+        let row = api.queries.order(reference.order).await?;
+        Ok(row.filter(|row| row.product == reference.product))
+    };
+    let row = waiting::find(api, PATIENCE, ask).await?;
+    row.filter(|row| caller.may_see(&row.customer)).ok_or_else(Problem::unknown_order)
 }
 
 /// The same, with everything that is durable now.

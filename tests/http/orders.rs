@@ -297,3 +297,38 @@ async fn bad_input_changes_nothing() {
         assert_eq!(expect::problem(&answer, 404, "order-not-found"), json!({}));
     }
 }
+
+/// The lines of an order come into the tables one by one: whoever was told of it never reads half of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_is_never_read_half() {
+    const SHOPPERS: u64 = 48;
+    const ORDERS: u64 = 12;
+    let stand = Stand::embedded();
+    let server = Arc::new(stand.start());
+    // More products than partitions, so that lines are in different ones.
+    let mut products = vec![];
+    for _ in 0..32 {
+        products.push(server.create_product(10_000).await);
+    }
+    let products = Arc::new(products);
+    let shoppers = (0..SHOPPERS).map(|shopper| {
+        let (server, products) = (server.clone(), products.clone());
+        tokio::spawn(async move {
+            for number in 0..ORDERS {
+                let pick = |step: u64| products[((shopper * 7 + number * step) % 32) as usize];
+                let (one, two) = (pick(3), pick(3) % 32 + 1);
+                let customer = format!("c{shopper}");
+                let placed = place(&server, &customer, &[(one, 1), (two, 2)], "tok_ok").await;
+                expect::success(&placed, 201);
+                let shown = server.get(&format!("{ROUTE}/{}", id(&placed))).await;
+                expect::success(&shown, 200);
+                assert_eq!(shown.body, placed.body, "order {number} of {customer}");
+            }
+        })
+    });
+    for shopper in shoppers.collect::<Vec<_>>() {
+        shopper.await.expect("a shopper who finds what was bought");
+    }
+    Arc::into_inner(server).expect("the only handle").stop();
+    stand.assert_audit();
+}
