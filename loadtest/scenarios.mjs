@@ -282,8 +282,8 @@ export const scenarios = [
     artillery: false,
     server: { "auth.mode": "jwt", "auth.algorithm": "HS256", "auth.key_file": "SECRET_FILE" },
     sizes: {
-      quick: { users: 10000, rate: 400, stock: 1000, accounts: 50 },
-      full: { users: 10000, rate: 1000, stock: 1000, accounts: 50 },
+      quick: { users: 10000, rate: 400, stock: 1000, accounts: 100 },
+      full: { users: 10000, rate: 1000, stock: 1000, accounts: 100 },
     },
     published: { text: "196,583 timeouts", system: ADVISORY_LOCKS },
     expectation: {

@@ -61,11 +61,14 @@ function thresholdsOf(described) {
   return thresholds;
 }
 
-/** The executors that bring the customers of this load, by the names of the functions they run. */
-export function executorsOf(load, exec = "default") {
+/**
+ * The executors that bring the customers of this load. `stays` is how many seconds a customer stays beyond being
+ * answered, because they look around or wait for the sale to open.
+ */
+export function executorsOf(load, { exec = "default", stays = 0 } = {}) {
   if (load.stages !== null && load.stages[0].users !== undefined) return { users: rampingUsers(load.stages, exec) };
-  if (load.stages !== null) return { customers: rampingRate(load.stages, exec) };
-  if (load.rate !== null) return { customers: steadyRate(load, exec) };
+  if (load.stages !== null) return { customers: rampingRate(load.stages, exec, stays) };
+  if (load.rate !== null) return { customers: steadyRate(load, exec, stays) };
   return {
     users: {
       executor: "constant-vus", exec, vus: load.users, duration: `${load.duration}s`, gracefulStop: `${patienceSeconds + 20}s`,
@@ -74,17 +77,17 @@ export function executorsOf(load, exec = "default") {
 }
 
 /**
- * Customers in flight at a time. While the server is away all of them wait, so a run with a fault needs many more;
+ * Customers in the shop at a time. While the server is away all of them wait, so a run with a fault needs many more;
  * if they do not suffice k6 counts `dropped_iterations`, which are customers that never came.
  */
-function inFlight(rate) {
-  const afterwards = fault === "none" ? 0.5 : 4;
-  const atOnce = Math.max(20, Math.ceil(rate * (fault === "none" ? 0.1 : 1)));
-  return { preAllocatedVUs: Math.min(3000, atOnce), maxVUs: Math.min(8000, Math.max(200, Math.ceil(rate * afterwards))) };
+function inShop(rate, stays) {
+  const usual = Math.ceil(rate * (0.25 + stays));
+  const [ready, most] = fault === "none" ? [usual, 4 * usual] : [usual + rate, 4 * usual + 4 * rate];
+  return { preAllocatedVUs: Math.min(4000, Math.max(50, ready)), maxVUs: Math.min(10000, Math.max(200, most)) };
 }
 
 /** One second longer than needed: who comes after the last customer of the load goes away again (see customers.js). */
-function steadyRate({ rate, duration }, exec) {
+function steadyRate({ rate, duration }, exec, stays) {
   const [perUnit, timeUnit] = Number.isInteger(rate) ? [rate, "1s"] : [Math.max(1, Math.round(rate * 60)), "60s"];
   return {
     executor: "constant-arrival-rate",
@@ -93,11 +96,11 @@ function steadyRate({ rate, duration }, exec) {
     timeUnit,
     duration: `${(duration + 1).toFixed(3)}s`,
     gracefulStop: `${patienceSeconds + 20}s`,
-    ...inFlight(rate),
+    ...inShop(Math.ceil(rate), stays),
   };
 }
 
-function rampingRate(stages, exec) {
+function rampingRate(stages, exec, stays) {
   const peak = Math.max(...stages.map((stage) => stage.rate));
   return {
     executor: "ramping-arrival-rate",
@@ -109,7 +112,7 @@ function rampingRate(stages, exec) {
       { target: rate, duration: `${seconds.toFixed(3)}s` },
     ]),
     gracefulStop: `${patienceSeconds + 20}s`,
-    ...inFlight(peak),
+    ...inShop(peak, stays),
   };
 }
 

@@ -53,6 +53,7 @@ export function notSold(answer, known, product) {
     refusalLatency.add(answer.waited);
     return REFUSED;
   }
+  console.error(`unexpected answer: ${answer.status} ${answer.code} ${JSON.stringify(answer.document)}`);
   errors.add(1, { kind: answer.code || `status-${answer.status}` });
   return FAILED;
 }
@@ -164,6 +165,7 @@ export function look(name, path, { token, session, discard = false, tables = fal
     return null;
   }
   check(answer, { "what is looked at is there": () => false });
+  console.error(`unexpected answer: ${name} ${answer.status} ${answer.code} ${JSON.stringify(answer.document)}`);
   errors.add(1, { kind: `${name}-${answer.code || answer.status}` });
   return null;
 }
