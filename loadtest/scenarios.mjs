@@ -16,6 +16,8 @@
 //   expectation.sold          "min(stock, demand)": as many as there are or as were asked for, never one more or less;
 //                             "demand": everybody who asked gets it; "acknowledged": as many as were answered with
 //                             success, less those that were given back
+//   expectation.cutOff        the generator ends the run in the middle of things: customers who were cut off never heard
+//                             their answer, and up to so many units may be sold beyond the acknowledged ones
 //   expectation.refusals      codes that a customer may be refused with; any other one is an error
 //   expectation.latency       milliseconds that a percentile must stay below; not held against a run with a fault,
 //                             where waiting for the restart is part of each customer's wait
@@ -28,7 +30,7 @@ const WAITS_FOR_NOBODY = { of: "success", percentile: 99, below: 250 };
 /** @typedef {{of: "success"|"refusal"|"accept"|"read"|"adjustment"|"sign_in", percentile: number, below: number}} LatencyLimit */
 /** @typedef {{name: string, title: string, text: string, artillery: boolean, server: Record<string, string|number|boolean>,
  *   sizes: {quick: Size, full: Size}, published: {text: string, system: string},
- *   expectation: {text: string, sold: "min(stock, demand)"|"demand"|"acknowledged", refusals: string[],
+ *   expectation: {text: string, sold: "min(stock, demand)"|"demand"|"acknowledged", refusals: string[], cutOff?: boolean,
  *   latency: LatencyLimit[]}}} Scenario */
 
 const QUEUE_AND_ROW_LOCKS = "NestJS, BullMQ and Postgres row locks, driven by artillery";
@@ -364,7 +366,7 @@ export const scenarios = [
     artillery: false,
     server: {},
     sizes: {
-      quick: { duration: 5, stock: 1000000000, steps: [500, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12000] },
+      quick: { duration: 5, stock: 1000000000, steps: [500, 1000, 1500, 2000, 2500, 3000, 4000, 5000, 6000] },
       full: {
         duration: 30,
         stock: 1000000000,
@@ -375,6 +377,7 @@ export const scenarios = [
     expectation: {
       text: "exact up to the end, wherever it is; above 856 purchases a second",
       sold: "acknowledged",
+      cutOff: true,
       refusals: [],
       latency: [],
     },

@@ -19,9 +19,9 @@ function executors(steps, duration, executorsOf) {
   return Object.fromEntries(steps.map(({ name, rate, starts }) => {
     const { customers } = executorsOf({ ...load, rate, duration });
     // Enough for a server that answers within the limit; if it does not, customers who never came show it.
-    const atOnce = Math.min(2000, Math.max(50, Math.ceil(rate * 0.15)));
+    const atOnce = Math.min(1000, Math.max(100, Math.ceil(rate * 0.15)));
     return [name, {
-      ...customers, startTime: `${starts}s`, duration: `${duration}s`, gracefulStop: "5s", preAllocatedVUs: atOnce, maxVUs: atOnce,
+      ...customers, startTime: `${starts}s`, duration: `${duration}s`, gracefulStop: "2s", preAllocatedVUs: atOnce, maxVUs: atOnce,
     }];
   }));
 }
