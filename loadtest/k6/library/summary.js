@@ -21,7 +21,7 @@ export function summaryOf(described, more = () => ({})) {
       thresholds: thresholdsOf(data),
       checks: data.root_group.checks.map(({ name, passes, fails }) => ({ name, passes, fails })),
       unanswered: unanswered(data),
-      neverCame: count(data, "dropped_iterations"),
+      neverCame: neverCame(described.load, data),
       ...more(data),
     };
     const files = { stdout: text(described, document, data) };
@@ -35,6 +35,15 @@ const count = (data, metric) => data.metrics[metric]?.values.count ?? 0;
 /** Customers who were cut off before they had their answer. Anything else than 0 means that the run was interrupted. */
 function unanswered(data) {
   return count(data, "arrivals") - count(data, "successes") - count(data, "refusals") - count(data, "errors");
+}
+
+/**
+ * Customers whom k6 could not send. Where their number is fixed, those who were late and came in the second that is
+ * left for it are none of them.
+ */
+function neverCame(load, data) {
+  if (load.rate === null || load.stages !== null) return count(data, "dropped_iterations");
+  return Math.max(0, load.users - count(data, "iterations"));
 }
 
 /** Thresholds that can be missed; those that only make k6 keep a number apart begin with `count>=0`. */
