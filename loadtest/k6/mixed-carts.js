@@ -4,14 +4,15 @@
 import { nextCustomer } from "./library/customers.js";
 import { buyByCart } from "./library/orders.js";
 import { newRun, prepareProducts } from "./library/prepare.js";
-import { describe, optionsOf } from "./library/scenario.js";
+import { describe, executorsOf, optionsOf } from "./library/scenario.js";
 import { summaryOf } from "./library/summary.js";
 
 const scenario = describe("mixed-carts");
 const { stock, users } = scenario.load;
 const known = scenario.expectation.refusals;
 
-export const options = optionsOf(scenario);
+// Carts are in the database: while it is away nobody can put anything into one.
+export const options = optionsOf(scenario, executorsOf(scenario.load, { needsDatabase: 40 }));
 
 export function setup() {
   if (stock < users) throw new Error(`STOCK is ${stock}; everybody must get both products, so give ${users} or more.`);

@@ -16,7 +16,7 @@ const known = scenario.expectation.refusals;
 const PLENTY = 10;
 const LIMIT = 2;
 
-export const options = optionsOf(scenario, executorsOf(scenario.load, { stays: 0.3 }));
+export const options = optionsOf(scenario, executorsOf(scenario.load, { stays: 0.3, needsDatabase: 10 }));
 
 export function setup() {
   const plenty = Array.from({ length: PLENTY }, (_, index) => ({ name: `Record ${index + 1}`, units: stock }));

@@ -25,7 +25,7 @@ http.setResponseCallback(http.expectedStatuses({ min: 200, max: 399 }, 401, 402,
  * @param {string} path
  * @param {{name: string, body?: object, key?: string, token?: string|null, session?: string,
  *   headers?: Record<string, string>, read?: boolean, patience?: number}} request
- *   `read`: the document of a success is not needed; `patience`: seconds, in place of a customer's
+ *   `read`: the document of a success is not looked into; `patience`: seconds, in place of a customer's
  * @returns {Answer}
  */
 export function ask(method, path, request) {
@@ -34,7 +34,7 @@ export function ask(method, path, request) {
   const patience = (request.patience ?? patienceSeconds) * 1000;
   for (let tries = 1; ; tries += 1) {
     const response = http.request(method, baseUrl + path, body, params);
-    const answer = understand(response);
+    const answer = understand(response, request.read ?? false);
     const waited = tries === 1 ? response.timings.duration + response.timings.connecting : Date.now() - began;
     if (!answer.again) return { status: answer.status, document: answer.document, code: answer.code, waited, tries };
     const pause = pauseAfter(response, tries);
@@ -46,7 +46,7 @@ export function ask(method, path, request) {
   }
 }
 
-function prepare({ name, body, key, token, session, headers, read }) {
+function prepare({ name, body, key, token, session, headers }) {
   const all = { ...headers };
   if (body !== undefined) all["Content-Type"] = "application/json";
   if (key) all["Idempotency-Key"] = key;
@@ -54,13 +54,13 @@ function prepare({ name, body, key, token, session, headers, read }) {
   if (session) all["X-Session-Id"] = session;
   return {
     body: body === undefined ? null : JSON.stringify(body),
-    params: { headers: all, timeout: requestTimeout, tags: { name }, responseType: read ? "none" : "text" },
+    params: { headers: all, timeout: requestTimeout, tags: { name }, responseType: "text" },
   };
 }
 
-function understand(response) {
+function understand(response, read) {
   if (response.status === 0) return { again: true, status: 0, document: null, code: "" };
-  const document = documentOf(response);
+  const document = read && response.status < 400 ? null : documentOf(response);
   const code = response.status < 400 ? "" : document?.code ?? `status-${response.status}`;
   const again = (response.status === 503 && document?.retryable !== false) || code === "idempotency-key-in-progress";
   return { again, status: response.status, document, code };

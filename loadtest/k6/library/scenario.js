@@ -40,7 +40,7 @@ export function optionsOf(described, executors = executorsOf(described.load), th
   return {
     scenarios: executors,
     thresholds: { ...thresholdsOf(described), ...thresholds },
-    discardResponseBodies: true,
+    discardResponseBodies: true, // except where a request asks for the text of its answer
     systemTags: ["scenario", "name", "method", "status", "expected_response"],
     summaryTrendStats: ["count", "avg", "min", "med", "p(50)", "p(90)", "p(95)", "p(99)", "max"],
     setupTimeout: "120s",
@@ -63,12 +63,13 @@ function thresholdsOf(described) {
 
 /**
  * The executors that bring the customers of this load. `stays` is how many seconds a customer stays beyond being
- * answered, because they look around or wait for the sale to open.
+ * answered, because they look around or wait for the sale to open; `needsDatabase` how long one may have to wait while
+ * the database is away.
  */
-export function executorsOf(load, { exec = "default", stays = 0 } = {}) {
+export function executorsOf(load, { exec = "default", ...presence } = {}) {
   if (load.stages !== null && load.stages[0].users !== undefined) return { users: rampingUsers(load.stages, exec) };
-  if (load.stages !== null) return { customers: rampingRate(load.stages, exec, stays) };
-  if (load.rate !== null) return { customers: steadyRate(load, exec, stays) };
+  if (load.stages !== null) return { customers: rampingRate(load.stages, exec, presence) };
+  if (load.rate !== null) return { customers: steadyRate(load, exec, presence) };
   return {
     users: {
       executor: "constant-vus", exec, vus: load.users, duration: `${load.duration}s`, gracefulStop: `${patienceSeconds + 20}s`,
@@ -77,17 +78,22 @@ export function executorsOf(load, { exec = "default", stays = 0 } = {}) {
 }
 
 /**
- * Customers in the shop at a time. While the server is away all of them wait, so a run with a fault needs many more;
- * if they do not suffice k6 counts `dropped_iterations`, which are customers that never came.
+ * Customers in the shop at a time. During a fault many wait: for a restart all of them, some seconds; for a database
+ * that is away those who need it, as long as `needsDatabase` says. If they do not suffice k6 counts
+ * `dropped_iterations`, which are customers that never came.
  */
-function inShop(rate, stays) {
+function inShop(rate, { stays = 0, needsDatabase = 4 }) {
   const usual = Math.ceil(rate * (0.25 + stays));
-  const [ready, most] = fault === "none" ? [usual, 4 * usual] : [usual + rate, 4 * usual + 4 * rate];
-  return { preAllocatedVUs: Math.min(4000, Math.max(50, ready)), maxVUs: Math.min(10000, Math.max(200, most)) };
+  const waiting = { none: 0, crash: 4 * rate, "slow-disk": 4 * rate, "database-away": needsDatabase * rate }[fault] ?? 4 * rate;
+  const ready = fault === "none" ? usual : usual + rate;
+  return {
+    preAllocatedVUs: Math.min(4000, Math.max(50, ready)),
+    maxVUs: Math.min(10000, Math.max(200, Math.ceil(4 * usual + waiting))),
+  };
 }
 
 /** One second longer than needed: who comes after the last customer of the load goes away again (see customers.js). */
-function steadyRate({ rate, duration }, exec, stays) {
+function steadyRate({ rate, duration }, exec, presence) {
   const [perUnit, timeUnit] = Number.isInteger(rate) ? [rate, "1s"] : [Math.max(1, Math.round(rate * 60)), "60s"];
   return {
     executor: "constant-arrival-rate",
@@ -96,11 +102,11 @@ function steadyRate({ rate, duration }, exec, stays) {
     timeUnit,
     duration: `${(duration + 1).toFixed(3)}s`,
     gracefulStop: `${patienceSeconds + 20}s`,
-    ...inShop(Math.ceil(rate), stays),
+    ...inShop(Math.ceil(rate), presence),
   };
 }
 
-function rampingRate(stages, exec, stays) {
+function rampingRate(stages, exec, presence) {
   const peak = Math.max(...stages.map((stage) => stage.rate));
   return {
     executor: "ramping-arrival-rate",
@@ -112,7 +118,7 @@ function rampingRate(stages, exec, stays) {
       { target: rate, duration: `${seconds.toFixed(3)}s` },
     ]),
     gracefulStop: `${patienceSeconds + 20}s`,
-    ...inShop(peak, stays),
+    ...inShop(peak, presence),
   };
 }
 

@@ -149,12 +149,12 @@ export function queue({ customer, product, units = 1, known }) {
 }
 
 /**
- * Looks at something. A 503 is tried three times in all and then left: the tables for queries may be behind or away,
- * and whoever looks comes back later.
+ * Looks at something. What comes from the tables for queries (`tables`), which may be behind or away, is asked
+ * for again for a second and then left: whoever looks comes back later.
  * @returns {any} the document, true when `discard` is set; null when there was none
  */
 export function look(name, path, { token, session, discard = false, tables = false } = {}) {
-  const answer = ask("GET", path, { name, token, session, patience: tables ? 3 : undefined });
+  const answer = ask("GET", path, { name, token, session, read: discard, patience: tables ? 1 : undefined });
   if (answer.status === 200) {
     readLatency.add(answer.waited);
     return discard ? true : answer.document;
