@@ -79,7 +79,7 @@ export const scenarios = [
   {
     name: "hyper-contention",
     title: "Everybody at one product",
-    text: "Bursts of 200, 300, 1,000 and more customers a second, all at one product of ten units.",
+    text: "Bursts of 200, 300 and many more customers a second, all at one product of ten units.",
     artillery: true,
     server: {},
     sizes: {
@@ -88,8 +88,8 @@ export const scenarios = [
         stages: [
           { seconds: 5, rate: 200 },
           { seconds: 5, rate: 300 },
-          { seconds: 5, rate: 1000 },
-          { seconds: 5, rate: 2000 },
+          { seconds: 5, rate: 800 },
+          { seconds: 5, rate: 1200 },
         ],
       },
       full: {
