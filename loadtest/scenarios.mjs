@@ -22,6 +22,7 @@
 //   expectation.latency       milliseconds that a percentile must stay below; not held against a run with a fault,
 //                             where waiting for the restart is part of each customer's wait
 
+/** @type {LatencyLimit} */
 const WAITS_FOR_NOBODY = { of: "success", percentile: 99, below: 250 };
 
 /** @typedef {{seconds: number, rate?: number, users?: number, hold?: boolean}} Stage */
@@ -442,7 +443,7 @@ export function loadOf(scenario, environment) {
   if (size.stages) return { ...common, ...staged(size.stages, wanted) };
   if (size.steps) {
     const duration = wanted.duration ?? size.duration ?? 1;
-    const factor = wanted.rate === undefined ? 1 : wanted.rate / size.steps[0];
+    const factor = wanted.rate === undefined ? 1 : wanted.rate / (size.steps[0] ?? 1);
     return { ...common, users: null, rate: null, duration, stages: null, steps: size.steps.map((rate) => rate * factor) };
   }
   return { ...common, ...steady(size, wanted), stages: null, steps: null };

@@ -42,7 +42,7 @@ function ensureOf(scenario, load, fault) {
   const thresholds = measured.map(({ of, percentile, below }) => ({
     [`${of}_latency.p${percentile}`]: fault === "none" ? below : 120_000,
   }));
-  const sold = scenario.name === "standard-sale" || scenario.name === "extreme-sale" ? null : Math.min(load.stock, load.users);
+  const sold = scenario.name === "standard-sale" || scenario.name === "extreme-sale" ? null : Math.min(load.stock, load.users ?? load.stock);
   return { thresholds, conditions: [{ expression: sold === null ? "successes > 0" : `successes == ${sold}` }] };
 }
 

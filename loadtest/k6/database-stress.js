@@ -7,7 +7,7 @@ import { errors } from "./library/metrics.js";
 import { order } from "./library/orders.js";
 import { newRun, operatorToken, prepareProducts } from "./library/prepare.js";
 import { ask } from "./library/request.js";
-import { describe, optionsOf } from "./library/scenario.js";
+import { describe, executorsOf, optionsOf } from "./library/scenario.js";
 import { SOLD, cancel, look } from "./library/shop.js";
 import { summaryOf } from "./library/summary.js";
 
@@ -16,7 +16,7 @@ const { stock, users } = scenario.load;
 const known = scenario.expectation.refusals;
 const PRODUCTS = 20;
 
-export const options = optionsOf(scenario);
+export const options = optionsOf(scenario, executorsOf(scenario.load, { needsDatabase: 8 }));
 
 export function setup() {
   return prepareProducts(newRun(), Array.from({ length: PRODUCTS }, (_, index) => ({ name: `Book ${index + 1}`, units: stock })));

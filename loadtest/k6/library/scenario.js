@@ -85,7 +85,7 @@ export function executorsOf(load, { exec = "default", ...presence } = {}) {
 function inShop(rate, { stays = 0, needsDatabase = 4 }) {
   const usual = Math.ceil(rate * (0.25 + stays));
   const waiting = { none: 0, crash: 4 * rate, "slow-disk": 4 * rate, "database-away": needsDatabase * rate }[fault] ?? 4 * rate;
-  const ready = fault === "none" ? usual : usual + rate;
+  const ready = usual + Math.ceil(waiting / 4);
   return {
     preAllocatedVUs: Math.min(4000, Math.max(50, ready)),
     maxVUs: Math.min(10000, Math.max(200, Math.ceil(4 * usual + waiting))),
