@@ -32,9 +32,13 @@ export function summaryOf(described, more = () => ({})) {
 
 const count = (data, metric) => data.metrics[metric]?.values.count ?? 0;
 
-/** Customers who were cut off before they had their answer. Anything else than 0 means that the run was interrupted. */
+/**
+ * Customers who were cut off before they had their answer. Anything else than 0 means that the run was interrupted.
+ * Errors can be more than one a customer (a sale, and then no order to look at); with any error the run has failed.
+ */
 function unanswered(data) {
-  return count(data, "arrivals") - count(data, "successes") - count(data, "refusals") - count(data, "errors");
+  const answered = count(data, "successes") + count(data, "refusals") + count(data, "errors");
+  return Math.max(0, count(data, "arrivals") - answered);
 }
 
 /**
