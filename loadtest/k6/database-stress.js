@@ -8,7 +8,7 @@ import { order } from "./library/orders.js";
 import { newRun, operatorToken, prepareProducts } from "./library/prepare.js";
 import { ask } from "./library/request.js";
 import { describe, executorsOf, optionsOf } from "./library/scenario.js";
-import { SOLD, cancel, look } from "./library/shop.js";
+import { SOLD, cancel, look, wrong } from "./library/shop.js";
 import { summaryOf } from "./library/summary.js";
 
 const scenario = describe("database-stress");
@@ -31,9 +31,16 @@ export default function comes(shop) {
   if (customer.number % 20 === 0) change(pick(0), customer);
   const { outcome, orderId } = order({ customer: customer.id, lines, known });
   if (outcome !== SOLD) return;
-  look("order", `/api/v1/orders/${orderId}`, { discard: true, tables: true });
+  const shown = look("order", `/api/v1/orders/${orderId}`, { tables: true });
+  if (shown !== null && !isWhole(shown, lines)) wrong("half-an-order", shown);
   look("orders", `/api/v1/orders?customerId=${customer.id}`, { discard: true, tables: true });
   if (customer.number % 10 === 0) cancel({ customer: customer.id, orderId, lines });
+}
+
+/** Who has been told that all lines are theirs never sees an order with some of them. */
+function isWhole(shown, lines) {
+  return shown.status === "confirmed" && lines.every(({ product, units }) =>
+    shown.lines.some((line) => line.productId === product && line.quantity === units && line.status === "sold"));
 }
 
 function search(shop, number) {

@@ -24,8 +24,9 @@ http.setResponseCallback(http.expectedStatuses({ min: 200, max: 399 }, 401, 402,
  * @param {"GET"|"POST"|"PUT"|"PATCH"|"DELETE"} method
  * @param {string} path
  * @param {{name: string, body?: object, key?: string, token?: string|null, session?: string,
- *   headers?: Record<string, string>, read?: boolean, patience?: number}} request
- *   `read`: the document of a success is not looked into; `patience`: seconds, in place of a customer's
+ *   headers?: Record<string, string>, read?: boolean, patience?: number, mayBeBehind?: boolean}} request
+ *   `read`: the document of a success is not looked into; `patience`: seconds, in place of a customer's;
+ *   `mayBeBehind`: it reads tables that follow the sale, so asking again is no sign of trouble and is not counted
  * @returns {Answer}
  */
 export function ask(method, path, request) {
@@ -41,7 +42,7 @@ export function ask(method, path, request) {
     if (Date.now() - began + pause * 1000 > patience) {
       return { status: 0, document: null, code: answer.code || "no-answer", waited: Date.now() - began, tries };
     }
-    repeats.add(1, { name: request.name });
+    if (!request.mayBeBehind) repeats.add(1, { name: request.name });
     sleep(pause);
   }
 }

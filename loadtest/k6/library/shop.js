@@ -154,7 +154,7 @@ export function queue({ customer, product, units = 1, known }) {
  * @returns {any} the document, true when `discard` is set; null when there was none
  */
 export function look(name, path, { token, session, discard = false, tables = false } = {}) {
-  const answer = ask("GET", path, { name, token, session, read: discard, patience: tables ? 1 : undefined });
+  const answer = ask("GET", path, { name, token, session, read: discard, patience: tables ? 1 : undefined, mayBeBehind: tables });
   if (answer.status === 200) {
     readLatency.add(answer.waited);
     return discard ? true : answer.document;
