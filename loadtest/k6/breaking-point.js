@@ -1,0 +1,35 @@
+// Raises the rate at which customers come, step by step, until something gives way: p99 of successes passes the limit
+// (LATENCY_LIMIT, 250 ms), errors appear, or the load generator itself cannot send as much as it should. There are
+// more units than anybody can buy, so all answers are sales.
+//
+// k6 ends the run at once when a limit is passed. Customers who are under way at that moment never hear the answer:
+// `unanswered` in the summary counts them, and up to so many units may be sold beyond the acknowledged ones.
+
+import { nextCustomer } from "./library/customers.js";
+import { newRun, prepareProducts } from "./library/prepare.js";
+import { describe, executorsOf, fault, optionsOf } from "./library/scenario.js";
+import { buy } from "./library/shop.js";
+import { stepsOf } from "./library/steps.js";
+import { summaryOf } from "./library/summary.js";
+
+const scenario = describe("breaking-point");
+const { duration, steps, stock } = scenario.load;
+const known = scenario.expectation.refusals;
+const limit = Number(__ENV.LATENCY_LIMIT || 250);
+const PRODUCTS = 4;
+
+const ladder = stepsOf({ rates: steps, duration, limit, fault });
+
+export const options = optionsOf(scenario, ladder.executors(executorsOf), ladder.thresholds);
+
+export function setup() {
+  return prepareProducts(newRun(), Array.from({ length: PRODUCTS }, (_, index) => ({ name: `Plenty ${index + 1}`, units: stock })));
+}
+
+export default function comes(shop) {
+  const customer = nextCustomer(shop, null);
+  const product = shop.products[customer.number % PRODUCTS].productId;
+  buy({ customer: customer.id, product, known });
+}
+
+export const handleSummary = summaryOf(scenario, (data) => ({ breakingPoint: ladder.found(data) }));

@@ -1,0 +1,24 @@
+// Fifteen hundred customers want five units: exactly five of them get one.
+
+import { nextCustomer } from "./library/customers.js";
+import { newRun, prepareProducts } from "./library/prepare.js";
+import { describe, optionsOf } from "./library/scenario.js";
+import { buy } from "./library/shop.js";
+import { summaryOf } from "./library/summary.js";
+
+const scenario = describe("limited-stock");
+const { stock, users } = scenario.load;
+const known = scenario.expectation.refusals;
+
+export const options = optionsOf(scenario);
+
+export function setup() {
+  return prepareProducts(newRun(), [{ name: "One of five", units: stock, limitPerCustomer: 1, demand: users }]);
+}
+
+export default function comes(shop) {
+  const customer = nextCustomer(shop, users);
+  if (customer !== null) buy({ customer: customer.id, product: shop.products[0].productId, known });
+}
+
+export const handleSummary = summaryOf(scenario);
