@@ -1,0 +1,254 @@
+// Charts: what is drawn of a run. Pure: a result in, descriptions of charts out.
+
+import { LINES_MAX, known, marksOf, sentence } from './chart.mjs';
+import { counted, measured, number, plain } from './text.mjs';
+
+/** @typedef {import('./chart.mjs').Chart} Chart */
+/** @typedef {import('./chart.mjs').Line} Line */
+/** @typedef {import('./schema.mjs').Column} Column */
+/** @typedef {import('./schema.mjs').Result} Result */
+/** @typedef {import('./schema.mjs').Sample} Sample */
+/** @typedef {Pick<Chart, 'id' | 'title' | 'unit' | 'form'> & { x: number[], lines: Line[], level?: Chart['level'], said?: string }} Draft */
+
+const MEBIBYTE = 2 ** 20;
+
+/**
+ * All charts of a run that have numbers, and the titles of those that have none.
+ * @param {Result} result
+ * @returns {{ charts: Chart[], empty: string[] }}
+ */
+export function chartsOf(result) {
+  const drafts = [...loadDrafts(result), ...serverDrafts(result)];
+  const marks = marksOf(result);
+  const end = Math.max(1, result.seconds, ...marks.map(({ at }) => at), ...drafts.map(({ x }) => x.at(-1) ?? 0));
+  const charts = [];
+  const empty = [];
+  for (const draft of drafts) {
+    const lines = draft.lines.filter(known);
+    if (lines.length === 0) empty.push(draft.title);
+    else charts.push(finished(draft, lines, marks, end));
+  }
+  return { charts, empty };
+}
+
+/**
+ * @param {Draft} draft
+ * @param {Line[]} lines
+ * @param {Chart['marks']} marks
+ * @param {number} end
+ * @returns {Chart}
+ */
+function finished({ id, title, unit, form, x, level, said }, lines, marks, end) {
+  const sentences = lines.map((line) => sentence(line, x, unit));
+  const summary = [said, ...sentences].filter(Boolean).join(' ');
+  return { id, title, unit, form, along: 'seconds since the start', x, end, lines, marks, level: level ?? null, summary };
+}
+
+/**
+ * What the load saw, a value each step.
+ * @param {Result} result
+ * @returns {Draft[]}
+ */
+function loadDrafts(result) {
+  const { series, totals } = result;
+  const step = series?.stepSeconds ?? 1;
+  const columns = [series?.arrivals, series?.successes, series?.errors, series?.repeats, ...Object.values(series?.refusals ?? {})];
+  const steps = Math.max(0, ...columns.map((column) => column?.length ?? 0), ...latencySteps(series));
+  const x = Array.from({ length: steps }, (_, place) => place * step);
+  /** @type {(label: string, column: Column | undefined | null) => Line} */
+  const rate = (label, column) => ({ label, values: rates(column, steps, step), gather: 'sum' });
+  const refusals = topRefusals(series?.refusals ?? {}).map(([code, column]) => rate(code, column));
+  return [
+    {
+      id: 'arrivals',
+      title: 'Arrivals and successes',
+      unit: 'per second',
+      form: 'steps',
+      x,
+      lines: [rate('arrivals', series?.arrivals), rate('successes', series?.successes)],
+      level: goodput(result),
+      said: saidOfGoodput(totals),
+    },
+    { id: 'refusals', title: 'Refusals by reason', unit: 'per second', form: 'stack', x, lines: refusals, said: byReason(totals.refusals) },
+    {
+      id: 'errors',
+      title: 'Errors and repeated requests',
+      unit: 'per second',
+      form: 'steps',
+      x,
+      lines: [rate('errors', series?.errors), rate('repeats', series?.repeats)],
+    },
+    { id: 'success-latency', title: 'Latency of successes', unit: 'ms', form: 'line', x, lines: percentiles(series?.successLatency) },
+    { id: 'refusal-latency', title: 'Latency of refusals', unit: 'ms', form: 'line', x, lines: percentiles(series?.refusalLatency) },
+  ];
+}
+
+/**
+ * What the server said of itself, twice a second.
+ * @param {Result} result
+ * @returns {Draft[]}
+ */
+function serverDrafts(result) {
+  const samples = result.samples ?? [];
+  const x = samples.map(({ at }) => at);
+  /** @type {(label: string, value: (sample: Sample) => number | null | undefined) => Line} */
+  const line = (label, value) => ({ label, values: samples.map((sample) => value(sample) ?? null) });
+  /** @type {(id: string, title: string, unit: string, ...lines: Line[]) => Draft} */
+  const draft = (id, title, unit, ...lines) => ({ id, title, unit, form: 'line', x, lines });
+  const { totals, single } = stockLines(samples);
+  return [
+    draft('stock', 'Stock', 'units', ...totals),
+    ...(single.length > 0 ? [draft('stock-products', 'Units available of each product', 'units', ...single)] : []),
+    draft('cpu', 'CPU of the server', 'cores', line('used', ({ cpu }) => cpu)),
+    draft('memory', 'Memory of the server', 'MiB', line('used', ({ memoryBytes }) => scaled(memoryBytes, MEBIBYTE))),
+    draft('batch', 'Batch size: events per commit', 'events', line('events', ({ eventsPerCommit }) => eventsPerCommit)),
+    draft('commit', 'Time of a commit', 'ms', line('p99', ({ commitP99 }) => commitP99)),
+    draft('commits', 'Commits', 'per second', line('commits', ({ commitsPerSecond }) => commitsPerSecond)),
+    draft('lag', 'Projection lag', 's', line('behind the journal', ({ projectionLagSeconds }) => projectionLagSeconds)),
+    draft('queue', 'Queue depth', 'purchases', line('waiting', ({ queueDepth }) => queueDepth)),
+    draft('flight', 'Commands in flight', 'commands', line('in flight', ({ inFlight }) => inFlight)),
+    draft('files', 'Open files', 'files', line('open', ({ openFiles }) => openFiles)),
+  ];
+}
+
+/** @param {Result['series']} series */
+function latencySteps(series) {
+  return [series?.successLatency, series?.refusalLatency].flatMap((columns) => Object.values(columns ?? {}).map((column) => column?.length ?? 0));
+}
+
+/**
+ * Counts of a step as rates; a step in which nothing was counted had none, unless nothing was counted at all.
+ * @param {Column | undefined | null} column
+ * @param {number} steps
+ * @param {number} step seconds
+ * @returns {Column}
+ */
+function rates(column, steps, step) {
+  if (!column) return [];
+  return Array.from({ length: steps }, (_, place) => (column[place] ?? 0) / step);
+}
+
+/**
+ * The most frequent reasons; the rest is gathered in one, so that the stack stays complete.
+ * @param {Record<string, Column>} refusals
+ * @returns {[string, Column][]}
+ */
+function topRefusals(refusals) {
+  const all = Object.entries(refusals)
+    .map(([code, column]) => ({ code, column: column ?? [], total: (column ?? []).reduce((/** @type {number} */ sum, count) => sum + (count ?? 0), 0) }))
+    .filter(({ total }) => total > 0)
+    .sort((one, other) => other.total - one.total);
+  const shown = all.length > LINES_MAX ? all.slice(0, LINES_MAX - 1) : all;
+  const rest = all.slice(shown.length).map(({ column }) => column);
+  /** @type {[string, Column][]} */
+  const top = shown.map(({ code, column }) => [code, column]);
+  if (rest.length > 0) {
+    const steps = Math.max(...rest.map(({ length }) => length));
+    const gathered = Array.from({ length: steps }, (_, place) => rest.reduce((sum, column) => sum + (column[place] ?? 0), 0));
+    top.push([`${rest.length} other reasons`, gathered]);
+  }
+  return top;
+}
+
+/** @param {Record<string, Column> | undefined | null} columns */
+function percentiles(columns) {
+  return Object.entries(columns ?? {}).slice(0, LINES_MAX).map(([label, values]) => ({ label, values: values ?? [] }));
+}
+
+/**
+ * @param {Result} result
+ * @returns {Chart['level']}
+ */
+function goodput({ totals, seconds }) {
+  const value = totals.goodputUntilSoldOutPerSecond;
+  if (typeof value !== 'number') return null;
+  const soldOut = totals.soldOutAfterSeconds;
+  const until = typeof soldOut === 'number' ? 'until sold out' : 'of the whole run';
+  return { from: 0, to: soldOut ?? seconds, value, label: `goodput ${until}: ${number(value)}/s` };
+}
+
+/** @param {Result['totals']} totals */
+export function saidOfGoodput({ successes, unitsSold, goodputUntilSoldOutPerSecond, soldOutAfterSeconds }) {
+  const sold = `${counted(successes, 'success', 'successes')}, ${counted(unitsSold, 'unit')} sold`;
+  const goodput = typeof goodputUntilSoldOutPerSecond === 'number' ? `, goodput ${number(goodputUntilSoldOutPerSecond)} a second` : '';
+  const end = typeof soldOutAfterSeconds === 'number' ? `; sold out after ${number(soldOutAfterSeconds)} s.` : '; not sold out.';
+  return sold + goodput + end;
+}
+
+/** @param {import('./schema.mjs').Counts} refusals */
+export function byReason(refusals) {
+  const reasons = Object.entries(refusals).filter(([, count]) => count > 0).sort(([, one], [, other]) => other - one);
+  return reasons.length === 0 ? 'No refusals.' : `In all: ${reasons.map(([code, count]) => `${plain(code)} ${number(count)}`).join(', ')}.`;
+}
+
+/**
+ * @param {number | null | undefined} value
+ * @param {number} by
+ */
+function scaled(value, by) {
+  return typeof value === 'number' ? value / by : null;
+}
+
+/**
+ * The stock of all products together, and each alone where there are several.
+ * @param {Sample[]} samples
+ * @returns {{ totals: Line[], single: Line[] }}
+ */
+function stockLines(samples) {
+  const ids = [...new Set(samples.flatMap(({ stock }) => (stock ?? []).map(({ productId }) => String(productId))))];
+  /** @type {(label: string, value: (stock: import('./schema.mjs').Stock) => number | null | undefined) => Line} */
+  const total = (label, value) => ({ label, gather: 'last', values: samples.map(({ stock }) => together(stock, ids.length, value)) });
+  const totals = [total('available', ({ available }) => available), total('held', ({ held }) => held), total('sold', ({ sold }) => sold)];
+  if (ids.length < 2) return { totals, single: [] };
+  /** @type {Line[]} */
+  const single = ids.slice(0, LINES_MAX).map((id) => ({
+    label: `product ${id}`,
+    gather: 'last',
+    values: samples.map(({ stock }) => stock?.find(({ productId }) => String(productId) === id)?.available ?? null),
+  }));
+  return { totals, single };
+}
+
+/**
+ * A sum over all products; none when the sample lacks one of them, because it would look like a sale.
+ * @param {Sample['stock']} stock
+ * @param {number} products
+ * @param {(stock: import('./schema.mjs').Stock) => number | null | undefined} value
+ */
+function together(stock, products, value) {
+  if (!stock || stock.length < products || products === 0) return null;
+  const values = stock.map((each) => value(each) ?? null);
+  return values.reduce((sum, each) => (sum === null || each === null ? null : sum + each), 0);
+}
+
+/**
+ * The breaking point: rate against p99, and against errors.
+ * @param {NonNullable<Result['breakingPoint']>} point
+ * @returns {Chart | null}
+ */
+export function breakingChart({ rate, steps }) {
+  const sorted = [...steps].sort((one, other) => one.rate - other.rate);
+  const x = sorted.map((step) => step.rate);
+  /** @type {Line[]} */
+  const all = [
+    { label: 'p99', values: sorted.map(({ p99 }) => p99 ?? null) },
+    { label: 'p50', values: sorted.map(({ p50 }) => p50 ?? null) },
+    { label: 'errors', unit: 'errors', right: true, values: sorted.map(({ errors }) => errors ?? null) },
+  ];
+  const lines = all.filter(known);
+  if (lines.length === 0 || x.length === 0) return null;
+  const marks = typeof rate === 'number' ? [{ at: rate, until: null, label: `gave way at ${number(rate)}/s`, kind: /** @type {const} */ ('fault') }] : [];
+  const last = sorted.at(-1);
+  const end = Math.max(...x, rate ?? 0);
+  const summary = `${counted(steps.length, 'step')} up to ${number(last?.rate)} arrivals a second; at the last one p99 ${measured(last?.p99, 'ms')} and ${counted(last?.errors ?? 0, 'error')}.`;
+  return { id: 'breaking', title: 'Arrival rate against p99 and errors', unit: 'ms', form: 'line', along: 'arrivals a second', x, end, lines, marks, level: null, summary };
+}
+
+/** @param {NonNullable<Result['breakingPoint']>} point */
+export function breakingSentence({ rate, what, gaveWay, steps }) {
+  if (typeof rate !== 'number') {
+    const highest = Math.max(0, ...steps.map((step) => step.rate));
+    return `Nothing gave way up to ${number(highest)} arrivals a second${gaveWay ? `: ${gaveWay}` : '.'}`;
+  }
+  return [`Gave way at ${number(rate)} arrivals a second${what ? `: ${what}` : ''}.`, gaveWay].filter(Boolean).join(' ');
+}

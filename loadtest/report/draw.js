@@ -1,0 +1,198 @@
+// Draw: runs in the page, inside the report. Draws every chart of the embedded data with uPlot, which stands before it
+// in the same script, and moves all of them to one moment together.
+
+/* global uPlot */
+
+const HEIGHT = 220;
+const LABEL_ROWS = 3;
+const LABEL_HEIGHT = 14;
+const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
+const charts = JSON.parse(document.getElementById('data').textContent);
+const dark = matchMedia('(prefers-color-scheme: dark)');
+let plots = [];
+
+/** A number as the tables say it. */
+function shown(value) {
+  if (value === null || value === undefined) return '–';
+  const size = Math.abs(value);
+  const digits = Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 3;
+  return (value + 0).toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits });
+}
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  return (name) => style.getPropertyValue(`--${name}`).trim();
+}
+
+/** What is drawn: a stack draws sums, the highest first, each covering what is above the next. */
+function drawn(chart) {
+  if (chart.form !== 'stack') return chart.lines.map((line, place) => ({ line, place, values: line.values }));
+  const below = chart.x.map(() => 0);
+  const layers = chart.lines.map((line, place) => {
+    const values = chart.x.map((_, step) => (below[step] += line.values[step] ?? 0));
+    return { line, place, values };
+  });
+  return layers.reverse();
+}
+
+/** Columns for uPlot; steps get an end to their last one. */
+function columns(chart, layers) {
+  const steps = chart.form !== 'line' && chart.x.length > 0;
+  const width = chart.x.length > 1 ? chart.x[1] - chart.x[0] : 1;
+  const x = steps ? [...chart.x, chart.x.at(-1) + width] : chart.x;
+  return [x, ...layers.map(({ values }) => {
+    const filled = chart.x.map((_, place) => values[place] ?? null);
+    return steps ? [...filled, filled.at(-1)] : filled;
+  })];
+}
+
+function seriesOf(chart, layers, colour) {
+  const stepped = chart.form === 'line' ? undefined : uPlot.paths.stepped({ align: 1 });
+  return layers.map(({ line, place }) => {
+    const stroke = colour(`series-${(place % 8) + 1}`);
+    const fill = chart.form === 'stack' ? stroke : chart.form === 'steps' && place > 0 ? `${stroke}55` : undefined;
+    const unit = line.unit ?? chart.unit;
+    return {
+      label: `${line.label}${line.unit ? ` (${unit})` : ''}`,
+      scale: line.right ? 'right' : 'y',
+      // The legend says the value itself, never the sum that a stack draws.
+      value: (_plot, _value, _series, index) => (index === null ? '–' : shown(line.values[Math.min(index, chart.x.length - 1)])),
+      stroke,
+      fill,
+      width: chart.form === 'stack' ? 1 : 2,
+      dash: chart.form === 'stack' ? undefined : DASHES[place % DASHES.length],
+      paths: stepped,
+      points: stepped ? { show: false } : undefined,
+    };
+  });
+}
+
+function axesOf(chart, colour) {
+  const thin = { stroke: colour('line'), width: 1 };
+  const axis = { stroke: colour('quiet'), grid: thin, ticks: thin, font: '12px system-ui, sans-serif', values: (_plot, values) => values.map(shown) };
+  const axes = [{ ...axis, space: 56, size: 30 }, { ...axis, scale: 'y', size: 60 }];
+  if (chart.lines.some((line) => line.right)) axes.push({ ...axis, scale: 'right', side: 1, size: 52, grid: { show: false } });
+  return axes;
+}
+
+/** A dashed vertical line with its words, and the time until it was mended. */
+function drawMark(plot, mark, row, colour) {
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio;
+  const x = plot.valToPos(mark.at, 'x', true);
+  if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) return;
+  const tone = colour(mark.kind === 'fault' ? 'bad' : 'quiet');
+  ctx.save();
+  if (mark.until !== null) {
+    const until = Math.min(plot.valToPos(mark.until, 'x', true), bbox.left + bbox.width);
+    ctx.globalAlpha = 0.16;
+    ctx.fillStyle = tone;
+    ctx.fillRect(x, bbox.top, Math.max(until - x, 2 * ratio), bbox.height);
+    ctx.globalAlpha = 1;
+  }
+  ctx.strokeStyle = tone;
+  ctx.lineWidth = 1.5 * ratio;
+  ctx.setLineDash(mark.kind === 'fault' ? [6 * ratio, 3 * ratio] : [2 * ratio, 3 * ratio]);
+  ctx.beginPath();
+  ctx.moveTo(x, bbox.top);
+  ctx.lineTo(x, bbox.top + bbox.height);
+  ctx.stroke();
+  const late = x > bbox.left + bbox.width * 0.6;
+  words(plot, mark.label, x + (late ? -5 : 5) * ratio, bbox.top + (row * LABEL_HEIGHT + 11) * ratio, tone, late ? 'right' : 'left', colour);
+  ctx.restore();
+}
+
+/** Words on the picture, on a ground of their own so that lines behind them do not strike them out. */
+function words(plot, text, x, y, tone, align, colour) {
+  const { ctx, bbox } = plot;
+  ctx.font = `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.textAlign = align;
+  const room = align === 'right' ? x - bbox.left : bbox.left + bbox.width - x;
+  let fitting = text;
+  while (fitting.length > 1 && ctx.measureText(fitting).width > room) fitting = `${fitting.replace(/…$/, '').slice(0, -1)}…`;
+  const width = ctx.measureText(fitting).width;
+  ctx.globalAlpha = 0.8;
+  ctx.fillStyle = colour('card');
+  ctx.fillRect(align === 'right' ? x - width - 2 : x - 2, y - 10 * devicePixelRatio, width + 4, 13 * devicePixelRatio);
+  ctx.globalAlpha = 1;
+  ctx.fillStyle = tone;
+  ctx.fillText(fitting, x, y);
+}
+
+function drawLevel(plot, { from, to, value, label }, colour) {
+  const { ctx } = plot;
+  const left = plot.valToPos(from, 'x', true);
+  const right = plot.valToPos(to, 'x', true);
+  const y = plot.valToPos(value, 'y', true);
+  ctx.save();
+  ctx.strokeStyle = colour('good');
+  ctx.lineWidth = 2.5 * devicePixelRatio;
+  ctx.beginPath();
+  ctx.moveTo(left, y);
+  ctx.lineTo(Math.max(right, left + 6), y);
+  ctx.stroke();
+  words(plot, label, left + 6, y - 5 * devicePixelRatio, colour('good'), 'left', colour);
+  ctx.restore();
+}
+
+function hooksOf(chart, colour) {
+  return {
+    draw: [(plot) => {
+      if (chart.level) drawLevel(plot, chart.level, colour);
+      chart.marks.forEach((mark, place) => drawMark(plot, mark, place % LABEL_ROWS, colour));
+    }],
+  };
+}
+
+function draw(chart) {
+  const place = document.getElementById(`plot-${chart.id}`);
+  const colour = colours();
+  const layers = drawn(chart);
+  const isTime = chart.along.startsWith('seconds');
+  const from = isTime ? 0 : Math.min(...chart.x);
+  const room = isTime ? 0 : Math.max((chart.end - from) * 0.04, 1);
+  const high = (_plot, _low, highest) => [0, Math.max(highest ?? 0, chart.level?.value ?? 0) * 1.25 || 1];
+  place.replaceChildren();
+  const options = {
+    width: Math.max(200, place.clientWidth),
+    height: HEIGHT,
+    cursor: { drag: { x: false, y: false }, sync: isTime ? { key: 'time', setSeries: false } : undefined, points: { show: chart.form === 'line' } },
+    legend: { live: true },
+    scales: { x: { time: false, range: () => [from - room, chart.end + room] }, y: { range: high }, right: { range: (_plot, _low, highest) => [0, Math.max(highest ?? 0, 1) * 1.25] } },
+    axes: axesOf(chart, colour),
+    series: [{ label: isTime ? 'at' : 'rate', value: (_plot, value) => (value === null || value === undefined ? '–' : `${shown(value)} ${isTime ? 's' : '/s'}`) }, ...seriesOf(chart, layers, colour)],
+    hooks: hooksOf(chart, colour),
+  };
+  return new uPlot(options, columns(chart, layers), place);
+}
+
+function drawAll() {
+  for (const plot of plots) plot.destroy();
+  plots = charts.map(draw);
+  document.body.dataset.drawn = String(plots.length);
+}
+
+/** The slider moves all charts to one moment, for whoever has no pointer. */
+function follow(slider) {
+  const words = document.getElementById('moment-words');
+  slider.addEventListener('input', () => {
+    const at = Number(slider.value);
+    words.textContent = `${shown(at)} s`;
+    slider.setAttribute('aria-valuetext', `${shown(at)} seconds since the start`);
+    plots.forEach((plot, place) => {
+      if (charts[place].along.startsWith('seconds')) plot.setCursor({ left: plot.valToPos(at, 'x'), top: HEIGHT / 2 }, true, false);
+    });
+  });
+}
+
+drawAll();
+dark.addEventListener('change', drawAll);
+const slider = document.getElementById('moment');
+if (slider) follow(slider);
+const observer = new ResizeObserver(() => {
+  plots.forEach((plot, place) => {
+    const width = document.getElementById(`plot-${charts[place].id}`).clientWidth;
+    if (width > 0 && width !== plot.width) plot.setSize({ width, height: HEIGHT });
+  });
+});
+observer.observe(document.body);
