@@ -28,6 +28,7 @@ import { measured, number } from './text.mjs';
  * @property {string} title
  * @property {string} unit
  * @property {'line' | 'steps' | 'stack'} form
+ * @property {boolean} logarithmic the vertical axis
  * @property {string} along what the horizontal axis counts: "seconds since the start"
  * @property {number[]} x
  * @property {number} end where the horizontal axis ends
@@ -39,6 +40,8 @@ import { measured, number } from './text.mjs';
 
 /** Lines in one picture; more cannot be told apart. */
 export const LINES_MAX = 8;
+/** The highest value of a latency by its lowest, from which the axis is logarithmic. */
+const WIDE = 30;
 /** Rows of a table that stands for a chart; longer runs are gathered. */
 const ROWS_MAX = 60;
 
@@ -58,18 +61,34 @@ export function marksOf(result) {
   return marks;
 }
 
+/**
+ * Whether small values could not be seen beside the highest; zeros have no place on such an axis.
+ * @param {Line[]} lines
+ */
+export function isWide(lines) {
+  const values = lines.filter(({ right }) => !right).flatMap(({ values }) => values.filter((value) => value !== null && value !== undefined));
+  const highest = values.reduce((best, value) => Math.max(best, value), 0);
+  const lowest = values.reduce((best, value) => Math.min(best, value), Infinity);
+  return lowest > 0 && highest > WIDE * lowest;
+}
+
+/** Whether a line says more than that nothing happened. @param {Line} line */
+export function moved({ values }) {
+  return values.some((value) => value !== null && value !== undefined && value !== 0);
+}
+
 /** Whether a line has anything to show. @param {Line} line */
 export function known({ values }) {
   return values.some((value) => value !== null && value !== undefined);
 }
 
 /**
- * "p99: at most 12.3 ms (at 4 s), in the middle 3.1 ms."
+ * "p99: at most 12.3 ms (at 4 s), in the middle 3.1 ms." What is counted or sold has no middle worth a word.
  * @param {Line} line
  * @param {number[]} x
  * @param {string} unit of the chart
  */
-export function sentence({ label, values, unit: own }, x, unit) {
+export function sentence({ label, values, gather, unit: own }, x, unit) {
   const unitShown = own ?? unit;
   const there = values.flatMap((value, place) => (value === null || value === undefined ? [] : [{ value, at: x[place] ?? 0 }]));
   const [first] = there;
@@ -77,7 +96,8 @@ export function sentence({ label, values, unit: own }, x, unit) {
   const highest = there.reduce((best, each) => (each.value > best.value ? each : best), first);
   const middle = there.map(({ value }) => value).sort((one, other) => one - other)[Math.floor((there.length - 1) / 2)];
   if (there.every(({ value }) => value === highest.value)) return `${label}: ${measured(highest.value, unitShown)} throughout.`;
-  return `${label}: at most ${measured(highest.value, unitShown)} (at ${number(highest.at)} s), in the middle ${measured(middle, unitShown)}.`;
+  const most = `${label}: at most ${measured(highest.value, unitShown)} (at ${number(highest.at)} s)`;
+  return gather ? `${most}.` : `${most}, in the middle ${measured(middle, unitShown)}.`;
 }
 
 /**

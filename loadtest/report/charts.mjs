@@ -1,6 +1,6 @@
 // Charts: what is drawn of a run. Pure: a result in, descriptions of charts out.
 
-import { LINES_MAX, known, marksOf, sentence } from './chart.mjs';
+import { isWide, known, LINES_MAX, marksOf, moved, sentence } from './chart.mjs';
 import { counted, measured, number, plain } from './text.mjs';
 
 /** @typedef {import('./chart.mjs').Chart} Chart */
@@ -8,27 +8,28 @@ import { counted, measured, number, plain } from './text.mjs';
 /** @typedef {import('./schema.mjs').Column} Column */
 /** @typedef {import('./schema.mjs').Result} Result */
 /** @typedef {import('./schema.mjs').Sample} Sample */
-/** @typedef {Pick<Chart, 'id' | 'title' | 'unit' | 'form'> & { x: number[], lines: Line[], level?: Chart['level'], said?: string }} Draft */
+/** @typedef {Pick<Chart, 'id' | 'title' | 'unit' | 'form'> & { x: number[], lines: Line[], level?: Chart['level'], said?: string, quiet?: boolean }} Draft quiet: lines of zeros are left out */
 
 const MEBIBYTE = 2 ** 20;
 
 /**
- * All charts of a run that have numbers, and the titles of those that have none.
+ * All charts of a run that have numbers, and what is to be said instead of the others.
  * @param {Result} result
- * @returns {{ charts: Chart[], empty: string[] }}
+ * @returns {{ charts: Chart[], instead: string[] }}
  */
 export function chartsOf(result) {
   const drafts = [...loadDrafts(result), ...serverDrafts(result)];
   const marks = marksOf(result);
   const end = Math.max(1, result.seconds, ...marks.map(({ at }) => at), ...drafts.map(({ x }) => x.at(-1) ?? 0));
   const charts = [];
-  const empty = [];
+  const instead = [];
   for (const draft of drafts) {
-    const lines = draft.lines.filter(known);
-    if (lines.length === 0) empty.push(draft.title);
-    else charts.push(finished(draft, lines, marks, end));
+    const there = draft.lines.filter(known);
+    const lines = draft.quiet ? there.filter(moved) : there;
+    if (lines.length > 0) charts.push(finished(draft, lines, marks, end));
+    else instead.push(`${draft.title}: ${there.length > 0 ? 'none at all' : 'not measured'}.`);
   }
-  return { charts, empty };
+  return { charts, instead };
 }
 
 /**
@@ -41,7 +42,8 @@ export function chartsOf(result) {
 function finished({ id, title, unit, form, x, level, said }, lines, marks, end) {
   const sentences = lines.map((line) => sentence(line, x, unit));
   const summary = [said, ...sentences].filter(Boolean).join(' ');
-  return { id, title, unit, form, along: 'seconds since the start', x, end, lines, marks, level: level ?? null, summary };
+  const logarithmic = unit === 'ms' && isWide(lines);
+  return { id, title, unit, form, logarithmic, along: 'seconds since the start', x, end, lines, marks, level: level ?? null, summary };
 }
 
 /**
@@ -69,7 +71,7 @@ function loadDrafts(result) {
       level: goodput(result),
       said: saidOfGoodput(totals),
     },
-    { id: 'refusals', title: 'Refusals by reason', unit: 'per second', form: 'stack', x, lines: refusals, said: byReason(totals.refusals) },
+    { id: 'refusals', title: 'Refusals by reason', unit: 'per second', form: 'stack', x, lines: refusals, quiet: true, said: byReason(totals.refusals) },
     {
       id: 'errors',
       title: 'Errors and repeated requests',
@@ -77,6 +79,7 @@ function loadDrafts(result) {
       form: 'steps',
       x,
       lines: [rate('errors', series?.errors), rate('repeats', series?.repeats)],
+      quiet: true,
     },
     { id: 'success-latency', title: 'Latency of successes', unit: 'ms', form: 'line', x, lines: percentiles(series?.successLatency) },
     { id: 'refusal-latency', title: 'Latency of refusals', unit: 'ms', form: 'line', x, lines: percentiles(series?.refusalLatency) },
@@ -97,7 +100,7 @@ function serverDrafts(result) {
   const draft = (id, title, unit, ...lines) => ({ id, title, unit, form: 'line', x, lines });
   const { totals, single } = stockLines(samples);
   return [
-    draft('stock', 'Stock', 'units', ...totals),
+    { ...draft('stock', 'Stock', 'units', ...totals), quiet: true },
     ...(single.length > 0 ? [draft('stock-products', 'Units available of each product', 'units', ...single)] : []),
     draft('cpu', 'CPU of the server', 'cores', line('used', ({ cpu }) => cpu)),
     draft('memory', 'Memory of the server', 'MiB', line('used', ({ memoryBytes }) => scaled(memoryBytes, MEBIBYTE))),
@@ -169,7 +172,8 @@ function goodput({ totals, seconds }) {
 
 /** @param {Result['totals']} totals */
 export function saidOfGoodput({ successes, unitsSold, goodputUntilSoldOutPerSecond, soldOutAfterSeconds }) {
-  const sold = `${counted(successes, 'success', 'successes')}, ${counted(unitsSold, 'unit')} sold`;
+  const units = unitsSold === successes ? '' : `, ${counted(unitsSold, 'unit')} sold`;
+  const sold = counted(successes, 'success', 'successes') + units;
   const goodput = typeof goodputUntilSoldOutPerSecond === 'number' ? `, goodput ${number(goodputUntilSoldOutPerSecond)} a second` : '';
   const end = typeof soldOutAfterSeconds === 'number' ? `; sold out after ${number(soldOutAfterSeconds)} s.` : '; not sold out.';
   return sold + goodput + end;
@@ -178,7 +182,7 @@ export function saidOfGoodput({ successes, unitsSold, goodputUntilSoldOutPerSeco
 /** @param {import('./schema.mjs').Counts} refusals */
 export function byReason(refusals) {
   const reasons = Object.entries(refusals).filter(([, count]) => count > 0).sort(([, one], [, other]) => other - one);
-  return reasons.length === 0 ? 'No refusals.' : `In all: ${reasons.map(([code, count]) => `${plain(code)} ${number(count)}`).join(', ')}.`;
+  return reasons.length === 0 ? 'No refusals.' : `Refusals in all: ${reasons.map(([code, count]) => `${plain(code)} ${number(count)}`).join(', ')}.`;
 }
 
 /**
@@ -241,7 +245,7 @@ export function breakingChart({ rate, steps }) {
   const last = sorted.at(-1);
   const end = Math.max(...x, rate ?? 0);
   const summary = `${counted(steps.length, 'step')} up to ${number(last?.rate)} arrivals a second; at the last one p99 ${measured(last?.p99, 'ms')} and ${counted(last?.errors ?? 0, 'error')}.`;
-  return { id: 'breaking', title: 'Arrival rate against p99 and errors', unit: 'ms', form: 'line', along: 'arrivals a second', x, end, lines, marks, level: null, summary };
+  return { id: 'breaking', title: 'Arrival rate against p99 and errors', unit: 'ms', form: 'line', logarithmic: isWide(lines), along: 'arrivals a second', x, end, lines, marks, level: null, summary };
 }
 
 /** @param {NonNullable<Result['breakingPoint']>} point */

@@ -24,6 +24,11 @@ function colours() {
   return (name) => style.getPropertyValue(`--${name}`).trim();
 }
 
+/** A number at an axis: no noughts behind the point. */
+function ticked(value) {
+  return value === null ? '' : value.toLocaleString('en-US', { maximumSignificantDigits: 4 });
+}
+
 /** What is drawn: a stack draws sums, the highest first, each covering what is above the next. */
 function drawn(chart) {
   if (chart.form !== 'stack') return chart.lines.map((line, place) => ({ line, place, values: line.values }));
@@ -51,12 +56,11 @@ function seriesOf(chart, layers, colour) {
   return layers.map(({ line, place }) => {
     const stroke = colour(`series-${(place % 8) + 1}`);
     const fill = chart.form === 'stack' ? stroke : chart.form === 'steps' && place > 0 ? `${stroke}55` : undefined;
-    const unit = line.unit ?? chart.unit;
     return {
-      label: `${line.label}${line.unit ? ` (${unit})` : ''}`,
+      label: line.label,
       scale: line.right ? 'right' : 'y',
       // The legend says the value itself, never the sum that a stack draws.
-      value: (_plot, _value, _series, index) => (index === null ? '–' : shown(line.values[Math.min(index, chart.x.length - 1)])),
+      value: (_plot, _value, _series, index) => (index === null ? '' : shown(line.values[Math.min(index, chart.x.length - 1)])),
       stroke,
       fill,
       width: chart.form === 'stack' ? 1 : 2,
@@ -67,10 +71,16 @@ function seriesOf(chart, layers, colour) {
   });
 }
 
+/** Lines at powers of ten alone. */
+function powers(_plot, _axis, low, high) {
+  const first = Math.round(Math.log10(low));
+  return Array.from({ length: Math.round(Math.log10(high)) - first + 1 }, (_, place) => 10 ** (first + place));
+}
+
 function axesOf(chart, colour) {
   const thin = { stroke: colour('line'), width: 1 };
-  const axis = { stroke: colour('quiet'), grid: thin, ticks: thin, font: '12px system-ui, sans-serif', values: (_plot, values) => values.map(shown) };
-  const axes = [{ ...axis, space: 56, size: 30 }, { ...axis, scale: 'y', size: 60 }];
+  const axis = { stroke: colour('quiet'), grid: thin, ticks: thin, font: '12px system-ui, sans-serif', values: (_plot, values) => values.map(ticked) };
+  const axes = [{ ...axis, space: 56, size: 30 }, { ...axis, scale: 'y', size: 60, ...(chart.logarithmic ? { splits: powers } : {}) }];
   if (chart.lines.some((line) => line.right)) axes.push({ ...axis, scale: 'right', side: 1, size: 52, grid: { show: false } });
   return axes;
 }
@@ -102,10 +112,14 @@ function drawMark(plot, mark, row, colour) {
   ctx.restore();
 }
 
+function labelFont() {
+  return `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
+}
+
 /** Words on the picture, on a ground of their own so that lines behind them do not strike them out. */
 function words(plot, text, x, y, tone, align, colour) {
   const { ctx, bbox } = plot;
-  ctx.font = `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.font = labelFont();
   ctx.textAlign = align;
   const room = align === 'right' ? x - bbox.left : bbox.left + bbox.width - x;
   let fitting = text;
@@ -127,21 +141,34 @@ function drawLevel(plot, { from, to, value, label }, colour) {
   ctx.save();
   ctx.strokeStyle = colour('good');
   ctx.lineWidth = 2.5 * devicePixelRatio;
+  ctx.setLineDash([]);
   ctx.beginPath();
   ctx.moveTo(left, y);
   ctx.lineTo(Math.max(right, left + 6), y);
   ctx.stroke();
-  words(plot, label, left + 6, y - 5 * devicePixelRatio, colour('good'), 'left', colour);
+  ctx.font = labelFont();
+  // Behind its end there is nothing but what was sold afterwards; without room there, above the line.
+  const behind = right + 8 * devicePixelRatio;
+  const fits = behind + ctx.measureText(label).width < plot.bbox.left + plot.bbox.width;
+  words(plot, label, fits ? behind : left + 6, y + (fits ? 4 : -6) * devicePixelRatio, colour('good'), 'left', colour);
   ctx.restore();
 }
 
 function hooksOf(chart, colour) {
   return {
+    setCursor: [(plot) => plot.root.classList.toggle('pointed', typeof plot.cursor.idx === 'number')],
     draw: [(plot) => {
       if (chart.level) drawLevel(plot, chart.level, colour);
       chart.marks.forEach((mark, place) => drawMark(plot, mark, place % LABEL_ROWS, colour));
     }],
   };
+}
+
+/** From 0, with room for words above; or powers of ten, where small values would not be seen beside the highest. */
+function scaleOf(chart) {
+  if (!chart.logarithmic) return { range: (_plot, _low, highest) => [0, Math.max(highest ?? 0, chart.level?.value ?? 0) * 1.25 || 1] };
+  const range = (_plot, low, highest) => [10 ** Math.floor(Math.log10(low)), 10 ** Math.ceil(Math.log10(highest * 1.25))];
+  return { distr: 3, range };
 }
 
 function draw(chart) {
@@ -151,16 +178,15 @@ function draw(chart) {
   const isTime = chart.along.startsWith('seconds');
   const from = isTime ? 0 : Math.min(...chart.x);
   const room = isTime ? 0 : Math.max((chart.end - from) * 0.04, 1);
-  const high = (_plot, _low, highest) => [0, Math.max(highest ?? 0, chart.level?.value ?? 0) * 1.25 || 1];
   place.replaceChildren();
   const options = {
     width: Math.max(200, place.clientWidth),
     height: HEIGHT,
     cursor: { drag: { x: false, y: false }, sync: isTime ? { key: 'time', setSeries: false } : undefined, points: { show: chart.form === 'line' } },
     legend: { live: true },
-    scales: { x: { time: false, range: () => [from - room, chart.end + room] }, y: { range: high }, right: { range: (_plot, _low, highest) => [0, Math.max(highest ?? 0, 1) * 1.25] } },
+    scales: { x: { time: false, range: () => [from - room, chart.end + room] }, y: scaleOf(chart), right: { range: (_plot, _low, highest) => [0, Math.max(highest ?? 0, 1) * 1.25] } },
     axes: axesOf(chart, colour),
-    series: [{ label: isTime ? 'at' : 'rate', value: (_plot, value) => (value === null || value === undefined ? '–' : `${shown(value)} ${isTime ? 's' : '/s'}`) }, ...seriesOf(chart, layers, colour)],
+    series: [{ label: isTime ? 'at' : 'rate', value: (_plot, value) => (value === null || value === undefined ? '' : `${shown(value)} ${isTime ? 's' : '/s'}`) }, ...seriesOf(chart, layers, colour)],
     hooks: hooksOf(chart, colour),
   };
   return new uPlot(options, columns(chart, layers), place);

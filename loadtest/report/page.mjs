@@ -67,7 +67,8 @@ async function chartParts() {
     local('draw.js'),
   ]);
   if (!library.includes(EXPORT)) throw new Error(`web/vendor/uPlot.esm.js does not end with "${EXPORT}": adapt loadtest/report/page.mjs.`);
-  const script = `/*!\n${licence.trim()}\n*/\n${library.replace(EXPORT, '')}\n${drawing}`;
+  // The library keeps its names to itself, which ours must not meet.
+  const script = `/*!\n${licence.trim()}\n*/\nconst uPlot = (() => {\n${library.replace(EXPORT, 'return uPlot;')}\n})();\n${drawing}`;
   if (/<\/script|<!--/i.test(script)) throw new Error('The drawing script holds what would end its element: adapt loadtest/report/page.mjs.');
   return { script, style };
 }
@@ -92,7 +93,7 @@ export async function write(file, text) {
  * @param {Chart} chart
  */
 export function chartFigure(chart) {
-  const unit = chart.unit ? html` <span class="quiet">${chart.unit}</span>` : null;
+  const unit = html` <span class="quiet">${chart.unit}${chart.logarithmic && ', logarithmic'}</span>`;
   const faults = chart.marks.filter(({ kind }) => kind === 'fault').map(({ at, label }) => `${label} (at ${number(at)})`);
   const label = `Chart: ${chart.title}. Its summary and a table of its numbers follow.`;
   return html`<figure class="panel chart" id="chart-${chart.id}">
@@ -108,7 +109,7 @@ function chartTable(chart) {
   const { each, rows } = rowsOf(chart);
   const time = chart.along.startsWith('seconds');
   const gathering = each > 1 ? `One row for ${counted(each, 'value')}: means of counts, the highest of everything else, the last of stock.` : '';
-  const heads = chart.lines.map((line) => html`<th scope="col" class="number">${line.label}${line.unit && ` (${line.unit})`}</th>`);
+  const heads = chart.lines.map((line) => html`<th scope="col" class="number">${line.label}</th>`);
   const body = rows.map(({ from, to, values }) => {
     const at = each > 1 && from !== to ? `${number(from)} to ${number(to)}` : number(from);
     return html`<tr><th scope="row">${at}${time ? ' s' : '/s'}</th>${values.map((value) => html`<td class="number">${number(value)}</td>`)}</tr>`;
@@ -124,9 +125,9 @@ function chartTable(chart) {
 /**
  * All charts in a grid, with the slider that moves them together.
  * @param {Chart[]} charts
- * @param {string[]} empty titles of those without numbers
+ * @param {string[]} instead sentences about those that have nothing to show
  */
-export function chartSection(charts, empty) {
+export function chartSection(charts, instead) {
   const end = Math.max(0, ...charts.map((chart) => chart.end));
   const slider = html`<p class="moment panel"><label for="moment">All charts at</label>
 <input type="range" id="moment" min="0" max="${Math.ceil(end)}" step="1" value="0" aria-valuetext="0 seconds since the start"><output id="moment-words" for="moment">0 s</output></p>`;
@@ -134,7 +135,7 @@ export function chartSection(charts, empty) {
 <noscript><p class="quiet">Pictures need scripts; the sentences and tables below say the same.</p></noscript>
 ${charts.length > 0 ? slider : null}
 <div class="charts">${charts.map(chartFigure)}</div>
-${empty.length > 0 && html`<p class="quiet">Nothing was measured for: ${empty.join(', ')}.</p>`}
+${instead.length > 0 && html`<p class="quiet">${instead.join(' ')}</p>`}
 </section>`;
 }
 

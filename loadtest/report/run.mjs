@@ -7,7 +7,7 @@ import { breakingChart, breakingSentence, chartsOf } from './charts.mjs';
 import { finish, isProgram, onlyArgument } from './command.mjs';
 import { chartFigure, chartSection, page, write } from './page.mjs';
 import { passed, readRun } from './result.mjs';
-import { besideSection, headSection, latencySection, machineSection, totalsSection, verdictSection } from './sections.mjs';
+import { besideSection, checksSection, headSection, latencySection, machineSection, totalsSection, verdictSection } from './sections.mjs';
 import { html, number } from './text.mjs';
 
 /** @typedef {import('./schema.mjs').Result} Result */
@@ -26,14 +26,15 @@ export async function writeRunReport(resultFile) {
 
 /** @param {Result} result */
 export async function runPage(result) {
-  const { charts, empty } = chartsOf(result);
+  const { charts, instead } = chartsOf(result);
   const breaking = result.breakingPoint ? breakingChart(result.breakingPoint) : null;
   const body = html`${verdictSection(result)}
 ${headSection(result)}
+${checksSection(result)}
 ${totalsSection(result)}
 ${breakingSection(result.breakingPoint ?? null, breaking)}
 <div class="pair">${besideSection(result)}${latencySection(result)}</div>
-${chartSection(charts, empty)}
+${chartSection(charts, instead)}
 ${machineSection(result)}`;
   const title = `${passed(result) ? 'Passed' : 'Failed'}: ${result.title || result.scenario}`;
   return page({ title, body, charts: breaking ? [breaking, ...charts] : charts });
@@ -49,7 +50,7 @@ function breakingSection(point, chart) {
     const values = [step.achieved, step.p50, step.p99, step.errors, step.cpu];
     return html`<tr><th scope="row" class="number">${number(step.rate)}</th>${values.map((value) => html`<td class="number">${number(value)}</td>`)}</tr>`;
   });
-  const heads = ['rate/s', 'achieved/s', 'p50 ms', 'p99 ms', 'errors', 'CPU, cores'];
+  const heads = ['rate/s', 'achieved/s', 'p50 ms', 'p99 ms', 'errors', 'CPU'];
   return html`<section aria-labelledby="breaking-title"><h2 id="breaking-title">Breaking point</h2>
 <p class="verdict" data-tone="warn"><span>${breakingSentence(point)}</span></p>
 <div class="pair">${chart && chartFigure(chart)}

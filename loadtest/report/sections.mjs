@@ -43,10 +43,24 @@ export function verdictSentence(result) {
 
 /** @param {Result} result */
 export function verdictSection(result) {
-  const good = passed(result);
+  return verdictBox(result.title || result.scenario, passed(result), verdictSentence(result));
+}
+
+/**
+ * The first thing to be seen, large.
+ * @param {string} title
+ * @param {boolean} good
+ * @param {string} sentence
+ * @param {string} [word]
+ */
+export function verdictBox(title, good, sentence, word = good ? 'Passed' : 'Failed') {
+  return html`<div class="verdict" data-tone="${good ? 'good' : 'bad'}"><h1>${title}</h1><strong>${word}</strong><p>${sentence}</p></div>`;
+}
+
+/** Every check, the failed ones first. @param {Result} result */
+export function checksSection(result) {
   const checks = [...result.verdict.checks].sort((one, other) => Number(one.passed) - Number(other.passed));
-  return html`<div class="verdict" data-tone="${good ? 'good' : 'bad'}"><strong>${good ? 'Passed' : 'Failed'}</strong><p>${verdictSentence(result)}</p></div>
-<section class="panel" aria-labelledby="checks-title"><h2 id="checks-title">Checks</h2>
+  return html`<section class="panel" aria-labelledby="checks-title"><h2 id="checks-title">Checks</h2>
 <ul class="checks">${checks.map(checkItem)}</ul></section>`;
 }
 
@@ -63,11 +77,10 @@ function checkItem({ name, passed: good, expected, actual, why }) {
 
 /** @param {Result} result */
 export function headSection(result) {
-  const { title, scenario, tool, startedAt, seconds, size, fault, faults, limiter } = result;
+  const { scenario, tool, startedAt, seconds, size, fault, faults, limiter } = result;
   const faultTone = fault === 'none' ? '' : 'warn';
   const limiterWords = limiter ? 'limiter on: its refusals are among the numbers' : 'limiter off';
-  return html`<header><h1>${title || scenario}</h1>
-<p class="quiet">Scenario ${scenario}, started ${moment(startedAt)}, ran ${duration(seconds)} under ${tool}.</p>
+  return html`<header><p class="quiet">Scenario ${scenario}, started ${moment(startedAt)}, ran ${duration(seconds)} under ${tool}.</p>
 <p class="tags"><span class="tag">size ${size}</span><span class="tag">${topologyWords(result.topology)}</span>
 <span class="tag" data-tone="${limiter ? 'warn' : 'good'}">${limiterWords}</span>
 <span class="tag" data-tone="${faultTone}">${fault === 'none' ? 'no fault' : `fault: ${fault}`}</span></p>
@@ -97,7 +110,7 @@ export function totalsSection(result) {
   ];
   const shown = tiles.map(([term, value, more]) => html`<div><dt>${term}</dt><dd>${value}</dd>${more && html`<dd>${more}</dd>`}</div>`);
   return html`<section aria-labelledby="totals-title"><h2 id="totals-title">In all</h2><dl class="numbers">${shown}</dl>
-<p class="quiet">Refusals by reason. ${byReason(totals.refusals)}</p></section>`;
+<p class="quiet">${byReason(totals.refusals)}</p></section>`;
 }
 
 /** @param {import('./schema.mjs').Counts} counts */
@@ -120,7 +133,7 @@ export function besideSection(result) {
   const published = result.published;
   const original = published ? html`${published.text}${published.system && html`<br><span class="quiet">${published.system}</span>`}` : html`<span class="quiet">No result was published.</span>`;
   return html`<section class="panel" aria-labelledby="beside-title"><h2 id="beside-title">Expectation, result, original</h2>
-<table><tbody>
+<table class="settings"><tbody>
 <tr><th scope="row">Expected</th><td>${result.expectation || '–'}</td></tr>
 <tr><th scope="row">This run</th><td>${outcome(result)}</td></tr>
 <tr><th scope="row">Original system</th><td>${original}</td></tr>
@@ -167,7 +180,7 @@ export function machineSection(result) {
 /** @param {[string, unknown][]} rows */
 function pairs(rows) {
   const shown = rows.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value === null || value === undefined || value === '' ? '–' : String(value)}</td></tr>`);
-  return html`<table><tbody>${shown}</tbody></table>`;
+  return html`<table class="settings"><tbody>${shown}</tbody></table>`;
 }
 
 /**

@@ -7,7 +7,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { finish, isProgram, onlyArgument } from './command.mjs';
 import { cards, page, write } from './page.mjs';
 import { InputError, passed, readRun, readSuite, runsOf, sum } from './result.mjs';
-import { topologyWords, verdictSentence } from './sections.mjs';
+import { topologyWords, verdictBox, verdictSentence } from './sections.mjs';
 import { sparkline } from './sparkline.mjs';
 import { bytes, counted, duration, html, measured, moment, number } from './text.mjs';
 
@@ -65,8 +65,8 @@ export async function suitePage(suite, runs) {
     { text: 'Published result' },
     { text: 'Arrivals, successes' },
   ];
-  const body = html`<div class="verdict" data-tone="${good ? 'good' : 'bad'}"><strong>${good ? 'Passed' : 'Failed'}</strong><p>${sentence(suite, runs, failed)}</p></div>
-<header><h1>Contention suite</h1><p class="quiet">Started ${moment(suite.startedAt)}, took ${duration(suite.seconds)}. ${settings(runs)}</p></header>
+  const body = html`${verdictBox('Contention suite', good, sentence(suite, runs, failed))}
+<header><p class="quiet">Started ${moment(suite.startedAt)}, took ${duration(suite.seconds)}. ${settings(runs)}</p></header>
 <section class="panel" aria-labelledby="runs-title"><h2 id="runs-title">Runs</h2>
 ${cards({ label: 'Runs of the suite', heads, rows: runs.map(row) })}
 <p class="quiet">The small picture: the area is arrivals a second, the line successes, a red mark a fault. A run's name leads to its report.</p></section>`;

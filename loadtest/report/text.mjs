@@ -15,12 +15,15 @@ export class Markup {
 /** @type {Record<string, string>} */
 const ENTITIES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
+/** What no page should hold as it is: control characters, and what turns the direction of the writing around it. */
+const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
 /**
  * Text as it may stand in an element or in a quoted attribute.
  * @param {unknown} text
  */
 export function escape(text) {
-  return String(text).replace(/[&<>"']/g, (found) => ENTITIES[found] ?? found);
+  return String(text).replace(INVISIBLE, '\ufffd').replace(/[&<>"']/g, (found) => ENTITIES[found] ?? found);
 }
 
 /**
@@ -44,11 +47,13 @@ function inside(value) {
 }
 
 /**
- * JSON that cannot end the script element it stands in, nor begin a comment there.
+ * JSON that cannot end the script element it stands in, nor begin a comment there. Six digits of a number are more
+ * than a picture shows.
  * @param {unknown} value
  */
 export function scriptSafeJson(value) {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const short = (/** @type {string} */ _name, /** @type {unknown} */ inner) => (typeof inner === 'number' ? Number(inner.toPrecision(6)) : inner);
+  return JSON.stringify(value, short).replace(/[<>&\u2028\u2029]/g, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /**
