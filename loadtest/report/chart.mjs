@@ -31,6 +31,7 @@ import { measured, number } from './text.mjs';
  * @property {boolean} logarithmic the vertical axis
  * @property {string} along what the horizontal axis counts: "seconds since the start"
  * @property {number[]} x
+ * @property {number} together values of the run that one of the chart's stands for
  * @property {number} end where the horizontal axis ends
  * @property {Line[]} lines
  * @property {Mark[]} marks
@@ -42,6 +43,8 @@ import { measured, number } from './text.mjs';
 export const LINES_MAX = 8;
 /** The highest value of a latency by its lowest, from which the axis is logarithmic. */
 const WIDE = 30;
+/** Points of a line; there are not many more across the picture. */
+const POINTS_MAX = 600;
 /** Rows of a table that stands for a chart; longer runs are gathered. */
 const ROWS_MAX = 60;
 
@@ -101,6 +104,19 @@ export function sentence({ label, values, gather, unit: own }, x, unit) {
 }
 
 /**
+ * Long runs have more values than a picture has room: neighbours are gathered.
+ * @param {number[]} x
+ * @param {Line[]} lines
+ */
+export function thinned(x, lines) {
+  const together = Math.max(1, Math.ceil(x.length / POINTS_MAX));
+  if (together === 1) return { x, lines, together };
+  const starts = x.map((_, place) => place).filter((place) => place % together === 0);
+  const thin = lines.map((line) => ({ ...line, values: starts.map((start) => gathered(line, start, Math.min(start + together, x.length))) }));
+  return { x: starts.map((start) => x[start] ?? 0), lines: thin, together };
+}
+
+/**
  * The rows of a table with the numbers of a chart, at most ROWS_MAX; empty stretches are left out.
  * @param {Chart} chart
  * @returns {{ each: number, rows: { from: number, to: number, values: Column }[] }} each: steps gathered in a row
@@ -109,7 +125,7 @@ export function rowsOf({ x, lines }) {
   const each = Math.max(1, Math.ceil(x.length / ROWS_MAX));
   const rows = [];
   for (let start = 0; start < x.length; start += each) {
-    const values = lines.map((line) => gathered(line, start, start + each));
+    const values = lines.map((line) => gathered(line, start, Math.min(start + each, x.length)));
     const last = Math.min(start + each, x.length) - 1;
     if (values.some((value) => value !== null)) rows.push({ from: x[start] ?? 0, to: x[last] ?? 0, values });
   }

@@ -1,6 +1,6 @@
 // Charts: what is drawn of a run. Pure: a result in, descriptions of charts out.
 
-import { isWide, known, LINES_MAX, marksOf, moved, sentence } from './chart.mjs';
+import { isWide, known, LINES_MAX, marksOf, moved, sentence, thinned } from './chart.mjs';
 import { counted, measured, number, plain } from './text.mjs';
 
 /** @typedef {import('./chart.mjs').Chart} Chart */
@@ -43,7 +43,7 @@ function finished({ id, title, unit, form, x, level, said }, lines, marks, end) 
   const sentences = lines.map((line) => sentence(line, x, unit));
   const summary = [said, ...sentences].filter(Boolean).join(' ');
   const logarithmic = unit === 'ms' && isWide(lines);
-  return { id, title, unit, form, logarithmic, along: 'seconds since the start', x, end, lines, marks, level: level ?? null, summary };
+  return { id, title, unit, form, logarithmic, along: 'seconds since the start', ...thinned(x, lines), end, marks, level: level ?? null, summary };
 }
 
 /**
@@ -245,7 +245,7 @@ export function breakingChart({ rate, steps }) {
   const last = sorted.at(-1);
   const end = Math.max(...x, rate ?? 0);
   const summary = `${counted(steps.length, 'step')} up to ${number(last?.rate)} arrivals a second; at the last one p99 ${measured(last?.p99, 'ms')} and ${counted(last?.errors ?? 0, 'error')}.`;
-  return { id: 'breaking', title: 'Arrival rate against p99 and errors', unit: 'ms', form: 'line', logarithmic: isWide(lines), along: 'arrivals a second', x, end, lines, marks, level: null, summary };
+  return { id: 'breaking', title: 'Arrival rate against p99 and errors', unit: 'ms', form: 'line', logarithmic: isWide(lines), along: 'arrivals a second', x, together: 1, end, lines, marks, level: null, summary };
 }
 
 /** @param {NonNullable<Result['breakingPoint']>} point */

@@ -87,7 +87,7 @@ export function result({ seed = 1, seconds = 20, rate = 125, stock = 400, slower
     startedAt: '2026-03-01T10:00:00.000Z',
     seconds,
     size: 'quick',
-    load: { users: arrivals.reduce((sum, count) => sum + count, 0), rate, duration: seconds, stock },
+    load: { users: rate * seconds, rate, duration: seconds, stock },
     topology: 'embedded',
     fault: crashAt === null ? 'none' : 'crash',
     faults: crashAt === null ? [] : [{ at: crashAt, what: 'kill -9', recoveredAfterSeconds: 0.62 }],

@@ -108,11 +108,12 @@ ${chartTable(chart)}
 function chartTable(chart) {
   const { each, rows } = rowsOf(chart);
   const time = chart.along.startsWith('seconds');
-  const gathering = each > 1 ? `One row for ${counted(each, 'value')}: means of counts, the highest of everything else, the last of stock.` : '';
+  const values = each * chart.together;
+  const gathering = values > 1 ? `One row for ${counted(values, 'value')}: means of counts, the highest of everything else, the last of stock.` : '';
   const heads = chart.lines.map((line) => html`<th scope="col" class="number">${line.label}</th>`);
-  const body = rows.map(({ from, to, values }) => {
+  const body = rows.map(({ from, to, values: shown }) => {
     const at = each > 1 && from !== to ? `${number(from)} to ${number(to)}` : number(from);
-    return html`<tr><th scope="row">${at}${time ? ' s' : '/s'}</th>${values.map((value) => html`<td class="number">${number(value)}</td>`)}</tr>`;
+    return html`<tr><th scope="row">${at}${time ? ' s' : '/s'}</th>${shown.map((value) => html`<td class="number">${number(value)}</td>`)}</tr>`;
   });
   return html`<details><summary>Numbers of this chart as a table<span class="unseen">: ${chart.title}</span></summary>
 <div class="scroll" tabindex="0" role="region" aria-label="Table: ${chart.title}"><table>

@@ -7,7 +7,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { finish, isProgram, onlyArgument } from './command.mjs';
 import { cards, page, write } from './page.mjs';
 import { InputError, passed, readRun, readSuite, runsOf, sum } from './result.mjs';
-import { topologyWords, verdictBox, verdictSentence } from './sections.mjs';
+import { verdictBox, verdictSentence } from './sections.mjs';
 import { sparkline } from './sparkline.mjs';
 import { bytes, counted, duration, html, measured, moment, number } from './text.mjs';
 
@@ -107,7 +107,7 @@ function row({ link, result, why }) {
   }
   const good = passed(result);
   const title = result.title || result.scenario;
-  const notes = [result.scenario, result.size, topologyWords(result.topology), result.fault !== 'none' && `fault: ${result.fault}`, result.limiter && 'limiter on', result.tool !== 'k6' && result.tool];
+  const notes = [result.scenario, result.size, result.topology, result.fault !== 'none' && `fault: ${result.fault}`, result.limiter && 'limiter on', result.tool !== 'k6' && result.tool];
   const errors = sum(result.totals.errors);
   const verdict = html`<span class="word">${good ? '✓ passed' : '✗ failed'}</span>${!good && html`<br>${verdictSentence(result)}`}${errors > 0 && html`<br>${counted(errors, 'error')}`}`;
   const cells = [
