@@ -1,6 +1,6 @@
 // Comparison as a page: the verdict, what differs, both runs in the same charts, and every number.
 
-import { known, thinned } from './chart.mjs';
+import { known, sentence, thinned } from './chart.mjs';
 import { chartsOf } from './charts.mjs';
 import { statusOf } from './comparison.mjs';
 import { changeWords, judgementWords, noiseSentence, noiseWords, shownRows, sideWords, verdictSentence, verdictWord } from './comparison_words.mjs';
@@ -54,7 +54,7 @@ function section(comparison, charts, part, place) {
 ${first && html`<p class="tags">${[first.scenario, first.size, first.topology, `limiter ${first.limiter ? 'on' : 'off'}`, `fault: ${first.fault}`, first.tool].map((tag) => html`<span class="tag">${tag}</span>`)}</p>`}
 <p class="quiet">A: ${sideOf(a)}. B: ${sideOf(b)}. ${noiseSentence(comparison, part)}</p>
 ${differencesSection(comparison)}
-<div class="panel">${cards({ label: `Numbers of ${title}`, heads, rows: body })}</div>
+<div class="panel">${cards({ label: `Numbers of ${title}`, heads, rows: body, compact: true })}</div>
 <div class="charts">${charts.map(chartFigure)}</div></section>`;
 }
 
@@ -98,14 +98,30 @@ function chartsOfBoth({ a, b }, place) {
  * @returns {Chart | null}
  */
 function both(one, other, label, place) {
-  const x = [...new Set([...one.x, ...other.x])].sort((left, right) => left - right);
+  // Each side was sampled at moments of its own; only steps of the same width have both.
+  const width = Math.max(1, spacing(one.x), spacing(other.x));
+  const stepOf = (/** @type {number} */ time) => Math.floor(time / width);
+  const last = Math.max(0, ...[one, other].map((chart) => stepOf(chart.x.at(-1) ?? 0)));
+  const x = Array.from({ length: last + 1 }, (_, step) => step * width);
   const lines = [one, other].map((chart, side) => {
     const line = chart.lines.find((each) => each.label === label);
-    const at = new Map(chart.x.map((time, step) => [time, line?.values[step] ?? null]));
-    return { label: `${side === 0 ? 'A' : 'B'}: ${label}`, gather: line?.gather, values: x.map((time) => at.get(time) ?? null) };
+    /** @type {(number | null)[]} */
+    const values = x.map(() => null);
+    chart.x.forEach((time, place) => {
+      const value = line?.values[place] ?? null;
+      const step = stepOf(time);
+      if (value !== null) values[step] = Math.max(values[step] ?? value, value);
+    });
+    return { label: `${side === 0 ? 'A' : 'B'}: ${label}`, gather: line?.gather, values };
   });
   if (!lines.every(known)) return null;
   const marks = [one, other].flatMap(({ marks }, side) => marks.map((mark) => ({ ...mark, label: `${side === 0 ? 'A' : 'B'}: ${mark.label}` })));
-  const summary = `${one.title}, ${label}, of the first run of each side.`;
+  const said = lines.map((line) => sentence(line, x, one.unit)).join(' ');
+  const summary = `The first run of each side. ${said}`;
   return { ...one, ...thinned(x, lines), id: `${one.id}-${place}`, title: `${one.title}: ${label}`, end: Math.max(one.end, other.end), marks, level: null, summary };
+}
+
+/** Whole seconds between two values. @param {number[]} x */
+function spacing(x) {
+  return x.length > 1 ? Math.ceil(((x.at(-1) ?? 0) - (x[0] ?? 0)) / (x.length - 1)) : 1;
 }

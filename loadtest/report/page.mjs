@@ -142,9 +142,9 @@ ${instead.length > 0 && html`<p class="quiet">${instead.join(' ')}</p>`}
 
 /**
  * A table that becomes cards on a phone; roles keep it a table for screen readers there.
- * @param {{ label: string, heads: { text: string, number?: boolean }[], rows: { tone?: string | null, cells: unknown[] }[] }} table
+ * @param {{ label: string, heads: { text: string, number?: boolean }[], rows: { tone?: string | null, cells: unknown[] }[], compact?: boolean }} table compact: two values a line of a card
  */
-export function cards({ label, heads, rows }) {
+export function cards({ label, heads, rows, compact }) {
   const shown = heads.map(({ text, number: right }) => html`<th role="columnheader" scope="col" class="${right ? 'number' : ''}">${text}</th>`);
   const body = rows.map(({ tone, cells }) => {
     const [first, ...rest] = cells;
@@ -154,7 +154,7 @@ export function cards({ label, heads, rows }) {
     });
     return html`<tr role="row" data-tone="${tone ?? ''}"><th role="rowheader" scope="row">${first}</th>${others}</tr>`;
   });
-  return html`<div class="scroll" role="region" tabindex="0" aria-label="${label}"><table class="cards" role="table">
+  return html`<div class="scroll" role="region" tabindex="0" aria-label="${label}"><table class="cards${compact && ' compact'}" role="table">
 <thead role="rowgroup"><tr role="row">${shown}</tr></thead><tbody role="rowgroup">${body}</tbody>
 </table></div>`;
 }
