@@ -10,7 +10,17 @@ import { counted, measured, number, plain } from './text.mjs';
 /** @typedef {import('./schema.mjs').Sample} Sample */
 /** @typedef {Pick<Chart, 'id' | 'title' | 'unit' | 'form'> & { x: number[], lines: Line[], level?: Chart['level'], said?: string, quiet?: boolean }} Draft quiet: lines of zeros are left out */
 
+/** What is timed, for people; other kinds are shown by their own names. @type {Record<string, string>} */
+const KINDS = { success: 'successes', refusal: 'refusals', accept: 'accepted (202)', read: 'reads' };
+
+/** @param {string} kind of latency */
+export function latencyWords(kind) {
+  return Object.hasOwn(KINDS, kind) ? (KINDS[kind] ?? kind) : kind.replaceAll('_', ' ');
+}
+
 const MEBIBYTE = 2 ** 20;
+/** Units there are for each one taken, from which a stock counts as endless. */
+const ENDLESS = 20;
 
 /**
  * All charts of a run that have numbers, and what is to be said instead of the others.
@@ -83,6 +93,7 @@ function loadDrafts(result) {
     },
     { id: 'success-latency', title: 'Latency of successes', unit: 'ms', form: 'line', x, lines: percentiles(series?.successLatency) },
     { id: 'refusal-latency', title: 'Latency of refusals', unit: 'ms', form: 'line', x, lines: percentiles(series?.refusalLatency) },
+    { id: 'other-latency', title: 'Latency of other answers, p99', unit: 'ms', form: 'line', x, lines: otherLatencies(series), quiet: true },
   ];
 }
 
@@ -98,25 +109,45 @@ function serverDrafts(result) {
   const line = (label, value) => ({ label, values: samples.map((sample) => value(sample) ?? null) });
   /** @type {(id: string, title: string, unit: string, ...lines: Line[]) => Draft} */
   const draft = (id, title, unit, ...lines) => ({ id, title, unit, form: 'line', x, lines });
+  const cores = result.machine?.cores;
+  const whole = (/** @type {Sample} */ { machineCpu }) => (typeof machineCpu === 'number' && cores ? machineCpu * cores : null);
   const { totals, single } = stockLines(samples);
   return [
     { ...draft('stock', 'Stock', 'units', ...totals), quiet: true },
     ...(single.length > 0 ? [draft('stock-products', 'Units available of each product', 'units', ...single)] : []),
-    draft('cpu', 'CPU of the server', 'cores', line('used', ({ cpu }) => cpu)),
+    draft('cpu', 'CPU', 'cores', line('server', ({ cpu }) => cpu), line('load generator', ({ generatorCpu }) => generatorCpu), line('whole machine', whole)),
     draft('memory', 'Memory of the server', 'MiB', line('used', ({ memoryBytes }) => scaled(memoryBytes, MEBIBYTE))),
     draft('batch', 'Batch size: events per commit', 'events', line('events', ({ eventsPerCommit }) => eventsPerCommit)),
     draft('commit', 'Time of a commit', 'ms', line('p99', ({ commitP99 }) => commitP99)),
     draft('commits', 'Commits', 'per second', line('commits', ({ commitsPerSecond }) => commitsPerSecond)),
     draft('lag', 'Projection lag', 's', line('behind the journal', ({ projectionLagSeconds }) => projectionLagSeconds)),
-    draft('queue', 'Queue depth', 'purchases', line('waiting', ({ queueDepth }) => queueDepth)),
+    { ...draft('queue', 'Queue depth', 'purchases', line('waiting', ({ queueDepth }) => queueDepth)), quiet: true },
     draft('flight', 'Commands in flight', 'commands', line('in flight', ({ inFlight }) => inFlight)),
-    draft('files', 'Open files', 'files', line('open', ({ openFiles }) => openFiles)),
+    draft('files', 'Open files and connections', '', line('open files', ({ openFiles }) => openFiles), line('connections', ({ connections }) => connections)),
+    draft('data', 'Data on disk', 'MiB', line('written', ({ dataBytes }) => scaled(dataBytes, MEBIBYTE))),
   ];
+}
+
+/**
+ * All latencies over time, by kind.
+ * @param {Result['series']} series
+ * @returns {[string, Record<string, Column>][]}
+ */
+function allLatencies(series) {
+  return Object.entries(series ?? {}).flatMap(([name, columns]) =>
+    name.endsWith('Latency') && columns ? [/** @type {[string, Record<string, Column>]} */ ([name.slice(0, -'Latency'.length), /** @type {any} */ (columns)])] : [],
+  );
 }
 
 /** @param {Result['series']} series */
 function latencySteps(series) {
-  return [series?.successLatency, series?.refusalLatency].flatMap((columns) => Object.values(columns ?? {}).map((column) => column?.length ?? 0));
+  return allLatencies(series).flatMap(([, columns]) => Object.values(columns).map((column) => column?.length ?? 0));
+}
+
+/** @param {Result['series']} series */
+function otherLatencies(series) {
+  const others = allLatencies(series).filter(([kind]) => !['success', 'refusal'].includes(kind));
+  return others.slice(0, LINES_MAX).map(([kind, columns]) => ({ label: latencyWords(kind), values: columns.p99 ?? [] }));
 }
 
 /**
@@ -202,8 +233,12 @@ function stockLines(samples) {
   const ids = [...new Set(samples.flatMap(({ stock }) => (stock ?? []).map(({ productId }) => String(productId))))];
   /** @type {(label: string, value: (stock: import('./schema.mjs').Stock) => number | null | undefined) => Line} */
   const total = (label, value) => ({ label, gather: 'last', values: samples.map(({ stock }) => together(stock, ids.length, value)) });
-  const totals = [total('available', ({ available }) => available), total('held', ({ held }) => held), total('sold', ({ sold }) => sold)];
-  if (ids.length < 2) return { totals, single: [] };
+  const available = total('available', ({ available }) => available);
+  const taken = [total('held', ({ held }) => held), total('sold', ({ sold }) => sold)];
+  // Beside a stock without end nobody would see what was sold of it.
+  const endless = most([available]) > ENDLESS * most(taken);
+  const totals = [...taken, endless ? { ...available, label: 'available (right axis)', right: true } : available].reverse();
+  if (ids.length < 2 || endless) return { totals, single: [] };
   /** @type {Line[]} */
   const single = ids.slice(0, LINES_MAX).map((id) => ({
     label: `product ${id}`,
@@ -211,6 +246,11 @@ function stockLines(samples) {
     values: samples.map(({ stock }) => stock?.find(({ productId }) => String(productId) === id)?.available ?? null),
   }));
   return { totals, single };
+}
+
+/** @param {Line[]} lines */
+function most(lines) {
+  return lines.reduce((best, { values }) => values.reduce((/** @type {number} */ high, value) => Math.max(high, value ?? 0), best), 0);
 }
 
 /**

@@ -17,7 +17,7 @@ const DRAWN = [
   ['arrivals', 'successes'],
   ['success-latency', 'p99'],
   ['refusal-latency', 'p99'],
-  ['cpu', 'used'],
+  ['cpu', 'server'],
 ];
 
 /**

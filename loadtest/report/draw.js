@@ -5,6 +5,9 @@
 
 const HEIGHT = 220;
 const LABEL_ROWS = 3;
+/** From this many faults on their numbers stand at the marks, and their words in the list above. */
+const MANY_FAULTS = 4;
+const LABEL_MAX = 26;
 const LABEL_HEIGHT = 14;
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
 const charts = JSON.parse(document.getElementById('data').textContent);
@@ -26,7 +29,8 @@ function colours() {
 
 /** A number at an axis: no noughts behind the point. */
 function ticked(value) {
-  return value === null ? '' : value.toLocaleString('en-US', { maximumSignificantDigits: 4 });
+  const notation = Math.abs(value ?? 0) >= 100_000 ? 'compact' : 'standard';
+  return value === null ? '' : value.toLocaleString('en-US', { maximumSignificantDigits: 4, notation });
 }
 
 /** What is drawn: a stack draws sums, the highest first, each covering what is above the next. */
@@ -154,12 +158,22 @@ function drawLevel(plot, { from, to, value, label }, colour) {
   ctx.restore();
 }
 
+/** Marks with words that fit beside each other. */
+function labelled(marks) {
+  const faults = marks.filter(({ kind }) => kind === 'fault');
+  return marks.map((mark) => {
+    const short = mark.label.length > LABEL_MAX ? `${mark.label.slice(0, LABEL_MAX - 1)}…` : mark.label;
+    const numbered = mark.kind === 'fault' && faults.length >= MANY_FAULTS;
+    return { ...mark, label: numbered ? String(faults.indexOf(mark) + 1) : short };
+  });
+}
+
 function hooksOf(chart, colour) {
   return {
     setCursor: [(plot) => plot.root.classList.toggle('pointed', typeof plot.cursor.idx === 'number')],
     draw: [(plot) => {
       if (chart.level) drawLevel(plot, chart.level, colour);
-      chart.marks.forEach((mark, place) => drawMark(plot, mark, place % LABEL_ROWS, colour));
+      labelled(chart.marks).forEach((mark, place) => drawMark(plot, mark, place % LABEL_ROWS, colour));
     }],
   };
 }

@@ -1,5 +1,6 @@
 // Metrics: the numbers of a run that can be compared, what each is good for, and from how many values it comes.
 
+import { latencyWords } from './charts.mjs';
 import { passed, sum } from './result.mjs';
 
 /** @typedef {import('./schema.mjs').Result} Result */
@@ -21,14 +22,6 @@ import { passed, sum } from './result.mjs';
 const UNWANTED = ['rate-limited', 'overloaded', 'journal-unavailable', 'outcome-unknown', 'database-unavailable'];
 /** Milliseconds within which two runs of a load generator on a busy machine differ by themselves. */
 const LATENCY_RESOLUTION = 0.05;
-/** @type {[string, string][]} */
-const LATENCIES = [
-  ['success', 'successes'],
-  ['refusal', 'refusals'],
-  ['accept', 'accepted (202)'],
-  ['read', 'reads'],
-];
-
 /**
  * All numbers of a run, always the same names for the same kind of run.
  * @param {Result} result
@@ -82,8 +75,8 @@ function count(name, better, value) {
  * @returns {Metric[]}
  */
 function latencies(result) {
-  return LATENCIES.flatMap(([kind, words]) => {
-    const latency = result.latency?.[kind];
+  return Object.entries(result.latency ?? {}).flatMap(([kind, latency]) => {
+    const words = latencyWords(kind);
     const from = latency?.count ?? 0;
     return /** @type {const} */ (['mean', 'p50', 'p90', 'p95', 'p99', 'max']).map((name) => ({
       name: `${words} ${name}`,
@@ -108,6 +101,7 @@ function server({ samples, seconds }) {
   return [
     { ...metric('CPU, mean', 'cores', 'lower', mean, ({ cpu }) => cpu), resolution: 0.02 },
     metric('memory, highest', 'MiB', 'lower', highest, ({ memoryBytes }) => (typeof memoryBytes === 'number' ? memoryBytes / 2 ** 20 : null)),
+    metric('data on disk, highest', 'MiB', 'lower', highest, ({ dataBytes }) => (typeof dataBytes === 'number' ? dataBytes / 2 ** 20 : null)),
     metric('open files, highest', '', 'neither', highest, ({ openFiles }) => openFiles),
     metric('events per commit, mean', '', 'neither', mean, ({ eventsPerCommit }) => eventsPerCommit),
     metric('commits, mean', '/s', 'neither', mean, ({ commitsPerSecond }) => commitsPerSecond),

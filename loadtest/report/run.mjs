@@ -12,6 +12,19 @@ import { html, number } from './text.mjs';
 
 /** @typedef {import('./schema.mjs').Result} Result */
 
+/** @type {[keyof import('./schema.mjs').Step, string][]} */
+const COLUMNS = [
+  ['achieved', 'achieved/s'],
+  ['p50', 'p50 ms'],
+  ['p99', 'p99 ms'],
+  ['errors', 'errors'],
+  ['neverCame', 'never came'],
+  ['commitP99', 'commit p99 ms'],
+  ['cpu', 'CPU: server'],
+  ['generatorCpu', 'generator'],
+  ['machineCpu', 'machine'],
+];
+
 /**
  * Writes report.html and returns its path.
  * @param {string} resultFile
@@ -46,11 +59,9 @@ ${machineSection(result)}`;
  */
 function breakingSection(point, chart) {
   if (!point) return null;
-  const rows = point.steps.map((step) => {
-    const values = [step.achieved, step.p50, step.p99, step.errors, step.cpu];
-    return html`<tr><th scope="row" class="number">${number(step.rate)}</th>${values.map((value) => html`<td class="number">${number(value)}</td>`)}</tr>`;
-  });
-  const heads = ['rate/s', 'achieved/s', 'p50 ms', 'p99 ms', 'errors', 'CPU'];
+  const there = COLUMNS.filter(([name]) => point.steps.some((step) => typeof step[name] === 'number'));
+  const heads = ['rate/s', ...there.map(([, head]) => head)];
+  const rows = point.steps.map((step) => html`<tr><th scope="row" class="number">${number(step.rate)}</th>${there.map(([name]) => html`<td class="number">${number(step[name])}</td>`)}</tr>`);
   return html`<section aria-labelledby="breaking-title"><h2 id="breaking-title">Breaking point</h2>
 <p class="verdict" data-tone="warn"><span>${breakingSentence(point)}</span></p>
 <div class="pair">${chart && chartFigure(chart)}

@@ -6,7 +6,7 @@
 /** @typedef {{ count: number, mean?: number | null, p50?: number | null, p90?: number | null, p95?: number | null, p99?: number | null, max?: number | null }} Latency */
 /** @typedef {(number | null)[]} Column one entry a step, null where nothing happened */
 /** @typedef {{ productId: number | string, available: number, held?: number | null, sold?: number | null }} Stock */
-/** @typedef {{ rate: number, achieved?: number | null, p50?: number | null, p99?: number | null, errors?: number | null, cpu?: number | null }} Step */
+/** @typedef {{ rate: number, achieved?: number | null, p50?: number | null, p99?: number | null, errors?: number | null, neverCame?: number | null, cpu?: number | null, generatorCpu?: number | null, machineCpu?: number | null, commitP99?: number | null }} Step */
 /** @typedef {Record<string, number>} Counts */
 
 /**
@@ -32,6 +32,7 @@
  * @property {Column} [repeats]
  * @property {Record<string, Column>} [successLatency] by percentile
  * @property {Record<string, Column>} [refusalLatency]
+ * Further fields that end in Latency are latencies of other answers.
  */
 
 /**
@@ -47,6 +48,10 @@
  * @property {number | null} [projectionLagSeconds]
  * @property {number | null} [queueDepth]
  * @property {number | null} [inFlight]
+ * @property {number | null} [generatorCpu] cores that the load generator used
+ * @property {number | null} [machineCpu] share of all cores, 0 to 1
+ * @property {number | null} [dataBytes] what the server keeps on disk
+ * @property {number | null} [connections]
  */
 
 /**
@@ -71,6 +76,7 @@
  * @property {1} schema
  * @property {string} scenario
  * @property {string} [title]
+ * @property {string | null} [text] what the scenario is, in a sentence
  * @property {string} tool
  * @property {string} startedAt
  * @property {number} seconds
@@ -149,7 +155,7 @@ const shape = (rules) => (value, path) => {
 
 const column = optional(list(optional(number)));
 const percentiles = { count: number, mean: optional(number), p50: optional(number), p90: optional(number), p95: optional(number), p99: optional(number), max: optional(number) };
-const gauges = ['cpu', 'memoryBytes', 'openFiles', 'commitsPerSecond', 'eventsPerCommit', 'commitP99', 'projectionLagSeconds', 'queueDepth', 'inFlight'];
+const gauges = ['cpu', 'memoryBytes', 'openFiles', 'commitsPerSecond', 'eventsPerCommit', 'commitP99', 'projectionLagSeconds', 'queueDepth', 'inFlight', 'generatorCpu', 'machineCpu', 'dataBytes', 'connections'];
 const sample = {
   at: number,
   stock: optional(list(shape({ productId: word, available: number, held: optional(number), sold: optional(number) }))),
@@ -176,13 +182,20 @@ const totals = {
   goodputUntilSoldOutPerSecond: optional(number),
   soldOutAfterSeconds: optional(number),
 };
-const step = { rate: number, achieved: optional(number), p50: optional(number), p99: optional(number), errors: optional(number), cpu: optional(number) };
+const step = { rate: number, achieved: optional(number), p50: optional(number), p99: optional(number), errors: optional(number), neverCame: optional(number), cpu: optional(number), generatorCpu: optional(number), machineCpu: optional(number), commitP99: optional(number) };
 const machine = { cpu: optional(text), cores: optional(number), memoryBytes: optional(number), system: optional(text), loadGeneratorOnSameMachine: optional(flag) };
+
+/** @type {Rule} */
+function otherLatencies(value, path) {
+  const others = Object.entries(/** @type {object} */ (value)).filter(([name]) => name.endsWith('Latency'));
+  return others.reduce((/** @type {string | null} */ wrong, [name, columns]) => wrong ?? optional(each(column))(columns, `${path}.${name}`), null);
+}
 
 /** What is wrong with a result, or null. */
 export const resultFault = shape({
   scenario: text,
   title: optional(text),
+  text: optional(text),
   tool: text,
   startedAt: text,
   seconds: number,
@@ -199,7 +212,7 @@ export const resultFault = shape({
   published: optional(shape({ text: text, system: optional(text) })),
   totals: shape(totals),
   latency: optional(each(optional(shape(percentiles)))),
-  series: optional(shape(series)),
+  series: optional((value, path) => shape(series)(value, path) ?? otherLatencies(value, path)),
   samples: optional(list(shape(sample))),
   breakingPoint: optional(shape({ rate: optional(number), what: optional(text), gaveWay: optional(text), steps: list(shape(step)) })),
 });

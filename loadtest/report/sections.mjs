@@ -1,6 +1,6 @@
 // Sections: the parts of a run's report that are no charts.
 
-import { byReason, saidOfGoodput } from './charts.mjs';
+import { byReason, latencyWords, saidOfGoodput } from './charts.mjs';
 import { passed, sum } from './result.mjs';
 import { bytes, counted, duration, html, measured, moment, number } from './text.mjs';
 
@@ -14,14 +14,6 @@ const TOPOLOGIES = {
   'postgres-journal': 'journal and database in Postgres',
   target: 'a server that was running already',
 };
-
-/** @type {[string, string][]} */
-const KINDS = [
-  ['success', 'successes'],
-  ['refusal', 'refusals'],
-  ['accept', 'accepted (202)'],
-  ['read', 'reads'],
-];
 
 /** @param {string} topology */
 export function topologyWords(topology) {
@@ -77,14 +69,15 @@ function checkItem({ name, passed: good, expected, actual, why }) {
 
 /** @param {Result} result */
 export function headSection(result) {
-  const { scenario, tool, startedAt, seconds, size, fault, faults, limiter } = result;
+  const { scenario, text, tool, startedAt, seconds, size, fault, faults, limiter } = result;
   const faultTone = fault === 'none' ? '' : 'warn';
   const limiterWords = limiter ? 'limiter on: its refusals are among the numbers' : 'limiter off';
-  return html`<header><p class="quiet">Scenario ${scenario}, started ${moment(startedAt)}, ran ${duration(seconds)} under ${tool}.</p>
+  return html`<header>${text && html`<p>${text}</p>`}
+<p class="quiet">Scenario ${scenario}, started ${moment(startedAt)}, ran ${duration(seconds)} under ${tool}.</p>
 <p class="tags"><span class="tag">size ${size}</span><span class="tag">${topologyWords(result.topology)}</span>
 <span class="tag" data-tone="${limiter ? 'warn' : 'good'}">${limiterWords}</span>
 <span class="tag" data-tone="${faultTone}">${fault === 'none' ? 'no fault' : `fault: ${fault}`}</span></p>
-${faults && faults.length > 0 && html`<ul class="quiet">${faults.map(faultItem)}</ul>`}</header>`;
+${faults && faults.length > 0 && html`<ol class="quiet">${faults.map(faultItem)}</ol>`}</header>`;
 }
 
 /** @param {import('./schema.mjs').Fault} fault */
@@ -142,18 +135,15 @@ export function besideSection(result) {
 
 /** @param {Result} result */
 export function latencySection(result) {
-  const there = KINDS.flatMap(([kind, words]) => {
-    const latency = result.latency?.[kind];
-    return latency && latency.count > 0 ? [{ words, latency }] : [];
-  });
+  const there = Object.entries(result.latency ?? {}).flatMap(([kind, latency]) => (latency && latency.count > 0 ? [{ words: latencyWords(kind), latency }] : []));
   if (there.length === 0) return html`<section class="panel" aria-labelledby="latency-title"><h2 id="latency-title">Latency</h2><p class="quiet">No answer was timed.</p></section>`;
   const rows = /** @type {const} */ (['mean', 'p50', 'p90', 'p95', 'p99', 'max']).map(
     (name) => html`<tr><th scope="row">${name}</th>${there.map(({ latency }) => html`<td class="number">${number(latency[name])}</td>`)}</tr>`,
   );
   const few = there.filter(({ latency }) => latency.count < 100).map(({ words }) => words);
   return html`<section class="panel" aria-labelledby="latency-title"><h2 id="latency-title">Latency <span class="quiet">ms</span></h2>
-<table><thead><tr><th scope="col"><span class="unseen">Statistic</span></th>${there.map(({ words }) => html`<th scope="col" class="number">${words}</th>`)}</tr></thead>
-<tbody><tr><th scope="row">answers</th>${there.map(({ latency }) => html`<td class="number">${number(latency.count)}</td>`)}</tr>${rows}</tbody></table>
+<div class="scroll" tabindex="0" role="region" aria-label="Latencies"><table><thead><tr><th scope="col"><span class="unseen">Statistic</span></th>${there.map(({ words }) => html`<th scope="col" class="number">${words}</th>`)}</tr></thead>
+<tbody><tr><th scope="row">answers</th>${there.map(({ latency }) => html`<td class="number">${number(latency.count)}</td>`)}</tr>${rows}</tbody></table></div>
 ${few.length > 0 && html`<p class="quiet">Fewer than 100 answers, so p99 is one of the slowest few: ${few.join(', ')}.</p>`}</section>`;
 }
 
@@ -169,12 +159,14 @@ export function machineSection(result) {
     ['system', machine.system],
     ['load generator', same === undefined ? null : same ? 'on the same machine, so both share its cores' : 'on another machine'],
     ...flattened(result.load ?? {}, 'load: '),
+    ...flattened({ ...result.server, configuration: null, tableOfSettings: null }, 'server: ').filter(([, value]) => value !== null),
   ];
-  const configuration = flattened(result.server ?? {}, '');
-  return html`<div class="pair"><section class="panel" aria-labelledby="machine-title"><h2 id="machine-title">Machine and load</h2>${pairs(rows)}</section>
-<section class="panel" aria-labelledby="server-title"><h2 id="server-title">Server and its configuration</h2>${
-    configuration.length > 0 ? pairs(configuration) : html`<p class="quiet">Not known: the server was running already.</p>`
-  }</section></div>`;
+  const { configuration, tableOfSettings } = /** @type {Record<string, any>} */ (result.server ?? {});
+  const settings = flattened({ ...tableOfSettings, ...configuration }, '');
+  const limits = settings.filter(([name]) => name === 'limits.enabled');
+  const all = html`<details><summary>All ${settings.length} settings of the server</summary>${pairs(settings)}</details>`;
+  return html`<div class="pair"><section class="panel" aria-labelledby="machine-title"><h2 id="machine-title">Machine, load and server</h2>${pairs([...rows, ...limits])}</section>
+<section class="panel" aria-labelledby="server-title"><h2 id="server-title">Configuration</h2>${settings.length > 0 ? all : html`<p class="quiet">Not known: the server was running already.</p>`}</section></div>`;
 }
 
 /** @param {[string, unknown][]} rows */
