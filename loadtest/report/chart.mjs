@@ -11,6 +11,7 @@ import { measured, number } from './text.mjs';
  * @property {Column} values
  * @property {'sum' | 'highest' | 'last'} [gather] what a table row says of several values; highest when left out
  * @property {boolean} [right] drawn against the axis on the right
+ * @property {boolean} [sparse] measured now and then: no gap where it was not
  * @property {string} [unit] when it is not the chart's
  */
 

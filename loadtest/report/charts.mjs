@@ -124,7 +124,7 @@ function serverDrafts(result) {
     { ...draft('queue', 'Queue depth', 'purchases', line('waiting', ({ queueDepth }) => queueDepth)), quiet: true },
     draft('flight', 'Commands in flight', 'commands', line('in flight', ({ inFlight }) => inFlight)),
     draft('files', 'Open files and connections', '', line('open files', ({ openFiles }) => openFiles), line('connections', ({ connections }) => connections)),
-    draft('data', 'Data on disk', 'MiB', line('written', ({ dataBytes }) => scaled(dataBytes, MEBIBYTE))),
+    draft('data', 'Data on disk', 'MiB', { ...line('written', ({ dataBytes }) => scaled(dataBytes, MEBIBYTE)), sparse: true }),
   ];
 }
 

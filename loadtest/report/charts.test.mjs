@@ -113,3 +113,16 @@ test('the breaking point has a chart and a sentence', () => {
   assert.equal(breakingSentence({ ...point, rate: null, gaveWay: null }), 'Nothing gave way up to 1,600 arrivals a second.');
   assert.equal(breakingChart({ rate: 5, steps: [] }), null);
 });
+
+test('a stock without end has an axis of its own, so that what was sold is seen', () => {
+  const of = (/** @type {number} */ stock) => chart(result({ seconds: 4, stock, rate: 50 }), 'stock').lines;
+  assert.deepEqual(of(1_000_000).map(({ label, right }) => [label, right === true]), [['available (right axis)', true], ['sold', false]]);
+  assert.ok(of(100).every(({ right }) => !right));
+});
+
+test('latencies of other answers are one chart, by their own names', () => {
+  const run = result();
+  const others = { sign_inLatency: { p99: [3, 4] }, readLatency: { p50: [1], p99: [9, 8] } };
+  run.series = { .../** @type {any} */ (run.series), ...others };
+  assert.deepEqual(chart(run, 'other-latency').lines.map(({ label, values }) => [label, values]), [['sign in', [3, 4]], ['reads', [9, 8]]]);
+});

@@ -77,6 +77,7 @@ test('percentiles from fewer than 100 values are never flagged', () => {
   assert.match(row([few(1)], [few(5)], 'successes p50').judgement.why, /only 60 values/);
   assert.equal(row([few(1)], [few(5)], 'refusals p99').judgement.word, 'worse');
   assert.equal(row([result()], [result({ slower: 5 })], 'successes max').judgement.word, 'not judged');
+  assert.equal(row([few(1)], [few(1)], 'goodput until sold out').judgement.why, 'only 60 values');
 });
 
 test('one failed check among repeats is a regression, and an error where there was none', () => {
@@ -156,4 +157,10 @@ test('the program: bad input is one sentence', async () => {
     assert.match(stderr, /^[^\n]+\n$/, given.join(' '));
   }
   assert.equal(run('--help').status, 0);
+});
+
+test('settings that differ are told, places are not', () => {
+  const at = (/** @type {number} */ port, /** @type {number} */ batch) =>
+    result({ change: { server: { version: '1', configuration: { 'server.listen': `127.0.0.1:${port}`, 'journal.batch': batch } } } });
+  assert.deepEqual(compare([at(1, 5)], [at(2, 6)], 0.15).comparisons[0]?.settings, [{ name: 'journal.batch', a: '5', b: '6' }]);
 });

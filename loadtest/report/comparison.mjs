@@ -26,6 +26,8 @@ const SAME = [
   ['load', ({ load }) => loadWords(load)],
 ];
 
+/** Settings that say where a server was, which is another place in each run; what matters of it is the topology. */
+const PLACES = ['data_dir', 'server.listen', 'journal.url', 'database.url'];
 const LOAD = ['users', 'rate', 'duration', 'stock'];
 
 /** @param {Result['load']} load */
@@ -124,8 +126,13 @@ function differences(a, b) {
 function compared(a, b, part) {
   const [first, second] = [a[0], b[0]];
   const machine = different(machineOf(first), machineOf(second));
-  const settings = different(Object.fromEntries(flattened(first?.server ?? {}, '')), Object.fromEntries(flattened(second?.server ?? {}, '')));
+  const settings = different(settingsOf(first), settingsOf(second));
   return { title: first?.title || first?.scenario || '', a, b, rows: rowsOf(a, b, part), machine, settings };
+}
+
+/** @param {Result | undefined} result */
+function settingsOf(result) {
+  return Object.fromEntries(flattened(result?.server ?? {}, '').filter(([name]) => !PLACES.includes(name)));
 }
 
 /** @param {Result | undefined} result */

@@ -18,7 +18,8 @@ let plots = [];
 function shown(value) {
   if (value === null || value === undefined) return '–';
   const size = Math.abs(value);
-  const digits = Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 3;
+  if (size > 0 && size < 0.1) return value.toLocaleString('en-US', { maximumSignificantDigits: 2 });
+  const digits = Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : 2;
   return (value + 0).toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits });
 }
 
@@ -70,6 +71,7 @@ function seriesOf(chart, layers, colour) {
       width: chart.form === 'stack' ? 1 : 2,
       dash: chart.form === 'stack' ? undefined : DASHES[place % DASHES.length],
       paths: stepped,
+      spanGaps: line.sparse === true,
       points: stepped ? { show: false } : undefined,
     };
   });

@@ -12,7 +12,7 @@ import { passed, sum } from './result.mjs';
  * @property {string} unit
  * @property {'higher' | 'lower' | 'neither'} better
  * @property {number | null} value null: not measured
- * @property {number} [from] values that a percentile comes from
+ * @property {number} [from] values that a percentile or a rate comes from
  * @property {boolean} [exact] counted, not measured: none of a kind is 0
  * @property {boolean} [strict] any difference counts, whatever the repeats say
  * @property {number} [resolution] smaller differences of single runs say nothing
@@ -22,6 +22,8 @@ import { passed, sum } from './result.mjs';
 const UNWANTED = ['rate-limited', 'overloaded', 'journal-unavailable', 'outcome-unknown', 'database-unavailable'];
 /** Milliseconds within which two runs of a load generator on a busy machine differ by themselves. */
 const LATENCY_RESOLUTION = 0.05;
+/** Seconds within which a process starts again sooner or later by itself. */
+const RECOVERY_RESOLUTION = 0.5;
 /**
  * All numbers of a run, always the same names for the same kind of run.
  * @param {Result} result
@@ -39,6 +41,9 @@ function totals(result) {
   const { totals, seconds } = result;
   const rate = typeof totals.requests === 'number' && seconds > 0 ? totals.requests / seconds : null;
   const failed = result.verdict.checks.filter((check) => !check.passed).length;
+  const recovery = highest((result.faults ?? []).map((fault) => fault.recoveredAfterSeconds));
+  // The moment of the fifth sale of five says little of how fast a server sells.
+  const from = totals.successes;
   /** @type {Metric[]} */
   const kinds = [
     ...Object.entries(totals.refusals).map(([code, value]) => count(`refusals: ${code}`, UNWANTED.includes(code) ? 'lower' : 'neither', value)),
@@ -53,10 +58,10 @@ function totals(result) {
     count('errors', 'lower', sum(totals.errors)),
     count('repeats', 'neither', totals.repeats ?? null),
     ...kinds,
-    { name: 'goodput until sold out', unit: '/s', better: 'higher', value: totals.goodputUntilSoldOutPerSecond ?? null },
-    { name: 'sold out after', unit: 's', better: 'lower', value: totals.soldOutAfterSeconds ?? null },
+    { name: 'goodput until sold out', unit: '/s', better: 'higher', value: totals.goodputUntilSoldOutPerSecond ?? null, from },
+    { name: 'sold out after', unit: 's', better: 'lower', value: totals.soldOutAfterSeconds ?? null, from },
     { name: 'requests', unit: '/s', better: 'higher', value: rate },
-    { name: 'longest recovery', unit: 's', better: 'lower', value: highest((result.faults ?? []).map((fault) => fault.recoveredAfterSeconds)) },
+    { name: 'longest recovery', unit: 's', better: 'lower', value: recovery, resolution: RECOVERY_RESOLUTION },
   ];
 }
 

@@ -64,9 +64,9 @@ function breakingSection(point, chart) {
   const rows = point.steps.map((step) => html`<tr><th scope="row" class="number">${number(step.rate)}</th>${there.map(([name]) => html`<td class="number">${number(step[name])}</td>`)}</tr>`);
   return html`<section aria-labelledby="breaking-title"><h2 id="breaking-title">Breaking point</h2>
 <p class="verdict" data-tone="warn"><span>${breakingSentence(point)}</span></p>
-<div class="pair">${chart && chartFigure(chart)}
+${chart && chartFigure(chart)}
 <div class="panel scroll" tabindex="0" role="region" aria-label="Steps of the breaking point"><table><caption>Each step of the arrival rate</caption>
-<thead><tr>${heads.map((head) => html`<th scope="col" class="number">${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div></div></section>`;
+<thead><tr>${heads.map((head) => html`<th scope="col" class="number">${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div></section>`;
 }
 
 if (isProgram(import.meta.url)) {

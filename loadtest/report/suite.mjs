@@ -107,7 +107,7 @@ function row({ link, result, why }) {
   }
   const good = passed(result);
   const title = result.title || result.scenario;
-  const notes = [result.scenario, result.size, result.topology, result.fault !== 'none' && `fault: ${result.fault}`, result.limiter && 'limiter on', result.tool !== 'k6' && result.tool];
+  const notes = [result.scenario, result.size, result.topology, result.fault !== 'none' && `fault: ${result.fault}`, result.limiter && 'limiter on', gaveWay(result), result.tool !== 'k6' && result.tool];
   const errors = sum(result.totals.errors);
   const verdict = html`<span class="word">${good ? '✓ passed' : '✗ failed'}</span>${!good && html`<br>${verdictSentence(result)}`}${errors > 0 && html`<br>${counted(errors, 'error')}`}`;
   const cells = [
@@ -122,6 +122,11 @@ function row({ link, result, why }) {
     sparkline(result),
   ];
   return { tone: good ? 'good' : 'bad', cells };
+}
+
+/** @param {Result} result */
+function gaveWay({ breakingPoint }) {
+  return typeof breakingPoint?.rate === 'number' && `gave way at ${number(breakingPoint.rate)}/s`;
 }
 
 /** @param {import('./schema.mjs').Latency | null | undefined} latency */

@@ -72,6 +72,7 @@ export function plain(text) {
  */
 export function number(value, digits) {
   if (value === null || value === undefined) return '–';
+  if (digits === undefined && value !== 0 && Math.abs(value) < 0.1) return value.toLocaleString('en-US', { maximumSignificantDigits: 2 });
   const fraction = digits ?? (Number.isInteger(value) ? 0 : significant(value));
   // 0 is added so that nothing is shown as -0.
   return (value + 0).toLocaleString('en-US', { minimumFractionDigits: fraction, maximumFractionDigits: fraction });
@@ -82,7 +83,7 @@ function significant(value) {
   const size = Math.abs(value);
   if (size >= 100) return 0;
   if (size >= 10) return 1;
-  return size >= 0.1 ? 2 : 3;
+  return 2;
 }
 
 /**

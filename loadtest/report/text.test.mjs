@@ -28,8 +28,8 @@ test('a terminal gets no control characters', () => {
 });
 
 test('numbers show three digits that count, and a dash where nothing was measured', () => {
-  const shown = [null, 0, -0, 5, 1234567, 1234.5, 12.34, 1.234, 0.01234].map((value) => number(value));
-  assert.deepEqual(shown, ['–', '0', '0', '5', '1,234,567', '1,235', '12.3', '1.23', '0.012']);
+  const shown = [null, 0, -0, 5, 1234567, 1234.5, 12.34, 1.234, 0.01234, -0.00004].map((value) => number(value));
+  assert.deepEqual(shown, ['–', '0', '0', '5', '1,234,567', '1,235', '12.3', '1.23', '0.012', '-0.00004']);
   assert.equal(measured(undefined, 'ms'), '–');
   assert.equal(measured(3, 'ms'), '3 ms');
   assert.equal(counted(1, 'check'), '1 check');
