@@ -91,6 +91,13 @@ test('a suite passes when all of it passes, and not when it did not end', async 
   assert.match(await written([], true), /<strong>Failed<\/strong><p>The suite has no runs/);
 });
 
+test('where every purchase is decided later, the suite shows how long the 202 took', async () => {
+  const accept = { count: 10, p50: 1.25, p99: 7.5 };
+  await writeResult(folder, 'later', result({ change: { latency: { success: null, refusal: null, accept } } }));
+  const page = await readFile(await writeSuiteReport(await writeSuite(folder, ['later'], true)), 'utf8');
+  assert.match(page, /1\.25 \/ 7\.50 \(202\)/);
+});
+
 test('the programs print the path, or one sentence', async () => {
   const place = await writeResult(folder, 'program', result());
   const done = await execute('node', [program('run.mjs'), place]);

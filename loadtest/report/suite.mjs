@@ -116,12 +116,21 @@ function row({ link, result, why }) {
     number(result.totals.successes),
     number(sum(result.totals.refusals)),
     number(result.totals.goodputUntilSoldOutPerSecond),
-    pair(result.latency?.success),
+    successPair(result),
     pair(result.latency?.refusal),
     result.published ? result.published.text : dash,
     sparkline(result),
   ];
   return { tone: good ? 'good' : 'bad', cells };
+}
+
+/**
+ * Where purchases are decided later, how long the 202 took is what there is.
+ * @param {Result} result
+ */
+function successPair({ latency }) {
+  const accepted = pair(latency?.accept);
+  return (latency?.success?.count ?? 0) > 0 || accepted === '–' ? pair(latency?.success) : `${accepted} (202)`;
 }
 
 /** @param {Result} result */
