@@ -62,7 +62,7 @@ function sentence({ limit, rate, lastGoodRate }, steps, cores) {
   if (step === undefined) return last;
   const use = `the server used ${cpuText(step.cpu)} and the load generator ${cpuText(step.generatorCpu)} of ${cores} cores`;
   if (rate === null) return `${last} The ladder ended there; ${use}.`;
-  return `${last} ${cause(step, limit)}: ${use}; p99 of a commit was ${numberText(step.commitP99, "ms")} ` +
+  return `${last} ${cause(step, limit, cores)}: ${use}; p99 of a commit was ${numberText(step.commitP99, "ms")} ` +
     `with ${numberText(step.eventsPerCommit, "sales")} in one, and ${numberText(step.inFlight, "commands")} were in flight.`;
 }
 
@@ -71,15 +71,20 @@ function sentence({ limit, rate, lastGoodRate }, steps, cores) {
  * works as hard as it can.
  * @param {Climbed & Seen} step
  * @param {number} limit
+ * @param {number} cores
  */
-function cause(step, limit) {
+function cause(step, limit, cores) {
   if ((step.sheddingLevel ?? 0) > 0) return "The server turned requests away because of its load";
   if ((step.inFlight ?? 0) >= IN_FLIGHT_NEAR_BOUND) return "The bound of commands in flight was reached";
   if ((step.commitP99 ?? 0) >= SLOW_COMMITS * limit) return "Commits of the journal became slow";
   if ((step.machineCpu ?? 0) >= FULL) {
-    return (step.generatorCpu ?? 0) > (step.cpu ?? 0)
-      ? "The processor was full, and the load generator used most of it"
-      : "The processor was full, and the server used most of it";
+    const users = [
+      { who: "the server", used: step.cpu ?? 0 },
+      { who: "the load generator", used: step.generatorCpu ?? 0 },
+      { who: "something else on this machine", used: (step.machineCpu ?? 0) * cores - (step.cpu ?? 0) - (step.generatorCpu ?? 0) },
+    ];
+    const most = users.reduce((one, other) => (other.used > one.used ? other : one));
+    return `The processor was full, and ${most.who} used most of it`;
   }
   if (step.neverCame > 0) return "The load generator could not send more";
   return "Nothing that was watched was at its end";

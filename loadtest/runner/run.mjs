@@ -25,7 +25,7 @@ import { aboveLimit, accountsOf, lookUp } from "./visit.mjs";
 const SAMPLES_MAX = 2000;
 
 /** @typedef {import("./site.mjs").Site} Site */
-/** @typedef {import("./k6.mjs").Told} Told */
+/** @typedef {import("./generator.mjs").Told} Told */
 /** @typedef {import("../scenarios.mjs").Scenario} Scenario */
 /** @typedef {{scenario: Scenario, load: ReturnType<typeof loadOf>, wish: import("./arguments.mjs").Wish, fault: string,
  *   topology: import("./arguments.mjs").Topology, tool: import("./arguments.mjs").Tool,
@@ -150,7 +150,7 @@ async function runAt(site, order, occasion) {
 /**
  * The sampler finds the products a moment after the first customer; what they had before is known.
  * @param {import("./sampler.mjs").Sample[]} samples
- * @param {import("./k6.mjs").Prepared[]} prepared
+ * @param {import("./generator.mjs").Prepared[]} prepared
  */
 function withFirstStock([first, ...others], prepared) {
   if (first === undefined || first.at > 0) return first === undefined ? [] : [first, ...others];

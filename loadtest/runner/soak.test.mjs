@@ -80,6 +80,7 @@ test("what gave way is told from the step in which it broke", () => {
   assert.match(at({ commitP99: 200 })?.gaveWay ?? "", /^500 a second were carried. Commits of the journal became slow/);
   assert.match(at({ machineCpu: 1, cpu: 0.5, generatorCpu: 1.4 })?.gaveWay ?? "", /load generator used most of it/);
   assert.match(at({ machineCpu: 1, cpu: 1.4, generatorCpu: 0.5 })?.gaveWay ?? "", /server used most of it/);
+  assert.match(at({ machineCpu: 1, cpu: 0.5, generatorCpu: 0.5 })?.gaveWay ?? "", /something else on this machine/);
   assert.match(at({ sheddingLevel: 1 })?.gaveWay ?? "", /turned requests away/);
   assert.match(at({ inFlight: 49_000 })?.gaveWay ?? "", /commands in flight/);
   assert.equal(at({})?.steps[0]?.cpu, 0.5);
