@@ -111,7 +111,8 @@ export class Points {
       refusals: totalsOf(this.refusals),
       errors: totalsOf(this.errors),
       repeats: this.repeats.total,
-      requests: this.requests,
+      // Only k6 tells of each request.
+      requests: this.requests === 0 ? null : this.requests,
       goodputUntilSoldOutPerSecond: this.unitsSold === 0 ? 0 : round(this.unitsSold / Math.max(selling, 0.001)),
       soldOutAfterSeconds: soldOut && this.unitsSold > 0 ? round(until) : null,
     };

@@ -15,11 +15,11 @@ const LIFE_SECONDS_MIN = 120;
 const MEBIBYTE = 1 << 20;
 const KIBIBYTE = 1 << 10;
 /** What a customer leaves in memory for a day at most: orders, keys and limits of each product. */
-const MEMORY_PER_CUSTOMER = 2 * KIBIBYTE;
+const MEMORY_PER_CUSTOMER = 1 * KIBIBYTE;
 /** What comes and goes with the load: buffers, batches, and what the allocator keeps. */
 const MEMORY_SWING = 48 * MEBIBYTE;
 /** Facts in the journal and their snapshots, for ever. */
-const DATA_PER_CUSTOMER = 4 * KIBIBYTE;
+const DATA_PER_CUSTOMER = 1 * KIBIBYTE;
 /** The journal's write-ahead file and snapshots that are written anew. */
 const DATA_SWING = 64 * MEBIBYTE;
 /** Files that are neither connections of customers nor there from the start. */

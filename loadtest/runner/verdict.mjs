@@ -134,7 +134,7 @@ function soldCheck(facts) {
 function answersCheck({ accounts, acknowledged, points, isRaised }) {
   const { sold: answered, returned, kept } = told(acknowledged);
   // Raising the load ends by cutting customers off, and what they were about to hear is sold all the same.
-  const cutOff = isRaised ? unanswered(points) : 0;
+  const cutOff = isRaised ? Math.max(0, unanswered(points)) : 0;
   const wrong = [...accounts].filter(([product, { sold }]) => {
     const units = kept.get(product) ?? 0;
     return sold < units || sold > units + cutOff;
@@ -210,7 +210,10 @@ function errorsCheck({ points, isRaised }) {
   if (isRaised) return [];
   const kinds = [...points.errors].filter(([, { total }]) => total > 0);
   const parts = kinds.map(([kind, { total }]) => `${number.format(total)} ${kind}`);
-  if (unanswered(points) !== 0) parts.push(`${number.format(unanswered(points))} without any outcome`);
+  // Errors of other requests, such as looks at an order, are counted too.
+  if (unanswered(points) > 0 || (unanswered(points) < 0 && kinds.length === 0)) {
+    parts.push(`${number.format(Math.abs(unanswered(points)))} without exactly one outcome`);
+  }
   return [{
     name: "every customer got one definite answer",
     passed: parts.length === 0,
