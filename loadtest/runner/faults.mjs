@@ -16,7 +16,7 @@ export const SLOW_MILLISECONDS = 50;
 export const STALL_SECONDS = 1;
 
 /**
- * When what happens, counted from the first customer. A crash comes early, while most is sold, in the
+ * When what happens, counted from the first customer. A crash comes at once, while most is sold, in the
  * middle and towards the end; a short run has time for one.
  * @param {import("./arguments.mjs").Fault} fault
  * @param {number} loadSeconds how long customers will come
@@ -26,7 +26,7 @@ export const STALL_SECONDS = 1;
 export function plan(fault, loadSeconds, size) {
   if (fault === "none") return [];
   if (fault === "crash") {
-    const shares = loadSeconds < 6 ? [0.4] : [0.15, 0.5, 0.8];
+    const shares = loadSeconds < 6 ? [0.4] : [0.03, 0.5, 0.8];
     return shares.map((share) => ({ atSeconds: round(share * loadSeconds), what: fault, seconds: 0 }));
   }
   if (fault === "database-away") {

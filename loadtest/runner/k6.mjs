@@ -18,6 +18,10 @@ export async function startK6(load) {
   if (!existsSync(script)) throw new CannotRun(`there is no k6 script for ${load.scenario} in loadtest/k6`);
   const parameters = (/** @type {string} */ pipe) => ["run", "--quiet", "--no-color", "--log-format", "raw",
     "--console-output", path.join(load.directory, "acknowledged.txt"), "--out", `csv=${pipe}`, script];
-  const environment = { ...load.environment, K6_CSV_TIME_FORMAT: "unix_micro", K6_NO_USAGE_REPORT: "true" };
+  const environment = {
+    ...load.environment, K6_CSV_TIME_FORMAT: "unix_micro", K6_NO_USAGE_REPORT: "true",
+    // A fault at the beginning has to know soon that it is the beginning.
+    K6_CSV_SAVE_INTERVAL: "200ms",
+  };
   return startGenerator(load, await findK6(), parameters, environment, [0, THRESHOLDS_CROSSED]);
 }

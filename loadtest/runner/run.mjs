@@ -113,7 +113,8 @@ async function runAt(site, order, occasion) {
   const caughtUpAfterSeconds = await settle(site.url, site.token);
   say("checking every promise …");
   const stored = await askStores(site, told, made.acknowledged);
-  const thresholds = scenario.name === "breaking-point" ? [] : told.thresholds;
+  // Where the load is raised until something gives way, crossing a threshold is how it ends.
+  const thresholds = load.steps !== null ? [] : told.thresholds;
   const verdict = judge({
     ...stored, thresholds, caughtUpAfterSeconds, points, fault,
     expectation: scenario.expectation, planned: planned.length, injected: injected.length,
@@ -196,11 +197,15 @@ async function makeLoad(site, { scenario, load, wish, fault, tool, planned, envi
       { start: () => points.start, isOver: () => isOver, say });
   // A fault that cannot be undone ends the run: customers would only wait for nothing.
   faults.catch(() => generator.stop());
-  const told = await generator.finished;
-  isOver = true;
-  const injected = await faults;
-  progress.stop();
-  await sampler.stop();
+  let told, injected;
+  try {
+    told = await generator.finished;
+    isOver = true;
+    injected = await faults;
+  } finally {
+    progress.stop();
+    await sampler.stop();
+  }
   const file = path.join(directory, "acknowledged.txt");
   const text = existsSync(file) ? await readFile(file, "utf8") : "";
   if (told.prepared.length === 0) {
