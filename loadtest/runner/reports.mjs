@@ -2,6 +2,22 @@
 
 import { writeRunReport } from "../report/run.mjs";
 import { writeSuiteReport } from "../report/suite.mjs";
+import { say } from "./progress.mjs";
 
-export const writeReport = writeRunReport;
-export const writeSuite = writeSuiteReport;
+/**
+ * A verdict stands, whatever becomes of its picture: without a report its JSON is what there is to read.
+ * @param {(file: string) => Promise<string>} write
+ */
+function orJson(write) {
+  return async (/** @type {string} */ file) => {
+    try {
+      return await write(file);
+    } catch (error) {
+      say(`the report could not be written: ${/** @type {Error} */ (error).message}`);
+      return file;
+    }
+  };
+}
+
+export const writeReport = orJson(writeRunReport);
+export const writeSuite = orJson(writeSuiteReport);
