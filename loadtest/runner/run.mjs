@@ -110,7 +110,7 @@ async function runAt(site, order, occasion) {
   const made = await makeLoad(site, order, occasion);
   const { points, told, injected, samples } = made;
   say("waiting until the server has nothing left to do …");
-  const caughtUpAfterSeconds = await settle(site.url, site.token);
+  const caughtUpAfterSeconds = await settle(site.url, site.token, site.server !== null);
   say("checking every promise …");
   const stored = await askStores(site, told, made.acknowledged);
   // Where the load is raised until something gives way, crossing a threshold is how it ends.
