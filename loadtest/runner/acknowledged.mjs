@@ -3,27 +3,27 @@
 
 /** @typedef {{kind: string, id: string, order: string, product: number, customer: string, units: number}}
  *   Acknowledged `order` is the id without the product in front of it, as the journal has it */
-/** @typedef {import("./ledger.mjs").State} State */
+/** @typedef {import('./ledger.mjs').State} State */
 
 /** The kinds that leave units with the customer. */
-const SELLING = new Set(["purchase", "order", "confirmation"]);
-const GIVING_BACK = "cancellation";
+const SELLING = new Set(['purchase', 'order', 'confirmation']);
+const GIVING_BACK = 'cancellation';
 /** Stock that a seller added, by the number of the call. */
-const ADJUSTING = "adjustment";
+const ADJUSTING = 'adjustment';
 
 /**
  * What a line of this kind may have become, in the end.
  * @type {Record<string, State[]>}
  */
 const STATES = {
-  purchase: ["sold"],
-  order: ["sold"],
-  confirmation: ["sold"],
+  purchase: ['sold'],
+  order: ['sold'],
+  confirmation: ['sold'],
   // Whoever was queued must have been decided.
-  accepted: ["sold", "refused"],
-  hold: ["sold", "held", "gone"],
-  release: ["gone"],
-  [GIVING_BACK]: ["gone"],
+  accepted: ['sold', 'refused'],
+  hold: ['sold', 'held', 'gone'],
+  release: ['gone'],
+  [GIVING_BACK]: ['gone'],
 };
 
 /**
@@ -32,11 +32,17 @@ const STATES = {
  */
 export function parseAcknowledged(text) {
   const found = [];
-  for (const line of text.split("\n")) {
-    const [, kind, id, product, customer, units] =
-      /^acknowledged (\S+) (\S+) (\d+) (\S+) (\d+)\s*$/.exec(line) ?? [];
+  for (const line of text.split('\n')) {
+    const [, kind, id, product, customer, units] = /^acknowledged (\S+) (\S+) (\d+) (\S+) (\d+)\s*$/.exec(line) ?? [];
     if (kind === undefined || id === undefined || customer === undefined) continue;
-    found.push({ kind, id, order: id.slice(id.indexOf("-") + 1), product: Number(product), customer, units: Number(units) });
+    found.push({
+      kind,
+      id,
+      order: id.slice(id.indexOf('-') + 1),
+      product: Number(product),
+      customer,
+      units: Number(units),
+    });
   }
   return found;
 }
@@ -75,7 +81,7 @@ export function added(acknowledged) {
 /**
  * Those for which the store has something else than was answered, and those that were answered twice.
  * @param {Acknowledged[]} acknowledged
- * @param {(line: Acknowledged) => import("./ledger.mjs").Line|null} find what the store has
+ * @param {(line: Acknowledged) => import('./ledger.mjs').Line|null} find what the store has
  */
 export function lost(acknowledged, find) {
   const seen = new Set();
@@ -90,7 +96,7 @@ export function lost(acknowledged, find) {
     const stored = find(line);
     if (stored === null) return true;
     const allowed = STATES[line.kind] ?? [];
-    const stands = allowed.includes(stored.state) || (stored.state === "gone" && givenBack.has(orderLine(line)));
+    const stands = allowed.includes(stored.state) || (stored.state === 'gone' && givenBack.has(orderLine(line)));
     return !stands || stored.customer !== line.customer || stored.units !== line.units;
   });
 }

@@ -4,7 +4,7 @@
 /** @typedef {{rate: number, achieved: number|null, p50: number|null, p99: number|null, errors: number, neverCame: number}}
  *   Climbed a step as the script measured it */
 /** @typedef {{limit: number, rate: number|null, lastGoodRate: number|null, what: string, steps: Climbed[]}} Found */
-/** @typedef {import("./sampler.mjs").Sample} Sample */
+/** @typedef {import('./sampler.mjs').Sample} Sample */
 /** @typedef {{cpu: number|null, generatorCpu: number|null, machineCpu: number|null, commitP99: number|null,
  *   eventsPerCommit: number|null, inFlight: number|null, sheddingLevel: number|null}} Seen */
 
@@ -57,13 +57,16 @@ function seen(samples) {
  * @param {number} cores
  */
 function sentence({ limit, rate, lastGoodRate }, steps, cores) {
-  const last = lastGoodRate === null ? "Not even the first step was carried." : `${lastGoodRate} a second were carried.`;
+  const last =
+    lastGoodRate === null ? 'Not even the first step was carried.' : `${lastGoodRate} a second were carried.`;
   const step = rate === null ? steps.at(-1) : steps.find((one) => one.rate === rate);
   if (step === undefined) return last;
   const use = `the server used ${cpuText(step.cpu)} and the load generator ${cpuText(step.generatorCpu)} of ${cores} cores`;
   if (rate === null) return `${last} The ladder ended there; ${use}.`;
-  return `${last} ${cause(step, limit, cores)}: ${use}; p99 of a commit was ${numberText(step.commitP99, "ms")} ` +
-    `with ${numberText(step.eventsPerCommit, "sales")} in one, and ${numberText(step.inFlight, "commands")} were in flight.`;
+  return (
+    `${last} ${cause(step, limit, cores)}: ${use}; p99 of a commit was ${numberText(step.commitP99, 'ms')} ` +
+    `with ${numberText(step.eventsPerCommit, 'sales')} in one, and ${numberText(step.inFlight, 'commands')} were in flight.`
+  );
 }
 
 /**
@@ -74,32 +77,37 @@ function sentence({ limit, rate, lastGoodRate }, steps, cores) {
  * @param {number} cores
  */
 function cause(step, limit, cores) {
-  if ((step.sheddingLevel ?? 0) > 0) return "The server turned requests away because of its load";
-  if ((step.inFlight ?? 0) >= IN_FLIGHT_NEAR_BOUND) return "The bound of commands in flight was reached";
-  if ((step.commitP99 ?? 0) >= SLOW_COMMITS * limit) return "Commits of the journal became slow";
+  if ((step.sheddingLevel ?? 0) > 0) return 'The server turned requests away because of its load';
+  if ((step.inFlight ?? 0) >= IN_FLIGHT_NEAR_BOUND) return 'The bound of commands in flight was reached';
+  if ((step.commitP99 ?? 0) >= SLOW_COMMITS * limit) return 'Commits of the journal became slow';
   if ((step.machineCpu ?? 0) >= FULL) {
     const users = [
-      { who: "the server", used: step.cpu ?? 0 },
-      { who: "the load generator", used: step.generatorCpu ?? 0 },
-      { who: "something else on this machine", used: (step.machineCpu ?? 0) * cores - (step.cpu ?? 0) - (step.generatorCpu ?? 0) },
+      { who: 'the server', used: step.cpu ?? 0 },
+      { who: 'the load generator', used: step.generatorCpu ?? 0 },
+      {
+        who: 'something else on this machine',
+        used: (step.machineCpu ?? 0) * cores - (step.cpu ?? 0) - (step.generatorCpu ?? 0),
+      },
     ];
     const most = users.reduce((one, other) => (other.used > one.used ? other : one));
     return `The processor was full, and ${most.who} used most of it`;
   }
-  if (step.neverCame > 0) return "The load generator could not send more";
-  return "Nothing that was watched was at its end";
+  if (step.neverCame > 0) return 'The load generator could not send more';
+  return 'Nothing that was watched was at its end';
 }
 
 /** @param {number|null} value */
-const cpuText = (value) => (value === null ? "an unknown part" : value.toFixed(1));
+const cpuText = (value) => (value === null ? 'an unknown part' : value.toFixed(1));
 
 /** @param {number|null} value @param {string} unit */
-const numberText = (value, unit) => (value === null ? "unknown" : `${Math.round(value)} ${unit}`);
+const numberText = (value, unit) => (value === null ? 'unknown' : `${Math.round(value)} ${unit}`);
 
 /** @param {(number|null)[]} values */
 function mean(values) {
   const known = values.filter((value) => value !== null);
-  return known.length === 0 ? null : Math.round((known.reduce((sum, value) => sum + value, 0) / known.length) * 1000) / 1000;
+  return known.length === 0
+    ? null
+    : Math.round((known.reduce((sum, value) => sum + value, 0) / known.length) * 1000) / 1000;
 }
 
 /** @param {(number|null)[]} values */

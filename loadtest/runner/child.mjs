@@ -1,24 +1,24 @@
 // Programs that the runner starts. None of them may outlive it: a server or a generator that is left
 // behind would disturb every later measurement.
 
-import { spawn, execFile } from "node:child_process";
-import { closeSync, existsSync, openSync } from "node:fs";
-import { promisify } from "node:util";
-import { CannotRun } from "./failure.mjs";
+import { spawn, execFile } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { CannotRun } from './failure.mjs';
 
 /** @typedef {{code: number|null, signal: NodeJS.Signals|null}} Exit */
 /** @typedef {{env?: Record<string, string>, log?: string, cwd?: string, account?: string,
  *   atParentDeath?: "KILL"|"QUIT"}} Options */
 
-const SETPRIV = "/usr/bin/setpriv";
+const SETPRIV = '/usr/bin/setpriv';
 const run = promisify(execFile);
 
 /** @type {Set<Child>} */
 const alive = new Set();
-process.on("exit", () => {
+process.on('exit', () => {
   for (const child of alive) child.signal(child.lastSignal);
 });
-for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.on(signal, () => process.exit(2));
 }
 
@@ -31,15 +31,15 @@ export class Child {
    */
   constructor(command, parameters, options = {}) {
     const [program, all] = tied(command, parameters, options);
-    const log = options.log === undefined ? "ignore" : openSync(options.log, "a");
+    const log = options.log === undefined ? 'ignore' : openSync(options.log, 'a');
     /** @type {NodeJS.Signals} */
-    this.lastSignal = options.atParentDeath === "QUIT" ? "SIGQUIT" : "SIGKILL";
+    this.lastSignal = options.atParentDeath === 'QUIT' ? 'SIGQUIT' : 'SIGKILL';
     this.process = spawn(program, all, {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
-      stdio: ["ignore", log, log],
+      stdio: ['ignore', log, log],
     });
-    if (typeof log === "number") closeSync(log);
+    if (typeof log === 'number') closeSync(log);
     alive.add(this);
     /** @type {Exit|null} */
     this.ended = null;
@@ -50,9 +50,9 @@ export class Child {
         this.ended = exit;
         resolve(exit);
       };
-      this.process.on("exit", (code, signal) => end({ code, signal }));
+      this.process.on('exit', (code, signal) => end({ code, signal }));
       // Nothing was started; 127 is what a shell says to that.
-      this.process.on("error", () => end({ code: 127, signal: null }));
+      this.process.on('error', () => end({ code: 127, signal: null }));
     });
   }
 
@@ -73,7 +73,7 @@ export class Child {
    */
   async stop(signal, limitSeconds) {
     this.signal(signal);
-    const timer = setTimeout(() => this.signal("SIGKILL"), limitSeconds * 1000);
+    const timer = setTimeout(() => this.signal('SIGKILL'), limitSeconds * 1000);
     const exit = await this.exit;
     clearTimeout(timer);
     return exit;
@@ -92,11 +92,11 @@ function tied(command, parameters, options) {
     if (options.account === undefined) return [command, parameters];
     throw new CannotRun(`${SETPRIV} is missing, which runs Postgres as another user: install util-linux`);
   }
-  const wanted = ["--pdeathsig", options.atParentDeath ?? "KILL"];
+  const wanted = ['--pdeathsig', options.atParentDeath ?? 'KILL'];
   if (options.account !== undefined) {
-    wanted.push("--reuid", options.account, "--regid", options.account, "--init-groups");
+    wanted.push('--reuid', options.account, '--regid', options.account, '--init-groups');
   }
-  return [SETPRIV, [...wanted, "--", command, ...parameters]];
+  return [SETPRIV, [...wanted, '--', command, ...parameters]];
 }
 
 /**
@@ -116,7 +116,7 @@ export async function output(command, parameters, options = {}) {
     return stdout;
   } catch (error) {
     const { stderr, message } = /** @type {{stderr?: string, message: string}} */ (error);
-    throw new CannotRun(`${command} ${parameters[0] ?? ""} failed: ${stderr?.trim() || message}`);
+    throw new CannotRun(`${command} ${parameters[0] ?? ''} failed: ${stderr?.trim() || message}`);
   }
 }
 

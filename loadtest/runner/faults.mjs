@@ -1,13 +1,13 @@
 // The faults, and when they happen: signal 9, the Postgres of the tables stopped, a journal whose disk
 // is slow. What was done and how soon the server was well again goes into the result.
 
-import { CannotRun } from "./failure.mjs";
-import { pause } from "./child.mjs";
-import { round } from "./points.mjs";
+import { CannotRun } from './failure.mjs';
+import { pause } from './child.mjs';
+import { round } from './points.mjs';
 
 /** @typedef {{at: number, what: string, recoveredAfterSeconds: number|null}} Injected `at` in milliseconds of the clock
  *   until the run is over */
-/** @typedef {{server: import("./server.mjs").Server, stores: import("./topology.mjs").Stores}} Site */
+/** @typedef {{server: import('./server.mjs').Server, stores: import('./topology.mjs').Stores}} Site */
 /** @typedef {{atSeconds: number, what: "crash"|"database-away"|"slow-disk", seconds: number}} Planned */
 
 /** How much later every answer of the journal's store comes on the slow disk: a crowded network disk. */
@@ -18,19 +18,19 @@ export const STALL_SECONDS = 1;
 /**
  * When what happens, counted from the first customer. A crash comes at once, while most is sold, in the
  * middle and towards the end; a short run has time for one.
- * @param {import("./arguments.mjs").Fault} fault
+ * @param {import('./arguments.mjs').Fault} fault
  * @param {number} loadSeconds how long customers will come
  * @param {"quick"|"full"} size
  * @returns {Planned[]}
  */
 export function plan(fault, loadSeconds, size) {
-  if (fault === "none") return [];
-  if (fault === "crash") {
+  if (fault === 'none') return [];
+  if (fault === 'crash') {
     const shares = loadSeconds < 6 ? [0.4] : [0.03, 0.5, 0.8];
     return shares.map((share) => ({ atSeconds: round(share * loadSeconds), what: fault, seconds: 0 }));
   }
-  if (fault === "database-away") {
-    return [{ atSeconds: round(loadSeconds / 4), what: fault, seconds: size === "quick" ? 10 : 30 }];
+  if (fault === 'database-away') {
+    return [{ atSeconds: round(loadSeconds / 4), what: fault, seconds: size === 'quick' ? 10 : 30 }];
   }
   return [{ atSeconds: round(loadSeconds / 5), what: fault, seconds: Math.max(2, round(loadSeconds * 0.6)) }];
 }
@@ -64,24 +64,27 @@ export async function inject(planned, site, run) {
  */
 export async function happen(fault, { server, stores }, say) {
   const at = Date.now();
-  if (fault.what === "crash") {
+  if (fault.what === 'crash') {
     await server.kill();
     await server.start();
     const recoveredAfterSeconds = round((Date.now() - at) / 1000);
     say(`kill -9; the server sells again after ${recoveredAfterSeconds} s`);
-    return { at, what: "kill -9", recoveredAfterSeconds };
+    return { at, what: 'kill -9', recoveredAfterSeconds };
   }
-  if (fault.what === "database-away") {
-    if (stores.postgres === null) throw new CannotRun("there is no Postgres of the tables that could be stopped");
+  if (fault.what === 'database-away') {
+    if (stores.postgres === null) throw new CannotRun('there is no Postgres of the tables that could be stopped');
     await stores.postgres.stop();
     say(`the Postgres of the tables is stopped for ${fault.seconds} s`);
     await pause(fault.seconds);
     await stores.postgres.start();
-    say("the Postgres of the tables is back");
-    return { at, what: `the Postgres of the tables stopped for ${fault.seconds} s`, recoveredAfterSeconds:
-      round((Date.now() - at) / 1000) };
+    say('the Postgres of the tables is back');
+    return {
+      at,
+      what: `the Postgres of the tables stopped for ${fault.seconds} s`,
+      recoveredAfterSeconds: round((Date.now() - at) / 1000),
+    };
   }
-  if (stores.proxy === null) throw new CannotRun("there is no disk that could be made slow");
+  if (stores.proxy === null) throw new CannotRun('there is no disk that could be made slow');
   stores.proxy.delay = SLOW_MILLISECONDS;
   say(`the journal's disk is slow for ${fault.seconds} s`);
   await pause((fault.seconds - STALL_SECONDS) / 2);
@@ -91,6 +94,11 @@ export async function happen(fault, { server, stores }, say) {
   await pause((fault.seconds - STALL_SECONDS) / 2);
   stores.proxy.delay = 0;
   say("the journal's disk is fast again");
-  return { at, what: `every answer of the journal's store ${SLOW_MILLISECONDS} ms later for ${fault.seconds} s, ` +
-    `and nothing for ${STALL_SECONDS} s of it`, recoveredAfterSeconds: round((Date.now() - at) / 1000) };
+  return {
+    at,
+    what:
+      `every answer of the journal's store ${SLOW_MILLISECONDS} ms later for ${fault.seconds} s, ` +
+      `and nothing for ${STALL_SECONDS} s of it`,
+    recoveredAfterSeconds: round((Date.now() - at) / 1000),
+  };
 }

@@ -2,20 +2,20 @@
 // for the progress and without a file of a gigabyte; what customers were told goes to a file of its own at
 // once, so that it is there whatever happens to the generator.
 
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { open, readFile, rm } from "node:fs/promises";
-import path from "node:path";
-import { createInterface } from "node:readline";
-import { Child, output } from "./child.mjs";
-import { readCsv } from "./points.mjs";
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { open, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { Child, output } from './child.mjs';
+import { readCsv } from './points.mjs';
 
 /** @typedef {{product: number, units: number, limit: number, demand: number|null}} Prepared a product as the script set
  *   it up; `demand`: units that customers will ask for, where that is known before */
 /** @typedef {{complete: boolean, prepared: Prepared[], dropped: number, thresholds: {name: string, passed: boolean}[],
  *   summary: Record<string, any>}} Told what the generator said at its end */
 /** @typedef {{scenario: string, directory: string, environment: Record<string, string>,
- *   points: import("./points.mjs").Points}} Load */
+ *   points: import('./points.mjs').Points}} Load */
 /** @typedef {{pid: () => number|null, finished: Promise<Told>, stop: () => void}} Generator */
 
 /**
@@ -28,19 +28,20 @@ import { readCsv } from "./points.mjs";
  * @returns {Promise<Generator>}
  */
 export async function startGenerator({ directory, points }, program, parameters, environment, complete) {
-  const pipe = path.join(directory, "points.pipe");
-  const summary = path.join(directory, "summary.json");
-  await output("mkfifo", [pipe]);
+  const pipe = path.join(directory, 'points.pipe');
+  const summary = path.join(directory, 'summary.json');
+  await output('mkfifo', [pipe]);
   // Held open here, the pipe ends with the generator, and not when one of its threads has nothing to write.
-  const held = await open(pipe, "r+");
-  const reader = spawn("cat", [pipe], { stdio: ["ignore", "pipe", "inherit"] });
+  const held = await open(pipe, 'r+');
+  const reader = spawn('cat', [pipe], { stdio: ['ignore', 'pipe', 'inherit'] });
   const reading = readCsv(points, createInterface({ input: reader.stdout }));
   const child = new Child(program, parameters(pipe), {
-    env: { ...environment, SUMMARY_FILE: summary }, log: path.join(directory, "load.log"),
+    env: { ...environment, SUMMARY_FILE: summary },
+    log: path.join(directory, 'load.log'),
   });
   return {
     pid: () => (child.ended === null ? child.pid : null),
-    stop: () => child.signal("SIGINT"),
+    stop: () => child.signal('SIGINT'),
     finished: (async () => {
       const { code } = await child.exit;
       await held.close();
@@ -54,7 +55,7 @@ export async function startGenerator({ directory, points }, program, parameters,
 /** @param {string} file */
 async function readSummary(file) {
   if (!existsSync(file)) return told({});
-  const summary = JSON.parse(await readFile(file, "utf8"));
+  const summary = JSON.parse(await readFile(file, 'utf8'));
   await rm(file, { force: true });
   return told(summary);
 }
@@ -69,8 +70,12 @@ export function told(summary) {
   const products = /** @type {Record<string, any>[]} */ (setup.products ?? []);
   const thresholds = /** @type {{metric: string, expression: string, ok: boolean}[]} */ (summary.thresholds ?? []);
   return {
-    prepared: products.map(({ productId, units, limitPerCustomer, demand }) =>
-      ({ product: productId, units, limit: limitPerCustomer ?? 0, demand: demand ?? null })),
+    prepared: products.map(({ productId, units, limitPerCustomer, demand }) => ({
+      product: productId,
+      units,
+      limit: limitPerCustomer ?? 0,
+      demand: demand ?? null,
+    })),
     dropped: summary.neverCame ?? 0,
     thresholds: thresholds.map(({ metric, expression, ok }) => ({ name: `${metric} ${expression}`, passed: ok })),
     summary,

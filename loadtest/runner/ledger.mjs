@@ -26,41 +26,41 @@ export class Ledger {
   hear(fact) {
     const product = this.product(fact.productId);
     switch (fact.event) {
-      case "created":
+      case 'created':
         product.stocked += fact.units;
         product.limit = fact.limitPerCustomer;
         break;
-      case "adjusted":
+      case 'adjusted':
         product.stocked += fact.delta;
         break;
-      case "saleSet":
+      case 'saleSet':
         if (fact.limitPerCustomer !== null) product.saleLimits.set(fact.saleId, fact.limitPerCustomer);
         break;
-      case "queued":
-        product.lines.set(fact.orderId, line(fact, "queued"));
+      case 'queued':
+        product.lines.set(fact.orderId, line(fact, 'queued'));
         break;
-      case "refused":
-        this.#setState(product, fact.orderId, "refused");
+      case 'refused':
+        this.#setState(product, fact.orderId, 'refused');
         break;
-      case "purchased":
-        product.lines.set(fact.orderId, line(fact, "sold"));
+      case 'purchased':
+        product.lines.set(fact.orderId, line(fact, 'sold'));
         product.sold += fact.quantity;
         break;
-      case "held":
-        product.lines.set(fact.orderId, line(fact, "held"));
+      case 'held':
+        product.lines.set(fact.orderId, line(fact, 'held'));
         product.held += fact.quantity;
         break;
-      case "confirmed":
-        this.#end(product, fact.orderId, "sold");
+      case 'confirmed':
+        this.#end(product, fact.orderId, 'sold');
         break;
-      case "released":
-      case "expired":
-        this.#end(product, fact.orderId, "gone");
+      case 'released':
+      case 'expired':
+        this.#end(product, fact.orderId, 'gone');
         break;
-      case "cancelled":
-      case "refunded":
+      case 'cancelled':
+      case 'refunded':
         product.sold -= fact.quantity;
-        this.#setState(product, fact.orderId, "gone");
+        this.#setState(product, fact.orderId, 'gone');
         break;
     }
   }
@@ -69,7 +69,7 @@ export class Ledger {
   #end(product, order, state) {
     const units = this.#setState(product, order, state);
     product.held -= units;
-    if (state === "sold") product.sold += units;
+    if (state === 'sold') product.sold += units;
   }
 
   /** @param {ProductLedger} product @param {string} order @param {State} state */
@@ -101,7 +101,7 @@ export class Ledger {
       /** @type {Map<string, {customer: string, units: number, limit: number|null|undefined}>} */
       const taken = new Map();
       for (const { customer, units, state, sale } of product.lines.values()) {
-        if (state !== "sold" && state !== "held") continue;
+        if (state !== 'sold' && state !== 'held') continue;
         const limit = sale === null ? own : product.saleLimits.get(sale);
         const key = `${sale}/${customer}`;
         const sum = (taken.get(key)?.units ?? 0) + units;

@@ -6,8 +6,8 @@
 /** @typedef {{at: number, value: number}} Counted */
 
 /** What was measured is called `KIND_latency`; these kinds are always told. */
-const KINDS = ["success", "refusal", "accept", "read"];
-const LATENCY = "_latency";
+const KINDS = ['success', 'refusal', 'accept', 'read'];
+const LATENCY = '_latency';
 
 /** Counts in each second since the start. */
 class Counts {
@@ -55,31 +55,31 @@ export class Points {
    * @param {Tags} tags
    */
   add(metric, at, value, tags) {
-    if (metric === "arrivals" && this.start === null) this.start = at;
+    if (metric === 'arrivals' && this.start === null) this.start = at;
     if (this.start === null) return;
     this.end = Math.max(this.end, at);
     // The generator hands points on in bunches, so a few may be a moment older than the first.
     const second = Math.max(0, Math.floor((at - this.start) / 1000));
     const units = Number(tags.units ?? 1) * value;
-    if (metric === "arrivals") {
+    if (metric === 'arrivals') {
       this.arrivals.add(second, value);
       if (tags.product !== undefined) addTo(this.wanted, Number(tags.product), units);
-    } else if (metric === "successes") {
+    } else if (metric === 'successes') {
       this.successes.add(second, value);
       this.unitsSold += units;
       this.lastSuccess = Math.max(this.lastSuccess, at);
-    } else if (metric === "repeats") {
+    } else if (metric === 'repeats') {
       this.repeats.add(second, value);
-    } else if (metric === "refusals") {
-      const code = tags.code ?? "unknown";
+    } else if (metric === 'refusals') {
+      const code = tags.code ?? 'unknown';
       countIn(this.refusals, code).add(second, value);
       if (tags.product !== undefined) {
         const codes = this.refused.get(Number(tags.product)) ?? {};
         this.refused.set(Number(tags.product), codes);
         codes[code] = (codes[code] ?? 0) + value;
       }
-    } else if (metric === "errors") {
-      countIn(this.errors, tags.kind ?? "unknown").add(second, value);
+    } else if (metric === 'errors') {
+      countIn(this.errors, tags.kind ?? 'unknown').add(second, value);
     } else if (metric.endsWith(LATENCY)) {
       const kind = metric.slice(0, -LATENCY.length);
       const seconds = this.latencies.get(kind) ?? [];
@@ -137,7 +137,9 @@ export class Points {
       refusals: Object.fromEntries([...this.refusals].map(([code, { seconds }]) => [code, filled(seconds, length)])),
       errors: filled(errors.seconds, length),
       repeats: filled(this.repeats.seconds, length),
-      ...Object.fromEntries([...this.latencies].map(([kind, seconds]) => [`${kind}Latency`, percentiles(seconds, length)])),
+      ...Object.fromEntries(
+        [...this.latencies].map(([kind, seconds]) => [`${kind}Latency`, percentiles(seconds, length)]),
+      ),
     };
   }
 }
@@ -152,39 +154,45 @@ export async function readCsv(points, lines) {
   let [timeColumn, valueColumn, tagsColumn] = [1, 2, 3];
   for await (const line of lines) {
     // Most lines are k6's own measurements of every request, of which the number is enough.
-    if (line.startsWith("http_")) {
-      if (line.startsWith("http_reqs,") && points.start !== null) points.requests += 1;
+    if (line.startsWith('http_')) {
+      if (line.startsWith('http_reqs,') && points.start !== null) points.requests += 1;
       continue;
     }
-    if (line.startsWith("metric_name,")) {
-      const columns = line.split(",");
-      timeColumn = columns.indexOf("timestamp");
-      valueColumn = columns.indexOf("metric_value");
-      tagsColumn = columns.indexOf("extra_tags");
+    if (line.startsWith('metric_name,')) {
+      const columns = line.split(',');
+      timeColumn = columns.indexOf('timestamp');
+      valueColumn = columns.indexOf('metric_value');
+      tagsColumn = columns.indexOf('extra_tags');
       continue;
     }
-    const fields = line.includes('"') ? quotedFields(line) : line.split(",");
-    const metric = fields[0] ?? "";
+    const fields = line.includes('"') ? quotedFields(line) : line.split(',');
+    const metric = fields[0] ?? '';
     if (!COUNTERS.has(metric) && !metric.endsWith(LATENCY)) continue;
-    points.add(metric, Number(fields[timeColumn]) / 1000, Number(fields[valueColumn]), tagsOf(fields[tagsColumn] ?? ""));
+    points.add(
+      metric,
+      Number(fields[timeColumn]) / 1000,
+      Number(fields[valueColumn]),
+      tagsOf(fields[tagsColumn] ?? ''),
+    );
   }
 }
 
-const COUNTERS = new Set(["arrivals", "successes", "refusals", "errors", "repeats"]);
+const COUNTERS = new Set(['arrivals', 'successes', 'refusals', 'errors', 'repeats']);
 
 /** @param {string} line */
 function quotedFields(line) {
-  return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)]
-    .map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? "");
+  return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
+    ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '',
+  );
 }
 
 /** @param {string} text such as `code=sold-out&product=1` @returns {Tags} */
 function tagsOf(text) {
   /** @type {Tags} */
   const tags = {};
-  if (text === "") return tags;
-  for (const pair of text.split("&")) {
-    const at = pair.indexOf("=");
+  if (text === '') return tags;
+  for (const pair of text.split('&')) {
+    const at = pair.indexOf('=');
     tags[pair.slice(0, at)] = pair.slice(at + 1);
   }
   return tags;
@@ -200,7 +208,15 @@ export function latencyOf(values) {
   const sorted = Float64Array.from(values).sort();
   const at = (/** @type {number} */ share) => round(sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0);
   const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length;
-  return { count: sorted.length, mean: round(mean), p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), max: at(1) };
+  return {
+    count: sorted.length,
+    mean: round(mean),
+    p50: at(0.5),
+    p90: at(0.9),
+    p95: at(0.95),
+    p99: at(0.99),
+    max: at(1),
+  };
 }
 
 /** @param {number[][]} seconds @param {number} length */

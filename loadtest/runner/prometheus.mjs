@@ -5,9 +5,9 @@
 /** @param {string} text @returns {Reading} */
 export function read(text) {
   const reading = new Map();
-  for (const line of text.split("\n")) {
-    if (line === "" || line.startsWith("#")) continue;
-    const at = line.lastIndexOf(" ");
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith('#')) continue;
+    const at = line.lastIndexOf(' ');
     const value = Number(line.slice(at + 1));
     if (at > 0 && !Number.isNaN(value)) reading.set(line.slice(0, at), value);
   }
@@ -53,7 +53,7 @@ export function quantileBetween(before, after, name, quantile) {
   for (const [series, value] of after) {
     const match = series.startsWith(`${name}_bucket{`) ? /le="([^"]+)"/.exec(series) : null;
     if (match?.[1] === undefined) continue;
-    const le = match[1] === "+Inf" ? Infinity : Number(match[1]);
+    const le = match[1] === '+Inf' ? Infinity : Number(match[1]);
     buckets.push({ le, count: value - (before.get(series) ?? 0) });
   }
   buckets.sort((one, other) => one.le - other.le);

@@ -1,8 +1,8 @@
 // Writes the HTML of a run and of a suite beside their JSON.
 
-import { writeRunReport } from "../report/run.mjs";
-import { writeSuiteReport } from "../report/suite.mjs";
-import { say } from "./progress.mjs";
+import { writeRunReport } from '../report/run.mjs';
+import { writeSuiteReport } from '../report/suite.mjs';
+import { say } from './progress.mjs';
 
 /**
  * A verdict stands, whatever becomes of its picture: without a report its JSON is what there is to read.

@@ -1,9 +1,9 @@
 // Looks at the server twice a second: its metrics, the stock of up to ten products, and what the system
 // says of its process, of the generator's and of the machine.
 
-import { directoryBytes, machineUsage, usage } from "./machine.mjs";
-import { growth, quantileBetween, read, sum } from "./prometheus.mjs";
-import { round } from "./points.mjs";
+import { directoryBytes, machineUsage, usage } from './machine.mjs';
+import { growth, quantileBetween, read, sum } from './prometheus.mjs';
+import { round } from './points.mjs';
 
 const EVERY_MILLISECONDS = 500;
 const PRODUCTS_MAX = 10;
@@ -20,8 +20,8 @@ const LIMIT_MILLISECONDS = 2000;
  *   dataBytes: number|null}} Sample
  *   `at` is a time of the clock in milliseconds until the run is over */
 /** @typedef {{url: string, serverPid: () => number|null, generatorPid: () => number|null,
- *   token: string|null, search: string|null, dataDirectory: string|null}} Watched `search`: words in the names of the products, where
- *   others are there too */
+ *   token: string|null, search: string|null, dataDirectory: string|null}} Watched
+ *   `search`: words in the names of the products, where others are there too */
 
 export class Sampler {
   /** @param {Watched} watched */
@@ -64,15 +64,24 @@ export class Sampler {
     const at = Date.now();
     const directory = this.looks++ % FILES_EVERY_LOOKS === 0 ? this.watched.dataDirectory : null;
     const [metrics, stock, serverUsage, generatorUsage, machine, dataBytes] = await Promise.all([
-      this.#text("/metrics"),
+      this.#text('/metrics'),
       this.#stock(),
       server === null ? null : usage(server),
       generator === null ? null : usage(generator),
       machineUsage(),
       directory === null ? null : directoryBytes(directory).catch(() => null),
     ]);
-    return { at, server, generator, metrics: metrics === null ? null : read(metrics), stock, serverUsage, generatorUsage,
-      machine, dataBytes };
+    return {
+      at,
+      server,
+      generator,
+      metrics: metrics === null ? null : read(metrics),
+      stock,
+      serverUsage,
+      generatorUsage,
+      machine,
+      dataBytes,
+    };
   }
 
   /** @returns {Promise<StockSample[]>} */
@@ -131,28 +140,28 @@ function between(before, now) {
     return round((other.cpuSeconds - one.cpuSeconds) / seconds);
   };
   const [old, metrics] = [before.metrics, now.metrics];
-  const commits = old && metrics && growth(old, metrics, "lastunit_commit_seconds_count");
-  const events = old && metrics && growth(old, metrics, "lastunit_batch_events_sum");
-  const p99 = old && metrics && quantileBetween(old, metrics, "lastunit_commit_seconds", 0.99);
+  const commits = old && metrics && growth(old, metrics, 'lastunit_commit_seconds_count');
+  const events = old && metrics && growth(old, metrics, 'lastunit_batch_events_sum');
+  const p99 = old && metrics && quantileBetween(old, metrics, 'lastunit_commit_seconds', 0.99);
   const gauge = (/** @type {string} */ name) => metrics && sum(metrics, name);
   const passed = before.machine && now.machine && now.machine.all - before.machine.all;
   return {
     at: now.at,
     stock: now.stock,
-    cpu: cpu("server", "serverUsage"),
+    cpu: cpu('server', 'serverUsage'),
     memoryBytes: now.serverUsage?.memoryBytes ?? null,
     openFiles: now.serverUsage?.openFiles ?? null,
-    generatorCpu: cpu("generator", "generatorUsage"),
-    machineCpu: passed && before.machine && now.machine
-      ? round((now.machine.busy - before.machine.busy) / passed) : null,
+    generatorCpu: cpu('generator', 'generatorUsage'),
+    machineCpu:
+      passed && before.machine && now.machine ? round((now.machine.busy - before.machine.busy) / passed) : null,
     commitsPerSecond: commits === null ? null : round(commits / seconds),
     eventsPerCommit: commits && events !== null ? round(events / commits) : null,
     commitP99: p99 === null ? null : round(p99 * 1000),
-    projectionLagSeconds: gauge("lastunit_projection_lag_seconds"),
-    queueDepth: gauge("lastunit_queue_depth"),
-    inFlight: gauge("lastunit_inflight_commands"),
-    sheddingLevel: gauge("lastunit_shedding_level"),
-    connections: gauge("lastunit_connections"),
+    projectionLagSeconds: gauge('lastunit_projection_lag_seconds'),
+    queueDepth: gauge('lastunit_queue_depth'),
+    inFlight: gauge('lastunit_inflight_commands'),
+    sheddingLevel: gauge('lastunit_shedding_level'),
+    connections: gauge('lastunit_connections'),
     dataBytes: now.dataBytes,
   };
 }

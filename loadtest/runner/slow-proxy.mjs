@@ -1,8 +1,8 @@
 // A TCP proxy that can make what lies behind it slow: it stands between the server and the Postgres of
 // its journal, so that every commit takes as long as on a slow disk, or stalls as on a hanging one.
 
-import net from "node:net";
-import { freePort } from "./port.mjs";
+import net from 'node:net';
+import { freePort } from './port.mjs';
 
 export class SlowProxy {
   /** @param {number} port of what lies behind */
@@ -25,8 +25,8 @@ export class SlowProxy {
     const proxy = new SlowProxy(port);
     proxy.port = await freePort();
     await new Promise((resolve, reject) => {
-      proxy.listener.on("error", reject);
-      proxy.listener.listen(proxy.port, "127.0.0.1", () => resolve(undefined));
+      proxy.listener.on('error', reject);
+      proxy.listener.listen(proxy.port, '127.0.0.1', () => resolve(undefined));
     });
     return proxy;
   }
@@ -46,15 +46,15 @@ export class SlowProxy {
 
   /** @param {net.Socket} client */
   #connect(client) {
-    const server = net.connect(this.target, "127.0.0.1");
+    const server = net.connect(this.target, '127.0.0.1');
     for (const [from, to, isAnswer] of /** @type {[net.Socket, net.Socket, boolean][]} */ ([
       [client, server, false],
       [server, client, true],
     ])) {
       this.sockets.add(from);
       from.setNoDelay(true);
-      from.on("error", () => to.destroy());
-      from.on("close", () => {
+      from.on('error', () => to.destroy());
+      from.on('close', () => {
         this.sockets.delete(from);
         to.destroy();
       });
@@ -70,13 +70,15 @@ export class SlowProxy {
    */
   #forward(from, to, isAnswer) {
     let before = Promise.resolve();
-    from.on("data", (piece) => {
+    from.on('data', (piece) => {
       const due = Date.now() + (isAnswer ? this.delay : 0);
-      before = before.then(() => this.#until(due)).then(() => {
-        if (!to.destroyed) to.write(piece);
-      });
+      before = before
+        .then(() => this.#until(due))
+        .then(() => {
+          if (!to.destroyed) to.write(piece);
+        });
     });
-    from.on("end", () => {
+    from.on('end', () => {
       before = before.then(() => void to.end());
     });
   }

@@ -1,14 +1,14 @@
 // The program behind loadtest/soak.
 
-import path from "node:path";
-import { loadOf, scenarioOf } from "../scenarios.mjs";
-import { parseSoak } from "./arguments.mjs";
-import { exitWith } from "./failure.mjs";
-import { LOADTEST } from "./install.mjs";
-import { summary } from "./progress.mjs";
-import { writeReport } from "./reports.mjs";
-import { runScenario } from "./run.mjs";
-import { growthChecks, schedule } from "./soak.mjs";
+import path from 'node:path';
+import { loadOf, scenarioOf } from '../scenarios.mjs';
+import { parseSoak } from './arguments.mjs';
+import { exitWith } from './failure.mjs';
+import { LOADTEST } from './install.mjs';
+import { summary } from './progress.mjs';
+import { writeReport } from './reports.mjs';
+import { runScenario } from './run.mjs';
+import { growthChecks, schedule } from './soak.mjs';
 
 const HELP = `Usage: loadtest/soak [OPTIONS]
 
@@ -29,20 +29,28 @@ exitWith(main());
 
 async function main() {
   const wanted = parseSoak(process.argv.slice(2));
-  if (wanted === "help") {
+  if (wanted === 'help') {
     console.log(HELP);
     return true;
   }
-  const scenario = scenarioOf("mixed");
+  const scenario = scenarioOf('mixed');
   const duration = String(Math.round(wanted.minutes * 60));
-  const environment = { SIZE: "full", DURATION: duration, FAULT: "crash" };
-  const { file, result } = await runScenario({
-    scenario, environment, wish: { ...wanted, size: "full" }, tool: "k6",
-    load: loadOf(scenario, { ...process.env, ...environment }),
-    fault: "crash, database-away", topology: "local-journal-postgres",
-    planned: schedule(wanted.minutes * 60, wanted.faultEveryMinutes * 60),
-    more: growthChecks,
-  }, path.join(LOADTEST, "results"), "soak");
+  const environment = { SIZE: 'full', DURATION: duration, FAULT: 'crash' };
+  const { file, result } = await runScenario(
+    {
+      scenario,
+      environment,
+      wish: { ...wanted, size: 'full' },
+      tool: 'k6',
+      load: loadOf(scenario, { ...process.env, ...environment }),
+      fault: 'crash, database-away',
+      topology: 'local-journal-postgres',
+      planned: schedule(wanted.minutes * 60, wanted.faultEveryMinutes * 60),
+      more: growthChecks,
+    },
+    path.join(LOADTEST, 'results'),
+    'soak',
+  );
   console.log(summary(result, await writeReport(file)));
   return result.verdict.passed;
 }

@@ -1,9 +1,9 @@
 // The long run: which fault happens when, and whether memory, files and data grow as much as what is
 // sold explains, and no more. Pure: schedule and checks.
 
-/** @typedef {import("./sampler.mjs").Sample} Sample */
-/** @typedef {import("./verdict.mjs").Check} Check */
-/** @typedef {import("./faults.mjs").Planned} Planned */
+/** @typedef {import('./sampler.mjs').Sample} Sample */
+/** @typedef {import('./verdict.mjs').Check} Check */
+/** @typedef {import('./faults.mjs').Planned} Planned */
 
 /** Postgres of the tables stays away for this long. */
 const AWAY_SECONDS = 30;
@@ -37,9 +37,9 @@ export function schedule(seconds, everySeconds) {
   const last = seconds - AWAY_SECONDS - everySeconds / 2;
   for (let at = everySeconds, turn = 1; at <= last; at += everySeconds, turn += 1) {
     const isCalm = at <= seconds / 2;
-    if (!isCalm && turn % 3 !== 0) planned.push({ atSeconds: at, what: /** @type {const} */ ("crash"), seconds: 0 });
+    if (!isCalm && turn % 3 !== 0) planned.push({ atSeconds: at, what: /** @type {const} */ ('crash'), seconds: 0 });
     else if (!isCalm || turn % 2 === 1) {
-      planned.push({ atSeconds: at, what: /** @type {const} */ ("database-away"), seconds: AWAY_SECONDS });
+      planned.push({ atSeconds: at, what: /** @type {const} */ ('database-away'), seconds: AWAY_SECONDS });
     }
   }
   return planned;
@@ -47,26 +47,44 @@ export function schedule(seconds, everySeconds) {
 
 /**
  * @param {Sample[]} samples with times of the clock
- * @param {import("./points.mjs").Points} points
+ * @param {import('./points.mjs').Points} points
  * @returns {Check[]}
  */
 export function growthChecks(samples, points) {
   const start = points.start ?? 0;
-  const customers = (/** @type {number} */ from, /** @type {number} */ to) => points.arrivals.seconds
-    .slice(Math.max(0, Math.floor((from - start) / 1000)), Math.ceil((to - start) / 1000))
-    .reduce((sum, count) => sum + (count ?? 0), 0);
+  const customers = (/** @type {number} */ from, /** @type {number} */ to) =>
+    points.arrivals.seconds
+      .slice(Math.max(0, Math.floor((from - start) / 1000)), Math.ceil((to - start) / 1000))
+      .reduce((sum, count) => sum + (count ?? 0), 0);
   const lives = livesOf(samples);
   return [
-    worst("memory stays within what customers leave", lives, ({ memoryBytes }) => memoryBytes,
+    worst(
+      'memory stays within what customers leave',
+      lives,
+      ({ memoryBytes }) => memoryBytes,
       (from, to) => MEMORY_SWING + MEMORY_PER_CUSTOMER * customers(from, to),
       `at most ${MEMORY_SWING / MEBIBYTE} MiB and ${MEMORY_PER_CUSTOMER / KIBIBYTE} KiB a customer more than after its warm-up`,
-      "MiB", MEBIBYTE),
-    worst("open files stay within connections", lives,
+      'MiB',
+      MEBIBYTE,
+    ),
+    worst(
+      'open files stay within connections',
+      lives,
       ({ openFiles, connections }) => (openFiles === null || connections === null ? null : openFiles - connections),
-      () => FILES_SWING, `at most ${FILES_SWING} more than after its warm-up, connections apart`, "files", 1),
-    worst("the data folder grows with what is sold", [samples.filter(({ at }) => at >= start + WARM_UP_SECONDS * 1000)],
-      ({ dataBytes }) => dataBytes, (from, to) => DATA_SWING + DATA_PER_CUSTOMER * customers(from, to),
-      `at most ${DATA_SWING / MEBIBYTE} MiB and ${DATA_PER_CUSTOMER / KIBIBYTE} KiB a customer`, "MiB", MEBIBYTE),
+      () => FILES_SWING,
+      `at most ${FILES_SWING} more than after its warm-up, connections apart`,
+      'files',
+      1,
+    ),
+    worst(
+      'the data folder grows with what is sold',
+      [samples.filter(({ at }) => at >= start + WARM_UP_SECONDS * 1000)],
+      ({ dataBytes }) => dataBytes,
+      (from, to) => DATA_SWING + DATA_PER_CUSTOMER * customers(from, to),
+      `at most ${DATA_SWING / MEBIBYTE} MiB and ${DATA_PER_CUSTOMER / KIBIBYTE} KiB a customer`,
+      'MiB',
+      MEBIBYTE,
+    ),
   ];
 }
 
@@ -116,9 +134,11 @@ function worst(name, lives, value, bound, expected, unit, scale) {
     name,
     passed: most !== undefined && most.growth <= most.bound,
     expected: most === undefined ? expected : `${expected}: ${text(most.bound)}`,
-    actual: most === undefined ? "no process lived long enough to tell: take more minutes"
-      : `${text(most.growth)} more in ${Math.round(most.minutes)} minutes`,
-    why: "what grows without bound ends every server",
+    actual:
+      most === undefined
+        ? 'no process lived long enough to tell: take more minutes'
+        : `${text(most.growth)} more in ${Math.round(most.minutes)} minutes`,
+    why: 'what grows without bound ends every server',
   };
 }
 

@@ -1,15 +1,24 @@
 // What a server that somebody else runs says afterwards: the API in place of journal and audit.
 
-import { pause } from "./child.mjs";
+import { pause } from './child.mjs';
 
 const AT_A_TIME = 16;
 /** Orders and reservations are read from tables that may be behind for a while. */
 const TRIES = 60;
 
-/** What the API calls a state, in the words of the ledger. @type {Record<string, import("./ledger.mjs").State>} */
+/** What the API calls a state, in the words of the ledger. @type {Record<string, import('./ledger.mjs').State>} */
 const STATES = {
-  confirmed: "sold", sold: "sold", held: "held", pending_payment: "held", queued: "queued", refused: "refused",
-  failed: "refused", released: "gone", expired: "gone", cancelled: "gone", refunded: "gone",
+  confirmed: 'sold',
+  sold: 'sold',
+  held: 'held',
+  pending_payment: 'held',
+  queued: 'queued',
+  refused: 'refused',
+  failed: 'refused',
+  released: 'gone',
+  expired: 'gone',
+  cancelled: 'gone',
+  refunded: 'gone',
 };
 
 /**
@@ -40,7 +49,7 @@ function asker(url, token) {
  */
 export async function accountsOf(url, token, products) {
   const ask = asker(url, token);
-  /** @type {Map<number, import("./verdict.mjs").Account>} */
+  /** @type {Map<number, import('./verdict.mjs').Account>} */
   const accounts = new Map();
   for (const product of products) {
     const stock = await ask(`/api/v1/products/${product}/stock`);
@@ -53,8 +62,8 @@ export async function accountsOf(url, token, products) {
  * Looks every acknowledged line up; the answer finds them afterwards.
  * @param {string} url
  * @param {string|null} token
- * @param {import("./acknowledged.mjs").Acknowledged[]} acknowledged
- * @returns {Promise<(line: import("./acknowledged.mjs").Acknowledged) => import("./ledger.mjs").Line|null>}
+ * @param {import('./acknowledged.mjs').Acknowledged[]} acknowledged
+ * @returns {Promise<(line: import('./acknowledged.mjs').Acknowledged) => import('./ledger.mjs').Line|null>}
  */
 export async function lookUp(url, token, acknowledged) {
   const ask = asker(url, token);
@@ -68,16 +77,16 @@ export async function lookUp(url, token, acknowledged) {
   return (line) => understand(documents.get(pathOf(line)) ?? null, line.product);
 }
 
-/** @param {import("./acknowledged.mjs").Acknowledged} line */
+/** @param {import('./acknowledged.mjs').Acknowledged} line */
 function pathOf({ kind, id }) {
-  if (kind === "hold" || kind === "release") return `/api/v1/reservations/${id}`;
-  return kind === "accepted" ? `/api/v1/purchases/${id}` : `/api/v1/orders/${id}`;
+  if (kind === 'hold' || kind === 'release') return `/api/v1/reservations/${id}`;
+  return kind === 'accepted' ? `/api/v1/purchases/${id}` : `/api/v1/orders/${id}`;
 }
 
 /**
  * @param {Record<string, any>|null} document
  * @param {number} product
- * @returns {import("./ledger.mjs").Line|null}
+ * @returns {import('./ledger.mjs').Line|null}
  */
 export function understand(document, product) {
   if (document === null) return null;
@@ -90,7 +99,7 @@ export function understand(document, product) {
 
 /**
  * Units above a limit, from what customers were told: nobody else knows who has what.
- * @param {import("./acknowledged.mjs").Acknowledged[]} acknowledged
+ * @param {import('./acknowledged.mjs').Acknowledged[]} acknowledged
  * @param {Map<number, number>} limits
  */
 export function aboveLimit(acknowledged, limits) {
