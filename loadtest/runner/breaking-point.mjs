@@ -1,6 +1,8 @@
 // Where it broke, and what gave way: the steps as the generator measured them, and beside them what the
 // server, the generator and the machine were doing in the same seconds.
 
+import { latencyOf } from './points.mjs';
+
 /** @typedef {{rate: number, achieved: number|null, p50: number|null, p99: number|null, errors: number, neverCame: number}}
  *   Climbed a step as the script measured it */
 /** @typedef {{limit: number, rate: number|null, lastGoodRate: number|null, what: string, steps: Climbed[]}} Found */
@@ -19,14 +21,18 @@ const IN_FLIGHT_NEAR_BOUND = 40_000;
  * @param {Found|null} found what the script says; null where the load is not raised
  * @param {number} duration seconds of each step
  * @param {Sample[]} samples `at` in seconds since the first customer
+ * @param {number[][]} latencies of successes, by second since the first customer
  * @param {number} cores
  */
-export function breakingPointOf(found, duration, samples, cores) {
+export function breakingPointOf(found, duration, samples, latencies, cores) {
   if (found === null) return null;
   const steps = found.steps.map((step, index) => {
     // The second in which a step begins still shows the one before it.
     const during = samples.filter(({ at }) => at >= index * duration + 1 && at < (index + 1) * duration + 0.5);
-    return { ...step, ...seen(during) };
+    // With a fault the script keeps no latencies of single steps.
+    const measured = latencyOf(latencies.slice(index * duration, (index + 1) * duration).flat());
+    const { p50, p99 } = { p50: step.p50 ?? measured?.p50 ?? null, p99: step.p99 ?? measured?.p99 ?? null };
+    return { ...step, p50, p99, ...seen(during) };
   });
   return {
     rate: found.rate,

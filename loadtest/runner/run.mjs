@@ -180,6 +180,7 @@ async function runAt(site, order, occasion) {
       told.summary.breakingPoint ?? null,
       load.duration,
       seenSamples,
+      points.latencies.get('success') ?? [],
       describe(isHere(site.url)).cores,
     ),
   };

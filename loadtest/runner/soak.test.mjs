@@ -117,7 +117,7 @@ const FOUND = { limit: 250, rate: 1000, lastGoodRate: 500, what: 'p99 of success
 
 test('what gave way is told from the step in which it broke', () => {
   const at = (/** @type {Partial<import('./sampler.mjs').Sample>} */ second) =>
-    breakingPointOf(FOUND, 5, [sample({ at: 3 }), sample({ at: 8, ...second })], 2);
+    breakingPointOf(FOUND, 5, [sample({ at: 3 }), sample({ at: 8, ...second })], [], 2);
   assert.match(at({ commitP99: 200 })?.gaveWay ?? '', /^500 a second were carried. Commits of the journal became slow/);
   assert.match(at({ machineCpu: 1, cpu: 0.5, generatorCpu: 1.4 })?.gaveWay ?? '', /load generator used most of it/);
   assert.match(at({ machineCpu: 1, cpu: 1.4, generatorCpu: 0.5 })?.gaveWay ?? '', /server used most of it/);
@@ -125,9 +125,16 @@ test('what gave way is told from the step in which it broke', () => {
   assert.match(at({ sheddingLevel: 1 })?.gaveWay ?? '', /turned requests away/);
   assert.match(at({ inFlight: 49_000 })?.gaveWay ?? '', /commands in flight/);
   assert.equal(at({})?.steps[0]?.cpu, 0.5);
-  assert.equal(breakingPointOf(null, 5, [], 2), null);
+  const [first, second] = STEPS.map((step) => ({ ...step, p50: null, p99: null }));
+  const unmeasured = /** @type {typeof FOUND} */ (/** @type {unknown} */ ({ ...FOUND, steps: [first, second] }));
+  const byHand = breakingPointOf(unmeasured, 2, [], [[1], [2], [300]], 2);
+  assert.deepEqual(
+    byHand?.steps.map(({ p99 }) => p99),
+    [2, 300],
+  );
+  assert.equal(breakingPointOf(null, 5, [], [], 2), null);
   assert.match(
-    breakingPointOf({ ...FOUND, rate: null, lastGoodRate: 1000 }, 5, [], 2)?.gaveWay ?? '',
+    breakingPointOf({ ...FOUND, rate: null, lastGoodRate: 1000 }, 5, [], [], 2)?.gaveWay ?? '',
     /The ladder ended there/,
   );
 });
