@@ -4,6 +4,9 @@
 const IS_TERMINAL = process.stderr.isTTY === true;
 const EVERY_SECONDS = IS_TERMINAL ? 1 : 5;
 
+/** Cores beside server and generator from which on a run shares its machine with something else. */
+const OTHERS_MAX = 0.7;
+
 const number = new Intl.NumberFormat('en-US');
 
 /** @param {string} text */
@@ -69,6 +72,10 @@ export function summary(result, file) {
           `max ${latency.max} ms (${number.format(latency.count)})`,
       );
     }
+  }
+  const others = result.machine.coresUsedByOthers;
+  if (others !== null && others > OTHERS_MAX) {
+    lines.push(`  Something else used ${others.toFixed(1)} of ${result.machine.cores} cores: latencies say little here.`);
   }
   if (result.breakingPoint !== null) lines.push(`  ${result.breakingPoint.gaveWay}`);
   lines.push(`  ${result.verdict.passed ? 'PASSED' : 'FAILED'}  ${file}`);

@@ -16,7 +16,7 @@ import { Ledger } from './ledger.mjs';
 import { describe } from './machine.mjs';
 import { Points, round } from './points.mjs';
 import { Progress, say } from './progress.mjs';
-import { Sampler, since } from './sampler.mjs';
+import { Sampler, since, usedByOthers } from './sampler.mjs';
 import { settle } from './settle.mjs';
 import { endSite, startSite, visitSite } from './site.mjs';
 import { judge } from './verdict.mjs';
@@ -152,6 +152,7 @@ async function runAt(site, order, occasion) {
   const soldOut = accounts.length > 0 && accounts.every(({ stocked, sold }) => stocked === sold);
   const seenSamples = since(samples, start, points.end);
   const series = points.series();
+  const machine = describe(isHere(site.url));
   return {
     schema: 1,
     scenario: scenario.name,
@@ -166,7 +167,7 @@ async function runAt(site, order, occasion) {
     fault,
     faults: injected.map((one) => ({ ...one, at: round((one.at - start) / 1000) })),
     limiter: site.description.configuration['limits.enabled'] === true,
-    machine: { ...describe(isHere(site.url)), fileSystem: site.fileSystem },
+    machine: { ...machine, fileSystem: site.fileSystem, coresUsedByOthers: usedByOthers(seenSamples, machine.cores) },
     server: site.description,
     verdict: { passed: checks.every(({ passed }) => passed), checks },
     expectation: scenario.expectation.text,
@@ -181,7 +182,7 @@ async function runAt(site, order, occasion) {
       load.duration,
       seenSamples,
       points.latencies.get('success') ?? [],
-      describe(isHere(site.url)).cores,
+      machine.cores,
     ),
   };
 }

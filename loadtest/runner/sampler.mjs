@@ -177,3 +177,17 @@ export function since(samples, start, end) {
     .filter(({ at }) => at >= start - EVERY_MILLISECONDS && at <= end + 1000)
     .map((sample) => ({ ...sample, at: round(Math.max(0, sample.at - start) / 1000) }));
 }
+
+/**
+ * Cores that neither the server nor the generator used, on average: its Postgres, the runner, and whatever else
+ * was going on. Null where the server runs elsewhere.
+ * @param {Sample[]} samples
+ * @param {number} cores
+ */
+export function usedByOthers(samples, cores) {
+  const known = samples.flatMap(({ machineCpu, cpu, generatorCpu }) =>
+    machineCpu === null || cpu === null || generatorCpu === null ? [] : [machineCpu * cores - cpu - generatorCpu],
+  );
+  if (known.length === 0) return null;
+  return Math.max(0, round(known.reduce((sum, value) => sum + value, 0) / known.length));
+}

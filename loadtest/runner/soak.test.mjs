@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { breakingPointOf } from './breaking-point.mjs';
 import { plan } from './faults.mjs';
 import { Points } from './points.mjs';
+import { usedByOthers } from './sampler.mjs';
 import { parseSettings } from './server.mjs';
 import { growthChecks, schedule } from './soak.mjs';
 import { aboveLimit, understand } from './visit.mjs';
@@ -137,6 +138,12 @@ test('what gave way is told from the step in which it broke', () => {
     breakingPointOf({ ...FOUND, rate: null, lastGoodRate: 1000 }, 5, [], [], 2)?.gaveWay ?? '',
     /The ladder ended there/,
   );
+});
+
+test('what others used is what is left of the machine', () => {
+  const busy = [sample({ machineCpu: 1 }), sample({ machineCpu: 0.5 }), sample({ machineCpu: 1, cpu: null })];
+  assert.equal(usedByOthers(busy, 2), 0.5);
+  assert.equal(usedByOthers([sample({ cpu: null })], 2), null);
 });
 
 test('settings are read with their sections', () => {
