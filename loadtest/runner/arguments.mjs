@@ -13,7 +13,7 @@ export const TOOLS = /** @type {const} */ (['k6', 'artillery']);
 /** @typedef {{size: "quick"|"full", target: string|null, tool: Tool|null, topology: Topology|null,
  *   fault: Fault|null, binary: string|null, limits: boolean, keep: boolean}} Wish what was asked for; null
  *   where the scenario decides */
-/** @typedef {Wish & {scenario: string}} RunArguments */
+/** @typedef {Wish & {scenario: string, results: string|null}} RunArguments */
 /** @typedef {Wish & {minutes: number, faultEveryMinutes: number}} SoakArguments */
 
 const OPTIONS = /** @type {const} */ ({
@@ -26,6 +26,7 @@ const OPTIONS = /** @type {const} */ ({
   binary: { type: 'string' },
   limits: { type: 'string' },
   keep: { type: 'boolean' },
+  results: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 });
 
@@ -44,7 +45,7 @@ export function parseRun(words, scenarios) {
   if (scenario !== 'all' && !scenarios.includes(scenario)) {
     throw new CannotRun(`there is no scenario ${scenario}; there are all, ${scenarios.join(', ')}`);
   }
-  return { scenario, ...wish(values) };
+  return { scenario, results: values.results ?? null, ...wish(values) };
 }
 
 /**

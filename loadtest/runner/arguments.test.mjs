@@ -10,6 +10,7 @@ const SCENARIOS = ['single-unit', 'flash-sale'];
 test('the defaults are a quick run with the limiter off', () => {
   assert.deepEqual(parseRun(['single-unit'], SCENARIOS), {
     scenario: 'single-unit',
+    results: null,
     size: 'quick',
     target: null,
     tool: null,
@@ -35,6 +36,8 @@ test('every option is understood', () => {
       '--limits',
       'on',
       '--keep',
+    '--results',
+    'here',
       '--binary',
       '/bin/true',
     ],
@@ -42,6 +45,7 @@ test('every option is understood', () => {
   );
   assert.deepEqual(parsed, {
     scenario: 'all',
+    results: 'here',
     size: 'full',
     target: null,
     tool: 'k6',

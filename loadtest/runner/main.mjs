@@ -27,8 +27,9 @@ Options:
   --binary PATH         this lastunit in place of the release build of this folder
   --limits on|off       the server's limiter (default off: one machine stands for a crowd)
   --keep                keep journal and tables
+  --results FOLDER      where results go (default loadtest/results)
 USERS, RATE, DURATION (seconds) and STOCK in the environment change the size of a scenario.
-Results: loadtest/results/TIME-SCENARIO/ with result.json and report.html.`;
+Results: a folder TIME-SCENARIO with result.json and report.html.`;
 
 exitWith(main());
 
@@ -41,7 +42,7 @@ async function main() {
     console.log(HELP);
     return true;
   }
-  const results = path.join(LOADTEST, 'results');
+  const results = path.resolve(wanted.results ?? path.join(LOADTEST, 'results'));
   if (wanted.scenario === 'all') return runAll(wanted, results);
   const { file, result } = await runScenario(orderOf(wanted.scenario, wanted), results);
   const report = await writeReport(file);
