@@ -97,12 +97,14 @@ async fn accept(api: Api, request: Request) -> Result<Response, Problem> {
     let live = api.live.clone();
     live.runtime.spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
-        let Some((stream, begun)) = into_stream(upgraded) else { return };
+        let Some((stream, read)) = into_stream(upgraded) else { return };
+        // What was read may be a few bytes, or none, of a large buffer: it must not stay for the sake of them.
+        let begun = read.to_vec();
+        drop(read);
         if let Err(error) = keep_little(&stream, live.options.send_buffer_bytes) {
             tracing::debug!(%error, "a slow client may be shown old values");
         }
         let limits = limits(live.options);
-        let begun = begun.to_vec();
         let socket =
             WebSocketStream::from_partially_read(stream, begun, Role::Server, Some(limits)).await;
         Client::new(api, caller, subscriber, socket).run().await;

@@ -65,9 +65,9 @@ pub struct Results {
 pub struct Round {
     /// Purchases a second while nobody watches.
     pub alone: f64,
-    /// Memory of the server for each client, in bytes: when all are connected, and at the end.
+    /// Memory of the server for each client, in bytes: when all are connected, and after many updates.
     pub bytes_at_rest: f64,
-    pub bytes_at_the_end: f64,
+    pub bytes_after_updates: f64,
     /// With the crowd, and with the crowd and those that stalled.
     pub watched: Watched,
     pub beside_stalled: Watched,

@@ -38,8 +38,8 @@ pub fn markdown(results: &Results) -> String {
             format!("{:.1} KiB", number(&|round| round.bytes_at_rest) / 1_024.0),
         ),
         (
-            "memory of the server for each client, after the purchases".into(),
-            format!("{:.1} KiB", number(&|round| round.bytes_at_the_end) / 1_024.0),
+            "memory of the server for each client, after the updates".into(),
+            format!("{:.1} KiB", number(&|round| round.bytes_after_updates) / 1_024.0),
         ),
         (
             format!("update delay at {} changes a second, p50", results.changes_per_second),

@@ -5,7 +5,7 @@ use std::{env, fs, thread, time::Duration};
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    Options, Results, Round, Watched,
+    Delay, Options, Results, Round, Watched,
     crowd::{Crowd, Manner},
 };
 use crate::{
@@ -95,23 +95,32 @@ impl Driver<'_> {
         };
         let bytes_at_rest = each(resident_bytes(server.id())?);
         eprintln!("  {} clients, {bytes_at_rest:.0} bytes each", self.options.clients);
-        let watched = self.watched(&server, &crowd, "clients")?;
-        let bytes_at_the_end = each(resident_bytes(server.id())?);
+        let delay = self.delay(&server, &crowd, "clients")?;
+        // Before the purchases, which are remembered, too.
+        let bytes_after_updates = each(resident_bytes(server.id())?);
+        let watched = self.watched(&server, &crowd, "clients", delay)?;
         let stalled = Crowd::connect(address, product, self.options.stalled, Manner::Stalls)?;
-        let beside_stalled = self.watched(&server, &crowd, "stalled ones beside them")?;
+        let who = "stalled ones beside them";
+        let delay = self.delay(&server, &crowd, who)?;
+        let beside_stalled = self.watched(&server, &crowd, who, delay)?;
         crowd.ensure_whole()?;
         drop((crowd, stalled));
-        let round = Round { alone: 0.0, bytes_at_rest, bytes_at_the_end, watched, beside_stalled };
+        let round =
+            Round { alone: 0.0, bytes_at_rest, bytes_after_updates, watched, beside_stalled };
         Ok((round, server))
     }
 
-    fn watched(&self, server: &Server, crowd: &Crowd, who: &str) -> Result<Watched> {
+    fn watched(&self, server: &Server, crowd: &Crowd, who: &str, delay: Delay) -> Result<Watched> {
         let values = crowd.values();
         let purchases = self.purchases(server)?;
         #[expect(clippy::cast_precision_loss, reason = "counts of one run are far below 2^52")]
         let values = (crowd.values() - values) as f64 / (self.options.seconds + 1) as f64;
         eprintln!("  {who}: {purchases:.0} purchases/s, {values:.0} values/s read beside them");
         thread::sleep(REST);
+        Ok(Watched { purchases, values_beside_purchases: values, delay })
+    }
+
+    fn delay(&self, server: &Server, crowd: &Crowd, who: &str) -> Result<Delay> {
         let often = Duration::from_secs(1) / self.options.changes_per_second;
         let count = u32::try_from(self.options.seconds)? * self.options.changes_per_second;
         let sell = || server.shop.buy(server.product, 201);
@@ -120,7 +129,7 @@ impl Driver<'_> {
             "  {who}: updates after {} ms, p99 {} ms, {:.0} values/s",
             delay.p50_milliseconds, delay.p99_milliseconds, delay.values
         );
-        Ok(Watched { purchases, values_beside_purchases: values, delay })
+        Ok(delay)
     }
 
     /// Purchases a second under full load, of which each must be a sale.
