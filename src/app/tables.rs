@@ -20,12 +20,13 @@ const PRODUCTS_MAX: usize = 100;
 /// Runs for ever.
 pub(super) async fn watch(metrics: EngineMetrics, at_work: (Engine, Queries), clock: Clock) {
     let (engine, queries) = at_work;
+    let mut told = BTreeSet::new();
     loop {
         let mut open = engine.open_sales(clock.now());
         open.sort_unstable_by_key(|(product, _)| Reverse(*product));
         open.truncate(PRODUCTS_MAX);
         let open: BTreeMap<_, _> = open.into_iter().collect();
-        if let Err(error) = look(&metrics, &queries, &open, &clock).await {
+        if let Err(error) = look(&metrics, &queries, &open, &clock, &mut told).await {
             tracing::debug!(%error, "the numbers of sales are looked at later");
         }
         tokio::time::sleep(EVERY).await;
@@ -37,6 +38,7 @@ async fn look(
     queries: &Queries,
     open: &BTreeMap<ProductId, View>,
     clock: &Clock,
+    told: &mut BTreeSet<ProductId>,
 ) -> Result<(), QueryError> {
     let now = clock.now();
     let running = |view: &View| {
@@ -45,7 +47,13 @@ async fn look(
     };
     let products: Vec<_> = open.keys().copied().collect();
     let rows = queries.stocks(&products).await?;
-    metrics.show_mismatches(mismatches(open, &rows));
+    let wrong = mismatches(open, &rows);
+    metrics.show_mismatches(wrong.len());
+    for (product, what) in wrong.iter().filter(|(product, _)| !told.contains(*product)) {
+        tracing::error!(%product, what, "units do not add up: run `lastunit audit`");
+    }
+    // What lasts is said once, and again when it comes back.
+    *told = wrong.into_keys().collect();
     let sales: BTreeSet<_> = open.values().filter_map(running).collect();
     let sales: Vec<_> = sales.into_iter().collect();
     let parts = if sales.is_empty() { Vec::new() } else { queries.sale_products(&sales).await? };
@@ -67,11 +75,10 @@ async fn look(
 
 /// Products whose units do not add up, or are others in the tables after the same facts. Tables that are
 /// behind are no mismatch.
-fn mismatches(open: &BTreeMap<ProductId, View>, rows: &[StockRow]) -> usize {
-    let mut wrong = BTreeSet::new();
+fn mismatches(open: &BTreeMap<ProductId, View>, rows: &[StockRow]) -> BTreeMap<ProductId, String> {
+    let mut wrong = BTreeMap::new();
     let mut found = |product: ProductId, what: String| {
-        tracing::error!(%product, what, "units do not add up: run `lastunit audit`");
-        wrong.insert(product);
+        wrong.insert(product, what);
     };
     for (product, view) in open {
         if let Err(broken) = promises::exact_stock(&view.stock) {
@@ -88,7 +95,7 @@ fn mismatches(open: &BTreeMap<ProductId, View>, rows: &[StockRow]) -> usize {
             found(row.product, what);
         }
     }
-    wrong.len()
+    wrong
 }
 
 #[cfg(test)]
@@ -124,17 +131,17 @@ mod tests {
         let open: BTreeMap<_, _> = (1..=3).map(|id| (product(id), view(stock(4), 7))).collect();
         let row =
             |id, sold, revision| StockRow { product: product(id), stock: stock(sold), revision };
-        assert_eq!(mismatches(&open, &[row(1, 4, 7), row(2, 4, 7)]), 0);
+        assert_eq!(mismatches(&open, &[row(1, 4, 7), row(2, 4, 7)]).len(), 0);
         assert_eq!(
-            mismatches(&open, &[row(1, 2, 5), row(2, 5, 8)]),
+            mismatches(&open, &[row(1, 2, 5), row(2, 5, 8)]).len(),
             0,
             "behind, or ahead of a view"
         );
-        assert_eq!(mismatches(&open, &[row(1, 3, 7), row(2, 4, 7)]), 1);
+        assert_eq!(mismatches(&open, &[row(1, 3, 7), row(2, 4, 7)]).len(), 1);
         let lost = Stock { stocked: 11, ..stock(4) };
         let torn = StockRow { product: product(2), stock: lost, revision: 5 };
-        assert_eq!(mismatches(&open, &[row(1, 3, 7), torn]), 2);
+        assert_eq!(mismatches(&open, &[row(1, 3, 7), torn]).len(), 2);
         let broken = BTreeMap::from([(product(1), view(lost, 7))]);
-        assert_eq!(mismatches(&broken, &[row(1, 4, 7)]), 1, "counted once");
+        assert_eq!(mismatches(&broken, &[row(1, 4, 7)]).len(), 1, "counted once");
     }
 }

@@ -33,7 +33,7 @@ pub use threads::Placement;
 
 use crate::clock::Clock;
 use crate::domain::{
-    Action, CatalogEntry, Command, Grace, Offer, Outcome, ProductId, SaleId, Timestamp, View,
+    Action, CatalogEntry, Command, Grace, Offer, Outcome, ProductId, SaleId, Stock, Timestamp, View,
 };
 use crate::journal::handle::{JournalHandle, JournalState, Position, Settle, Work};
 use crate::journal::recovery::Tail;
@@ -335,7 +335,12 @@ impl Engine {
         let oldest = self.queues(now, 0).oldest;
         metrics.queue_age.set(number(oldest.map_or(0, |at| now.millis_since(at))) / 1_000.0);
         let open = self.open_sales(now).into_iter();
-        metrics.show_stock(open.map(|(product, view)| (product, view.stock)).collect());
+        // Of what is set aside for another sale, or otherwise not for sale now, nothing is available.
+        let shown = |(product, view): (ProductId, View)| {
+            let available = view.selling(now).available;
+            (product, Stock { available, ..view.stock })
+        };
+        metrics.show_stock(open.map(shown).collect());
     }
 
     /// Products in memory of which a sale runs, or whose offer has a time window that is open, with

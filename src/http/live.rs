@@ -1,8 +1,8 @@
 //! Live: the doors to the hub, `/ws` (WebSocket) and `/events` (server-sent events). Both show the same.
 //!
 //! `messages` is what is said over a socket, `topics` what may be followed by whom, `documents` what a topic
-//! is worth at a moment; `socket` and `events` carry it. A client's task runs on the hub's own runtime, at
-//! low priority, so no screen slows a sale.
+//! is worth at a moment; `socket` and `events` carry it. The task of a socket runs on the hub's own runtime, at
+//! low priority, so no screen slows a sale; events are answers like others, on the threads of requests.
 
 mod documents;
 pub(super) mod events;

@@ -11,7 +11,9 @@ use super::respond::{self, MoneyDocument, Page};
 use super::time::Rfc3339;
 use super::waiting;
 use crate::domain::{Money, OrderId, SaleId, Timestamp};
-use crate::projection::{JobState, OrderCursor, OrderRow, Refund};
+use crate::projection::{
+    JobState, LineStatus, OrderCursor, OrderLine, OrderRow, OrderStatus, Refund,
+};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -108,6 +110,13 @@ impl From<&Refund> for RefundDocument {
     }
 }
 
+/// The lead has decided for all lines: after a crash a further one may have to ask it yet, and is sold all the
+/// same.
+fn shown_status(row: &OrderRow, line: &OrderLine) -> &'static str {
+    let sold = row.status == OrderStatus::Confirmed && line.status == LineStatus::Held;
+    if sold { LineStatus::Sold.as_str() } else { line.status.as_str() }
+}
+
 impl<'a> OrderDocument<'a> {
     pub(super) fn of_row(row: &'a OrderRow) -> Self {
         let priced = |amount| Money { amount, currency: row.total.currency };
@@ -120,7 +129,7 @@ impl<'a> OrderDocument<'a> {
                 unit_price: priced(line.unit_price).into(),
                 total: priced(line.unit_price).times(line.quantity).into(),
                 sale_id: line.sale.map(SaleId::get),
-                status: line.status.as_str(),
+                status: shown_status(row, line),
             })
             .collect();
         let only_line = match lines.as_slice() {
@@ -279,7 +288,6 @@ fn read_cursor(text: &str) -> Option<OrderCursor> {
 mod tests {
     use super::*;
     use crate::domain::{Currency, CustomerId, ProductId};
-    use crate::projection::{LineStatus, OrderLine, OrderStatus};
     use serde_json::json;
 
     fn row(products: &[u64]) -> OrderRow {
@@ -318,6 +326,19 @@ mod tests {
             "lines": [{"productId": 3, "quantity": 2, "unitPrice": usd(50), "total": usd(100), "status": "sold"}]
         });
         assert_eq!(document, expected);
+    }
+
+    #[test]
+    fn what_the_lead_has_decided_is_shown_of_all_lines() {
+        let mut row = row(&[3, 4]);
+        row.lines[1].status = LineStatus::Held;
+        let statuses = |row: &OrderRow| {
+            let document = serde_json::to_value(OrderDocument::of_row(row)).expect("JSON");
+            [0, 1].map(|line| document["lines"][line]["status"].clone())
+        };
+        assert_eq!(statuses(&row), [json!("sold"), json!("sold")]);
+        row.status = OrderStatus::PendingPayment;
+        assert_eq!(statuses(&row), [json!("sold"), json!("held")]);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct SaleProductDocument {
     units: u64,
     /// What is left of them.
     available: u64,
+    /// What is gone: sold, or held for somebody.
+    sold: u64,
     limit_per_customer: Option<u32>,
 }
 
@@ -220,6 +222,7 @@ impl Shown {
             price: part.price.into(),
             units: part.units,
             available: part.available,
+            sold: part.units.saturating_sub(part.available),
             limit_per_customer: part.limit_per_customer,
         };
         SaleDocument {

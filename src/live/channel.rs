@@ -109,7 +109,11 @@ impl Channel {
                 self.publish(&document, metrics);
                 Found::Something
             }
-            Ok(None) => Found::Nothing,
+            Ok(None) => {
+                // It is gone: whoever comes now is not told what it was.
+                *self.value.lock() = None;
+                Found::Nothing
+            }
             Err(error) => {
                 tracing::debug!(topic = %self.topic, %error, "a live value cannot be told");
                 asked.mark = None;

@@ -2,6 +2,7 @@
 
 use super::channel::{Channel, Found};
 use super::subscriber::{Mailbox, SLOTS, Subscriber};
+use super::topic::Place;
 use super::{Source, Topic};
 use crate::telemetry::metrics::{LiveClosed, LiveMetrics, LiveRefused, LiveTransport};
 use parking_lot::Mutex;
@@ -209,10 +210,10 @@ impl Hub {
         }
     }
 
-    /// Every topic that is followed, of those in memory or of the others.
-    pub(super) fn channels(&self, in_memory: bool) -> Vec<Arc<Channel>> {
+    /// Every topic that is followed and has its value in this place.
+    pub(super) fn channels(&self, place: Place) -> Vec<Arc<Channel>> {
         let channels = self.0.channels.lock();
-        let wanted = channels.values().filter(|it| it.topic.is_in_memory() == in_memory);
+        let wanted = channels.values().filter(|it| it.topic.place() == place);
         wanted.map(Arc::clone).collect()
     }
 

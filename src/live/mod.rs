@@ -18,7 +18,7 @@
 //!
 //! Who owns it: a runtime of its own, at low priority; sales go first. No queue is anywhere: what waits
 //! for a client is a bit, and the value is looked up when it can be written. So a slow client gets fewer
-//! updates and never old ones, and costs the others nothing.
+//! updates and never old ones (but for what its connection holds), and costs the others nothing.
 //!
 //! What must never happen: a value of state that a crash could take back. A source reads durable state
 //! only; see [`Source`].

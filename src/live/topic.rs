@@ -1,6 +1,7 @@
 //! Topics: what can be followed, and how it is spelled.
 
 use crate::domain::{CustomerId, OrderId, ProductId, SaleId};
+use compact_str::CompactString;
 use std::fmt;
 use std::time::Duration;
 
@@ -17,6 +18,17 @@ pub enum Topic {
     /// The numbers of the server.
     Metrics,
     Alerts,
+}
+
+/// Where a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// To look at it waits for nobody.
+    Memory,
+    /// The tables of sales: few topics, which everybody watches.
+    Sales,
+    /// The tables of orders: as many topics as there are customers.
+    Orders,
 }
 
 /// Whose orders.
@@ -40,10 +52,21 @@ impl Topic {
         }
     }
 
-    /// Whether its value is in memory: to look at it waits for nobody.
+    /// Where its value is, and so in whose turn it is asked for.
     #[must_use]
-    pub const fn is_in_memory(&self) -> bool {
-        matches!(self, Self::Stock(_) | Self::Metrics | Self::Alerts)
+    pub const fn place(&self) -> Place {
+        match self {
+            Self::Stock(_) | Self::Metrics | Self::Alerts => Place::Memory,
+            Self::Sale(_) => Place::Sales,
+            Self::Orders(_) | Self::Purchase(..) => Place::Orders,
+        }
+    }
+
+    /// A short name for ids of events: other topics have others, but for one in four billion.
+    #[must_use]
+    pub fn tag(&self) -> CompactString {
+        const CHARS: usize = 8;
+        CompactString::new(&blake3::hash(self.to_string().as_bytes()).to_hex()[..CHARS])
     }
 
     /// Between two values, where the general pace is `pace`: tables and actors are asked less often than

@@ -29,6 +29,8 @@ impl Document {
 #[derive(Debug)]
 pub struct Value {
     version: CompactString,
+    /// Of the topic.
+    tag: CompactString,
     /// Everything behind the type of the message.
     rest: String,
     snapshot: OnceLock<Utf8Bytes>,
@@ -41,10 +43,12 @@ impl Value {
         let Document { version, data } = document;
         // Names of topics and versions are made of characters that JSON writes as they are, but for
         // what customers are called.
+        let tag = topic.tag();
         let topic = serde_json::Value::from(topic.to_string());
         let rest = format!(",\"topic\":{topic},\"version\":\"{version}\",\"data\":{data}}}");
         Self {
             version: version.clone(),
+            tag,
             rest,
             snapshot: OnceLock::new(),
             update: OnceLock::new(),
@@ -64,11 +68,12 @@ impl Value {
         form.get_or_init(|| format!("{{\"type\":\"{kind}\"{}", self.rest).into()).clone()
     }
 
-    /// As a server-sent event: its id is the version.
+    /// As a server-sent event: its id is the version, and behind a dot the tag of the topic.
     pub fn event(&self) -> Bytes {
         let event = || {
-            let Self { version, rest, .. } = self;
-            format!("id: {version}\nevent: value\ndata: {{\"type\":\"value\"{rest}\n\n").into()
+            let Self { version, tag, rest, .. } = self;
+            format!("id: {version}.{tag}\nevent: value\ndata: {{\"type\":\"value\"{rest}\n\n")
+                .into()
         };
         self.event.get_or_init(event).clone()
     }

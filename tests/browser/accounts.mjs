@@ -18,6 +18,12 @@ await scenario(async (shop) => {
   await operator.getByRole('button', { name: 'Use' }).click();
   await operator.locator('#inside').waitFor();
   await says(operator.locator('#who'), 'boss (admin)');
+  // A token that is refused sends nobody away.
+  await token.fill('nonsense');
+  await operator.getByRole('button', { name: 'Use' }).click();
+  await operator.locator('#account-outcome[data-tone="bad"]').waitFor();
+  await says(operator.locator('#who'), 'boss (admin)');
+  assert(await operator.locator('#inside').isVisible(), 'what is open stays open');
 
   // A product to buy, and a key that is shown once and revoked.
   await operator.getByText('New product').click();

@@ -18,6 +18,18 @@ await scenario(async (shop) => {
   await cart.getByRole('button', { name: 'Remove Cup' }).click();
   await says(page.locator('#cart-total'), '$59.97');
 
+  // Another window of the same browser changes the cart: nobody pays what they did not see.
+  await page.evaluate(async (product) => {
+    const headers = { 'X-Session-Id': localStorage.getItem('lastunit.cart') ?? '', 'Content-Type': 'application/json' };
+    await fetch(`/api/v1/cart/items/${product}`, { method: 'PUT', headers, body: '{"quantity":4}' });
+  }, tea);
+  await page.getByRole('button', { name: 'Pay and order' }).click();
+  await says(page.locator('#cart-outcome'), 'The cart has changed: look at it again, then pay.');
+  await says(page.locator('#cart-total'), '$79.96');
+  await cart.getByLabel('Quantity of Tea').fill('3');
+  await cart.getByLabel('Quantity of Tea').press('Tab');
+  await says(page.locator('#cart-total'), '$59.97');
+
   const pay = page.getByRole('button', { name: 'Pay and order' });
   const how = page.getByLabel('Simulated payment');
   const outcome = page.locator('#cart-outcome');

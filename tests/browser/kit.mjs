@@ -24,6 +24,7 @@ const PATIENCE_MS = 90_000;
 
 export const DESKTOP = { width: 1280, height: 900 };
 export const PHONE = { width: 390, height: 844 };
+export const NARROW = { width: 360, height: 740 };
 
 /**
  * Runs what a test does with a browser; the process ends with 1 when it fails.
@@ -177,6 +178,16 @@ export async function listed(list, id) {
     // The tables rest while the server is busy.
     await sleep(100);
   }
+}
+
+/**
+ * Clicks what asks first.
+ * @param {Locator} button
+ */
+export async function sure(button) {
+  await button.click();
+  await says(button, 'Click again');
+  await button.click();
 }
 
 /** @param {boolean} holds @param {string} words */

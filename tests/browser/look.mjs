@@ -1,7 +1,7 @@
 // Every page on a desktop and a phone, in light and dark: nobody is shut out, nothing sticks out, and a picture of
 // each is kept to be looked at.
 
-import { accessible, api, card, DESKTOP, fits, PHONE, product, says, scenario, SCREENSHOTS } from './kit.mjs';
+import { accessible, api, card, DESKTOP, fits, NARROW, PHONE, product, says, scenario, SCREENSHOTS } from './kit.mjs';
 
 await scenario(async (shop) => {
   const lamp = await product('Lamp, brass', 9, { category: 'light', sku: 'LAMP-BRASS' });
@@ -45,6 +45,30 @@ await scenario(async (shop) => {
         await page.context().close();
       }
     }
+  }
+
+  // A name without a space on a narrow phone.
+  const long = 'W'.repeat(200);
+  const wide = await product(long, 9, { category: 'W'.repeat(64) });
+  const held = { productId: wide, quantity: 1, customerId: 'W'.repeat(64), holdSeconds: 3600 };
+  await api('POST', '/api/v1/reservations', held);
+  for (const path of ['/', '/admin', '/monitor']) {
+    const page = await shop.open(path, { viewport: NARROW, reducedMotion: 'reduce' });
+    if (path === '/') {
+      for (const [verb, list] of [['Hold', '#holds'], ['Cart', '#cart']]) {
+        await card(page, wide).getByRole('button', { name: `${verb}: ${long}` }).click();
+        await says(page.locator(`${list} li`), long);
+      }
+    } else if (path === '/admin') {
+      await says(page.locator('#holds li'), long);
+      await page.getByText('New sale').click();
+      await page.getByRole('button', { name: `Release ${'W'.repeat(64)}` }).click();
+    } else {
+      await says(page.locator('#numbers tr'), 'Memory');
+    }
+    await fits(page, `${path.slice(1) || 'store'} with a long name`);
+    await page.screenshot({ path: `${SCREENSHOTS}/${path.slice(1) || 'store'}-narrow.png`, fullPage: true });
+    await page.context().close();
   }
 
   // By keyboard alone: the first stop leads past the head of the page.

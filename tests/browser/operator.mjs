@@ -1,6 +1,6 @@
 // The operator's page: what is done there is seen by customers at once, without reloading.
 
-import { api, assert, card, product, says, scenario } from './kit.mjs';
+import { accessible, api, assert, card, product, says, scenario, sure } from './kit.mjs';
 
 await scenario(async (shop) => {
   const lamp = await product('Lamp', 1);
@@ -18,7 +18,17 @@ await scenario(async (shop) => {
   // Newest first, and refunded in sight of the customer.
   const order = operator.locator('#orders li').first();
   await says(order, '$19.99');
-  await order.getByRole('button', { name: 'Refund' }).click();
+  const refund = order.getByRole('button', { name: /^Refund/ });
+  await refund.click();
+  await says(refund, /^Refund \$19\.99 of .*\? Click again$/);
+  await accessible(operator, 'a question');
+  // Whoever goes elsewhere has said no.
+  await operator.keyboard.press('Shift+Tab');
+  await says(refund, /^Refund$/);
+  await refund.focus();
+  await operator.keyboard.press('Enter');
+  await says(refund, 'Click again');
+  await operator.keyboard.press('Enter');
   await says(order, 'refunded');
   await says(customer.locator('#orders li').first(), 'refunded');
   await says(card(customer, lamp).locator('.left'), '8 left');
@@ -46,6 +56,8 @@ await scenario(async (shop) => {
   // A sale is created, paused and ended; the store shows each.
   await operator.getByText('New sale').click();
   const sale = operator.locator('#sale-form');
+  await sale.getByRole('button', { name: 'One more product' }).click();
+  await sale.getByRole('button', { name: 'Remove this product' }).last().click();
   await sale.getByLabel('Name').fill('Flash');
   await sale.getByLabel('Ends').fill('2099-01-01T00:00');
   await sale.locator('[name="product"]').selectOption({ label: 'Lamp' });
@@ -70,7 +82,7 @@ await scenario(async (shop) => {
   await says(hold, '1 × Lamp');
   await says(hold, (await customer.locator('#who').textContent()) ?? 'nobody');
   await says(hold.locator('.left'), /^0[12]:\d\d$/);
-  await hold.getByRole('button', { name: 'Release' }).click();
+  await sure(hold.getByRole('button', { name: /^Release/ }));
   await says(operator.locator('#holds-outcome'), 'is released.');
   await says(operator.locator('#holds-none'), 'Nothing is held.');
   await says(card(customer, lamp).locator('.left'), '8 left');
@@ -81,15 +93,25 @@ await scenario(async (shop) => {
   const lines = { customerId: 'ann', items: [{ productId: lamp, quantity: 1 }] };
   const unpaid = await api('POST', '/api/v1/orders', { ...lines, payment: { method: 'simulated', token: 'tok_error' } });
   await says(hold, 'line of an order');
-  await hold.getByRole('button', { name: 'Cancel order: ann' }).click();
+  // Nothing moves below the pointer: what is newer waits.
+  await hold.hover();
+  const held = { productId: lamp, quantity: 1, customerId: 'late', holdSeconds: 600 };
+  const late = await api('POST', '/api/v1/reservations', held);
+  await says(operator.locator('#holds-newer'), '1 newer');
+  await says(hold, 'ann');
+  await operator.locator('#holds-title').hover();
+  await says(hold, 'late');
+  await api('DELETE', `/api/v1/reservations/${late.reservationId}`);
+  await says(hold, 'ann');
+  await sure(hold.getByRole('button', { name: /^Cancel order.* ann$/ }));
   await says(operator.locator('#holds-outcome'), 'The order of ann is cancelled.');
   const letter = operator.locator('#letters li');
   await says(letter, unpaid.orderId);
   await says(letter, 'the provider failed');
-  await letter.getByRole('button', { name: 'Try again' }).click();
+  await letter.getByRole('button', { name: /^Try again/ }).click();
   await says(operator.locator('#letters-outcome'), 'It is tried again.');
   await says(letter, unpaid.orderId);
-  await letter.getByRole('button', { name: 'I have done it' }).click();
+  await letter.getByRole('button', { name: /^I have done it/ }).click();
   await says(operator.locator('#letters-none'), 'Nothing was given up.');
 
   const stock = await api('GET', `/api/v1/products/${lamp}/stock`);

@@ -13,7 +13,7 @@ await scenario(async (shop) => {
     await token.fill(text ?? '');
     await page.getByRole('button', { name: 'Use' }).click();
     if (inside) await page.locator('#inside').waitFor();
-    else await says(page.locator('#door'), 'asks for the operator token');
+    else await says(page.locator('#account-outcome[data-tone="bad"]'), /\.$/);
   }
   await page.getByText('New product').click();
   const form = page.locator('#product-form');

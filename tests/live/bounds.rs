@@ -183,3 +183,54 @@ async fn a_handshake_must_be_one() {
         try_connect(&server, &[("sec-websocket-protocol", "lastunit.v1")]).await.expect("spoken");
     assert_eq!(response.headers()["sec-websocket-protocol"], "lastunit.v1");
 }
+
+/// The newest orders may be long: their followers are shown them all the same.
+#[tokio::test]
+async fn a_long_value_is_shown_whole() {
+    const LINES: u64 = 100;
+    let stand = Stand::embedded();
+    let server = stand.start();
+    let mut items = vec![];
+    for _ in 0..LINES {
+        let price = json!({ "amount": 1_000_000_007, "currency": "USD" });
+        let product = json!({ "stock": 1_000, "price": price });
+        items.push(json!({ "productId": server.create(product).await, "quantity": 1 }));
+    }
+    for _ in 0..20 {
+        let order = json!({
+            "customerId": "ann", "items": items,
+            "payment": { "method": "simulated", "token": "tok_ok" },
+        });
+        let answer = server.post("/api/v1/orders", order).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+    }
+    server.until_projected().await;
+    let mut screen = Screen::of(&server, &["orders:ann"]).await;
+    let shown = screen.until(|message| message["data"][19]["lines"][99].is_object()).await;
+    assert!(shown.to_string().len() > 256 * 1024, "{}", shown.to_string().len());
+    // The connection stays.
+    screen.say(json!({ "type": "ping" })).await;
+    screen.until(|message| message["type"] == "pong").await;
+}
+
+/// Each topic is a question: whoever asks too many is told so, as over HTTP.
+#[tokio::test]
+async fn topics_are_limited_like_requests() {
+    let stand = Stand::embedded()
+        .setting("LIMITS__ENABLED", true)
+        .setting("LIMITS__OVERLOAD_LAG_MS", 0)
+        .setting("LIMITS__ADDRESS_READING_PER_SECOND", 1)
+        .setting("LIMITS__ADDRESS_READING_BURST", 10);
+    let server = stand.start();
+    let mut screen = Screen::connect(&server).await;
+    let topics: Vec<_> = (1..=30).map(|sale| format!("sale:{sale}")).collect();
+    let topics: Vec<_> = topics.iter().map(String::as_str).collect();
+    screen.subscribe(&topics).await;
+    assert_eq!(screen.error().await, "sale-not-found");
+    let limited = screen.until(|message| message["code"] == "rate-limited").await;
+    assert_eq!((&limited["type"], &limited["retryable"]), (&json!("error"), &json!(true)));
+    // A message that names more topics than anybody may follow is not looked at.
+    let many = vec!["sale:1"; 65];
+    screen.subscribe(&many).await;
+    screen.until(|message| message["code"] == "validation-failed").await;
+}

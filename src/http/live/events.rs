@@ -1,15 +1,16 @@
 //! Server-sent events: the same values for clients without WebSocket, and for `curl -N`.
 //!
-//! The id of an event is the version of its value. Whoever comes back with `Last-Event-ID` is not sent that
-//! value again; the other topics begin with their newest ones.
+//! The id of an event tells its topic and the version of its value. Whoever comes back with `Last-Event-ID` is
+//! not sent that value again; the other topics begin with their newest ones.
 
 use super::topics::topic;
+use crate::admission::Budget;
 use crate::http::Api;
 use crate::http::caller::Caller;
 use crate::http::client;
 use crate::http::params::Params;
 use crate::http::problem::{Code, Document, FieldError, Problem};
-use crate::live::{Subscriber, TopicRefused};
+use crate::live::{Subscriber, Topic, TopicRefused};
 use crate::telemetry::metrics::{LiveClosed, LiveTransport};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -75,8 +76,13 @@ pub async fn events(
     let address = client::address().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let connected = api.live.hub.connect(address, LiveTransport::Events);
     let mut client = connected.map_err(super::refused)?;
-    for name in names {
+    for (turn, name) in names.into_iter().enumerate() {
+        if turn > 0 {
+            // The first one came with the request.
+            api.admission.request(Some(address), Budget::Reading)?;
+        }
         let topic = topic(&api, &caller, name).await?;
+        let seen = seen.and_then(|id| seen_of(&topic, id));
         client.subscribe(topic, seen).await.map_err(|error| refused_topic(error, name))?;
     }
     let mut alive = interval(api.live.options.ping.min(PROBE_EVERY));
@@ -94,16 +100,25 @@ pub async fn events(
     Ok(response)
 }
 
+/// The version in the id of an event, if the event was of this topic: versions of two topics may be alike.
+fn seen_of<'a>(topic: &Topic, id: &'a str) -> Option<&'a str> {
+    let (version, of) = id.rsplit_once('.')?;
+    (of == topic.tag()).then_some(version)
+}
+
 fn wrong_topics(message: &'static str) -> Problem {
     Problem::validation(vec![FieldError { field: "topics", message: message.into() }])
+}
+
+/// One client follows so many topics and no more.
+pub(super) fn too_many_topics() -> Problem {
+    wrong_topics("names more than one client may follow: leave some first")
 }
 
 /// Why a topic is not followed.
 pub(super) fn refused_topic(refused: TopicRefused, name: &str) -> Problem {
     match refused {
-        TopicRefused::TooMany => {
-            wrong_topics("names more than one client may follow: leave some first")
-        }
+        TopicRefused::TooMany => too_many_topics(),
         TopicRefused::Unknown => match name.split_once(':').map(|(kind, _)| kind) {
             Some("stock") => Problem::unknown_product(),
             Some("sale") => Problem::unknown_sale(),

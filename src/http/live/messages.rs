@@ -27,6 +27,16 @@ pub(super) enum Said {
     Ping {},
 }
 
+impl Said {
+    /// How many topics it names.
+    pub(super) const fn topics(&self) -> usize {
+        match self {
+            Self::Subscribe { topics, .. } | Self::Unsubscribe { topics } => topics.len(),
+            Self::Authenticate { .. } | Self::Ping {} => 0,
+        }
+    }
+}
+
 /// What a client is told.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]

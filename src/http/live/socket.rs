@@ -14,6 +14,7 @@
 use super::messages::{Said, Told};
 use super::topics::topic;
 use super::{LiveOptions, events};
+use crate::admission::Budget;
 use crate::domain::Timestamp;
 use crate::http::Api;
 use crate::http::caller::Caller;
@@ -45,12 +46,12 @@ const PROTOCOL: &str = "lastunit.v1";
 const BEARER: &str = "bearer.";
 /// Bytes read at once: clients say short things.
 const READ_BYTES: usize = 1024;
-/// Bytes a client may have before it is written to; one message may be longer.
-const WRITE_BYTES_MAX: usize = 256 * 1024;
 /// Messages of one client in [`RATE_TIME`], above which it misbehaves; and those that make no sense, in all.
 const RATE_MAX: u32 = 100;
 const RATE_TIME: Duration = Duration::from_secs(10);
 const NONSENSE_MAX: u32 = 20;
+/// Topics that one message may name: more than any client may follow.
+const NAMES_MAX: usize = 64;
 /// What may be said, for whoever says something else.
 const MESSAGES: &str = "send a JSON object with type subscribe or unsubscribe and topics, authenticate and token, \
      or ping, and nothing else in it";
@@ -107,7 +108,7 @@ async fn accept(api: Api, request: Request) -> Result<Response, Problem> {
         let limits = limits(live.options);
         let socket =
             WebSocketStream::from_partially_read(stream, begun, Role::Server, Some(limits)).await;
-        Client::new(api, caller, subscriber, socket).run().await;
+        Client::new(api, caller, address, subscriber, socket).run().await;
     });
     let mut response = response.map(|()| Body::empty());
     if protocols.iter().any(|name| name == PROTOCOL) {
@@ -147,8 +148,8 @@ fn keep_little(stream: &TcpStream, bytes: usize) -> std::io::Result<()> {
 fn limits(options: LiveOptions) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
+        // Nothing gathers: a message is written before the next is taken.
         .write_buffer_size(0)
-        .max_write_buffer_size(WRITE_BYTES_MAX)
         .max_message_size(Some(options.message_bytes_max))
         .max_frame_size(Some(options.message_bytes_max))
 }
@@ -157,6 +158,7 @@ fn limits(options: LiveOptions) -> WebSocketConfig {
 struct Client {
     api: Api,
     caller: Caller,
+    address: IpAddr,
     subscriber: Subscriber,
     socket: WebSocketStream<TcpStream>,
     ping: Interval,
@@ -181,6 +183,7 @@ impl Client {
     fn new(
         api: Api,
         caller: Caller,
+        address: IpAddr,
         subscriber: Subscriber,
         socket: WebSocketStream<TcpStream>,
     ) -> Self {
@@ -188,7 +191,8 @@ impl Client {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ping.reset();
         let now = crate::clock::moment();
-        Self { api, caller, subscriber, socket, ping, heard_at: now, rate: (now, 0), nonsense: 0 }
+        let (rate, nonsense) = ((now, 0), 0);
+        Self { api, caller, address, subscriber, socket, ping, heard_at: now, rate, nonsense }
     }
 
     async fn run(mut self) {
@@ -301,7 +305,7 @@ impl Client {
     }
 
     async fn answer(&mut self, text: &str) -> Result<(), Goodbye> {
-        let Ok(said) = serde_json::from_str(text) else {
+        let Ok(said) = serde_json::from_str::<Said>(text) else {
             self.nonsense += 1;
             if self.nonsense > NONSENSE_MAX {
                 return Err(Goodbye::misbehaved("too many messages that make no sense"));
@@ -309,6 +313,10 @@ impl Client {
             let problem = Problem::new(Code::InvalidRequest, MESSAGES);
             return self.send(Told::error(None, &problem).text()).await;
         };
+        if said.topics() > NAMES_MAX {
+            let problem = events::too_many_topics();
+            return self.send(Told::error(None, &problem).text()).await;
+        }
         match said {
             Said::Authenticate { token } => self.authenticate(&token).await,
             Said::Subscribe { topics, versions } => {
@@ -339,7 +347,9 @@ impl Client {
         }
     }
 
+    /// Each topic is a question like any other: over the limits, or under too much load, it is not asked.
     async fn subscribe(&mut self, name: &str, seen: Option<&str>) -> Result<(), Problem> {
+        self.api.admission.request(Some(self.address), Budget::Reading)?;
         let topic = topic(&self.api, &self.caller, name).await?;
         let followed = self.subscriber.subscribe(topic, seen).await;
         followed.map_err(|refused| events::refused_topic(refused, name))

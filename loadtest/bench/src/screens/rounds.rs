@@ -100,6 +100,8 @@ impl Driver<'_> {
         let bytes_after_updates = each(resident_bytes(server.id())?);
         let watched = self.watched(&server, &crowd, "clients", delay)?;
         let stalled = Crowd::connect(address, product, self.options.stalled, Manner::Stalls)?;
+        // Until their buffers are full they are clients like the others.
+        self.delay(&server, &crowd, "until the stalled ones have stalled")?;
         let who = "stalled ones beside them";
         let delay = self.delay(&server, &crowd, who)?;
         let beside_stalled = self.watched(&server, &crowd, who, delay)?;
