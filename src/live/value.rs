@@ -98,7 +98,8 @@ mod tests {
         assert_eq!(message["data"], serde_json::json!([1, 2]));
         let event = value.event();
         let text = std::str::from_utf8(&event).expect("UTF-8");
-        assert!(text.starts_with(&format!("id: {}\nevent: value\ndata: {{", value.version())));
+        let id = format!("id: {}.{}\n", value.version(), topic.tag());
+        assert!(text.starts_with(&(id + "event: value\ndata: {")), "{text}");
         assert!(text.ends_with("}\n\n") && text.lines().count() == 4, "{text}");
     }
 

@@ -6,11 +6,11 @@ import { byId, setText, setVisible } from '../shared/dom.js';
 import { follow, onLive } from '../shared/live.js';
 import { start } from '../shared/page.js';
 import { onSession, session } from '../shared/session.js';
-import { loadHolds, refreshHolds, wireHolds } from './holds.js';
+import { refreshHolds, reloadHolds, wireHolds } from './holds.js';
 import { loadKeys, wireKeys } from './keys.js';
 import { loadLetters } from './letters.js';
 import { followOrders } from './orders.js';
-import { loadProducts, refreshProducts, wireProducts } from './products.js';
+import { refreshProducts, wireProducts } from './products.js';
 import { loadSales, wireSales } from './sales.js';
 
 /** @typedef {import('../shared/documents.js').Queues} Queues */
@@ -20,26 +20,38 @@ import { loadSales, wireSales } from './sales.js';
 const LOOK_MS = 5_000;
 
 let inside = false;
+/** Whether the server could not say if somebody may come in: it is asked again. */
+let undecided = false;
+let question = 0;
 /** How many holds there were when the server said so last. */
 let held = -1;
 
 /** Shows what is inside to whoever may see it. */
 async function enter() {
-  const door = byId('door', HTMLElement);
-  try {
-    await ask('GET', '/api/v1/admin/dead-letters?limit=1');
-    inside = true;
-    setText(door, '');
-  } catch (error) {
-    inside = false;
-    setText(door, reason(error));
-    const details = byId('token-details', HTMLDetailsElement);
-    details.open = session.mode === 'open' && error instanceof Refusal && error.status === 401;
-  }
+  const asked = (question += 1);
+  /** @type {unknown} */
+  const refused = await ask('GET', '/api/v1/admin/dead-letters?limit=1').then(() => null, (error) => error);
+  // Somebody else has come meanwhile.
+  if (asked !== question) return;
+  const shut = isRefusal(refused, 401) || isRefusal(refused, 403);
+  undecided = refused !== null && !shut;
+  // A server that is away has shut nobody out: what is open stays open.
+  if (!undecided) inside = !shut;
+  setText(byId('door', HTMLElement), refused === null ? '' : reason(refused));
+  // Never closed again: somebody may be typing.
+  if (session.mode === 'open' && isRefusal(refused, 401)) byId('token-details', HTMLDetailsElement).open = true;
   setVisible(byId('inside', HTMLElement), inside);
   setVisible(byId('keys-section', HTMLElement), session.mode === 'jwt');
   setVisible(byId('keys-link', HTMLElement), session.mode === 'jwt');
-  if (inside) load();
+  if (refused === null) load();
+}
+
+/**
+ * @param {unknown} error
+ * @param {number} status
+ */
+function isRefusal(error, status) {
+  return error instanceof Refusal && error.status === status;
 }
 
 /** @param {unknown} error */
@@ -51,24 +63,27 @@ function reason(error) {
 }
 
 function load() {
-  void loadProducts(null);
+  void refreshProducts();
   void loadSales();
-  void loadHolds(null);
+  void reloadHolds();
   void loadLetters();
   followOrders();
   if (session.mode === 'jwt') void loadKeys();
 }
 
 async function look() {
-  if (!inside || document.hidden) return;
+  if (document.hidden) return;
+  if (undecided) await enter();
+  if (!inside || undecided) return;
   try {
     /** @type {Queues} */
     const queues = await ask('GET', '/api/v1/queue');
     setText(byId('queue', HTMLElement), String(queues.depth));
     refreshHolds();
-    await Promise.all([loadLetters(), refreshProducts()]);
-  } catch {
-    // The state of the connection says it; it is looked again.
+    await Promise.all([loadLetters(), loadSales(), refreshProducts()]);
+  } catch (error) {
+    // The token has ended. Anything else is said by the state of the connection, and it is looked again.
+    if (isRefusal(error, 401)) await enter();
   }
 }
 
@@ -77,7 +92,11 @@ void start(() => {
   wireSales();
   wireHolds();
   wireKeys();
-  onSession(() => void enter());
+  onSession(() => {
+    // Somebody else: nothing of before is theirs.
+    inside = false;
+    void enter();
+  });
   let wasAway = false;
   onLive((state) => {
     if (state === 'live' && wasAway) void enter();

@@ -3,7 +3,7 @@
 
 import { ask, drawKey } from '../shared/api.js';
 import * as clock from '../shared/clock.js';
-import { byId, list, make, press, say, setEnabled, setText, setVisible } from '../shared/dom.js';
+import { byId, list, make, nameAfter, pressTwice, say, setEnabled, setText, setVisible } from '../shared/dom.js';
 import { show } from '../shared/money.js';
 import { showNames } from '../shared/names.js';
 
@@ -21,17 +21,41 @@ const holds = new Map();
 let question = 0;
 /** Where the page that is shown began. @type {string | null} */
 let place = null;
+/** Newer ones that wait until nobody is at the list: a click must not meet another row than the one aimed at. */
+/** @type {Reservation[] | null} */
+let waiting = null;
 let askedAt = Number.NEGATIVE_INFINITY;
 /** @type {number | undefined} */
 let timer;
 
 export function wireHolds() {
   byId('holds-first', HTMLButtonElement).addEventListener('click', () => void loadHolds(null));
+  const rows = byId('holds', HTMLUListElement);
+  const left = () => {
+    if (waiting && !isInUse()) render(waiting);
+  };
+  rows.addEventListener('mouseleave', left);
+  // Only then the focus is where it goes to.
+  rows.addEventListener('focusout', () => setTimeout(left));
   clock.everyTick(tick);
 }
 
-/** @param {string | null} cursor */
-export async function loadHolds(cursor) {
+/** Whether somebody points at a hold, or is on one by keyboard. */
+function isInUse() {
+  const rows = byId('holds', HTMLUListElement);
+  return holds.size > 0 && (rows.matches(':hover') || rows.contains(document.activeElement));
+}
+
+/** The page that is shown, again: whoever has gone on is not sent back to the newest. */
+export function reloadHolds() {
+  return loadHolds(place);
+}
+
+/**
+ * @param {string | null} cursor
+ * @param {boolean} [patient] whether it waits while somebody is at the list
+ */
+async function loadHolds(cursor, patient = false) {
   const asked = (question += 1);
   askedAt = performance.now();
   const query = new URLSearchParams({ limit: String(SHOWN_MAX) });
@@ -41,7 +65,8 @@ export async function loadHolds(cursor) {
     const page = await ask('GET', `/api/v1/reservations?${query}`);
     if (asked !== question) return;
     place = cursor;
-    render(page.data);
+    if (patient && isInUse()) keepWaiting(page.data);
+    else render(page.data);
     const more = byId('holds-more', HTMLButtonElement);
     more.onclick = () => void loadHolds(page.nextCursor);
     setVisible(more, page.nextCursor !== null);
@@ -58,12 +83,21 @@ export function refreshHolds() {
   const wait = Math.max(0, askedAt + REFRESH_MS - performance.now());
   timer = setTimeout(() => {
     timer = undefined;
-    if (!document.hidden) void loadHolds(place);
+    if (!document.hidden) void loadHolds(place, true);
   }, wait);
+}
+
+/** @param {Reservation[]} found */
+function keepWaiting(found) {
+  waiting = found;
+  const newer = found.filter((hold) => !holds.has(hold.reservationId)).length;
+  setText(byId('holds-newer', HTMLElement), newer > 0 ? `${newer} newer, shown when you leave the list.` : '');
 }
 
 /** @param {Reservation[]} shown */
 function render(shown) {
+  waiting = null;
+  setText(byId('holds-newer', HTMLElement), '');
   holds.clear();
   for (const hold of shown) holds.set(hold.reservationId, hold);
   list(byId('holds', HTMLUListElement), shown, (hold) => hold.reservationId, create);
@@ -75,6 +109,7 @@ function render(shown) {
 function create(hold) {
   const title = make('span');
   showNames(title, `${hold.quantity} ×`, [hold.productId]);
+  const customer = make('p', {}, hold.customerId);
   const line = hold.orderId ? make('span', { class: 'tag' }, 'line of an order') : null;
   return make(
     'li',
@@ -83,30 +118,30 @@ function create(hold) {
       'div',
       {},
       make('h3', {}, title, ` · ${show(hold.total)} `, line),
-      make('p', {}, hold.customerId),
+      customer,
       make('p', { class: 'quiet' }, `${clock.local(hold.createdAt)} · `, make('code', {}, hold.reservationId)),
     ),
-    make('div', { class: 'row' }, make('strong', { class: 'left', role: 'timer' }), ending(hold)),
+    make('div', { class: 'row' }, make('strong', { class: 'left', role: 'timer' }), ending(hold, customer)),
   );
 }
 
 /**
  * The button that ends it.
  * @param {Reservation} hold
+ * @param {HTMLElement} customer
  */
-function ending(hold) {
-  const { customerId, orderId, reservationId } = hold;
+function ending(hold, customer) {
+  const { customerId, orderId, quantity, reservationId } = hold;
   const [label, action] = orderId
     ? /** @type {const} */ (['Cancel order', () => cancel(orderId)])
     : /** @type {const} */ (['Release', () => release(reservationId)]);
-  const attributes = { class: 'small second', 'aria-label': `${label}: ${customerId}` };
-  const made = make('button', { type: 'button', ...attributes }, label);
-  made.addEventListener('click', () => {
-    void press(made, byId('holds-outcome', HTMLElement), async () => {
-      await action();
-      await loadHolds(place);
-      return orderId ? `The order of ${customerId} is cancelled.` : `What ${customerId} held is released.`;
-    });
+  const made = make('button', { type: 'button', class: 'small second' }, label);
+  nameAfter(made, customer);
+  const question = orderId ? `${label} of ${customerId}?` : `${label} ${quantity} of ${customerId}?`;
+  pressTwice(made, byId('holds-outcome', HTMLElement), question, async () => {
+    await action();
+    await reloadHolds();
+    return orderId ? `The order of ${customerId} is cancelled.` : `What ${customerId} held is released.`;
   });
   return made;
 }

@@ -3,6 +3,7 @@
 import { ask } from '../shared/api.js';
 import { local } from '../shared/clock.js';
 import { byId, field, list, make, onSend, press, say, setText, setVisible } from '../shared/dom.js';
+import { onSession } from '../shared/session.js';
 
 /** @typedef {import('../shared/documents.js').ApiKey} ApiKey */
 /**
@@ -26,6 +27,9 @@ export function wireKeys() {
     make('label', {}, make('input', { type: 'checkbox', name: 'scope', value: scope }), ` ${scope}`),
   );
   byId('scopes', HTMLFieldSetElement).append(...boxes);
+  // Whoever comes next has no business with it.
+  onSession(hide);
+  byId('key-hide', HTMLButtonElement).addEventListener('click', hide);
   const form = byId('key-form', HTMLFormElement);
   onSend(form, byId('keys-outcome', HTMLElement), async (data) => {
     const expires = field(data, 'expires');
@@ -44,6 +48,11 @@ export function wireKeys() {
   });
 }
 
+function hide() {
+  setText(byId('key', HTMLElement), '');
+  setVisible(byId('key-shown', HTMLElement), false);
+}
+
 export async function loadKeys() {
   try {
     /** @type {Page<ApiKey>} */
@@ -60,7 +69,7 @@ function create(key) {
   revoke.addEventListener('click', () => {
     void press(revoke, byId('keys-outcome', HTMLElement), async () => {
       await ask('DELETE', `/api/v1/api-keys/${key.id}`);
-      setVisible(byId('key-shown', HTMLElement), false);
+      hide();
       await loadKeys();
       return `The key ${key.name} is revoked.`;
     });

@@ -2,7 +2,7 @@
 
 import { ask } from '../shared/api.js';
 import { local } from '../shared/clock.js';
-import { byId, list, make, press, say, setText, setVisible } from '../shared/dom.js';
+import { byId, list, make, nameAfter, press, say, setText, setVisible } from '../shared/dom.js';
 import { show } from '../shared/money.js';
 
 /** @typedef {import('../shared/documents.js').Job} Job */
@@ -38,8 +38,13 @@ export async function loadLetters() {
 /** @param {Job} job */
 function create(job) {
   const outcome = byId('letters-outcome', HTMLElement);
+  const tries = job.attempts === 1 ? '1 try' : `${job.attempts} tries`;
+  const amount = job.amount ? `: ${show(job.amount)}` : '';
+  const title = make('h3', {}, `${KINDS[job.kind] ?? job.kind}${amount}`);
+  const about = make('p', { class: 'quiet' }, `Order ${job.orderId} · ${tries}, owed since ${local(job.createdAt)}`);
   const button = (/** @type {string} */ label, /** @type {string} */ verb, /** @type {string} */ words) => {
     const made = make('button', { type: 'button', class: 'small second' }, label);
+    nameAfter(made, title, about);
     made.addEventListener('click', () => {
       void press(made, outcome, async () => {
         await ask('POST', `/api/v1/admin/dead-letters/${job.id}/${verb}`);
@@ -49,16 +54,14 @@ function create(job) {
     });
     return made;
   };
-  const tries = job.attempts === 1 ? '1 try' : `${job.attempts} tries`;
-  const amount = job.amount ? `: ${show(job.amount)}` : '';
   return make(
     'li',
     { class: 'item' },
     make(
       'div',
       {},
-      make('h3', {}, `${KINDS[job.kind] ?? job.kind}${amount}`),
-      make('p', { class: 'quiet' }, `Order ${job.orderId} · ${tries}, owed since ${local(job.createdAt)}`),
+      title,
+      about,
       job.lastError ? make('p', { class: 'quiet' }, job.lastError) : null,
     ),
     make(

@@ -2,7 +2,7 @@
 
 import { ask } from '../shared/api.js';
 import { local } from '../shared/clock.js';
-import { byId, list, make, press, say, setText, setVisible } from '../shared/dom.js';
+import { byId, list, make, nameAfter, pressTwice, say, setText, setVisible } from '../shared/dom.js';
 import { follow } from '../shared/live.js';
 import { show } from '../shared/money.js';
 
@@ -27,14 +27,14 @@ function render(orders) {
 /** @param {Order} order */
 function create(order) {
   const outcome = byId('orders-outcome', HTMLElement);
+  const customer = make('p', {}, order.customerId);
   const button = (/** @type {string} */ label, /** @type {string} */ verb) => {
     const made = make('button', { type: 'button', class: 'small second', 'data-verb': verb }, label);
-    made.addEventListener('click', () => {
-      void press(made, outcome, async () => {
-        /** @type {Order} */
-        const after = await ask('POST', `/api/v1/orders/${order.orderId}/${verb}`, { body: {} });
-        return `The order of ${order.customerId} is ${after.status}.`;
-      });
+    nameAfter(made, customer);
+    pressTwice(made, outcome, `${label} ${show(order.total)} of ${order.customerId}?`, async () => {
+      /** @type {Order} */
+      const after = await ask('POST', `/api/v1/orders/${order.orderId}/${verb}`, { body: {} });
+      return `The order of ${order.customerId} is ${after.status}.`;
     });
     return made;
   };
@@ -46,7 +46,7 @@ function create(order) {
       'div',
       {},
       make('h3', {}, `${show(order.total)} · ${lines} `, make('span', { class: 'tag' })),
-      make('p', {}, order.customerId),
+      customer,
       make('p', { class: 'quiet' }, `${local(order.createdAt)} · `, make('code', {}, order.orderId)),
     ),
     make('div', { class: 'row' }, button('Cancel', 'cancel'), button('Refund', 'refund')),

@@ -1,7 +1,7 @@
 // Products: creating, changing and restocking them. Stock changes by what is added or taken away, never by
 // setting it: that would erase the sales of the meantime.
 
-import { ask, drawKey } from '../shared/api.js';
+import { ask, Clicks, drawKey } from '../shared/api.js';
 import { byId, field, list, make, onSend, press, say, setText, setVisible } from '../shared/dom.js';
 import { follow } from '../shared/live.js';
 import { parse, plain, show } from '../shared/money.js';
@@ -152,12 +152,13 @@ function adjustment(product) {
     make('label', {}, 'Why', make('input', { name: 'reason', maxlength: 200, value: 'delivery', required: true })),
     make('button', { class: 'second' }, 'Adjust'),
   );
+  const clicks = new Clicks();
   form.setAttribute('aria-label', `Stock of ${product.name}`);
   onSend(form, byId('products-outcome', HTMLElement), async (data) => {
     const body = { delta: Number(field(data, 'delta')), reason: field(data, 'reason') };
     const path = `/api/v1/products/${product.productId}/stock/adjustments`;
     /** @type {Stock} */
-    const stock = await ask('POST', path, { body, key: drawKey() });
+    const stock = await clicks.ask('POST', path, { body });
     form.reset();
     return `${product.name}: ${words(stock)}.`;
   });

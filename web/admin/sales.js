@@ -1,6 +1,6 @@
 // Sales: creating them, and pausing, resuming and ending one that is there.
 
-import { ask, drawKey } from '../shared/api.js';
+import { ask, Clicks } from '../shared/api.js';
 import * as clock from '../shared/clock.js';
 import { byId, field, list, make, onSend, press, say, setText, setVisible } from '../shared/dom.js';
 import { follow } from '../shared/live.js';
@@ -28,12 +28,16 @@ export function wireSales() {
   const form = byId('sale-form', HTMLFormElement);
   const lines = byId('sale-lines', HTMLElement);
   byId('sale-line', HTMLButtonElement).addEventListener('click', () => lines.append(line()));
+  lines.addEventListener('focusin', ({ target }) => {
+    if (target instanceof HTMLSelectElement) fill(target);
+  });
   form.closest('details')?.addEventListener('toggle', () => {
     if (lines.children.length === 0) lines.append(line());
   });
+  const clicks = new Clicks();
   onSend(form, outcome, async (data) => {
     /** @type {Sale} */
-    const sale = await ask('POST', '/api/v1/sales', { body: created(data), key: drawKey() });
+    const sale = await clicks.ask('POST', '/api/v1/sales', { body: created(data) });
     form.reset();
     lines.replaceChildren(line());
     // The list follows a moment later: what was answered is shown at once.
@@ -45,17 +49,40 @@ export function wireSales() {
 
 /** One product of a sale that is to be created. */
 function line() {
-  const options = knownProducts()
-    .filter((product) => product.active)
-    .map((product) => make('option', { value: `${product.productId} ${product.price.currency}` }, product.name));
-  return make(
+  const select = make('select', { name: 'product', required: true });
+  fill(select);
+  const remove = make('button', { type: 'button', class: 'second', 'aria-label': 'Remove this product' }, 'Remove');
+  const element = make(
     'div',
     { class: 'line' },
-    make('label', {}, 'Product', make('select', { name: 'product', required: true }, ...options)),
+    make('label', {}, 'Product', select),
     make('label', {}, 'Price', make('input', { name: 'price', inputmode: 'decimal', placeholder: '9.99', required: true })),
     make('label', {}, 'Units', make('input', { name: 'units', type: 'number', min: 1, required: true })),
     make('label', {}, 'Limit per customer', make('input', { name: 'limit', type: 'number', min: 1 })),
+    remove,
   );
+  remove.addEventListener('click', () => {
+    const lines = element.parentElement;
+    element.remove();
+    // A sale has at least one.
+    if (lines?.children.length === 0) lines.append(line());
+    byId('sale-line', HTMLButtonElement).focus();
+  });
+  return element;
+}
+
+/**
+ * The products of now; what was chosen stays, also when it is on another page of the list meanwhile.
+ * @param {HTMLSelectElement} select
+ */
+function fill(select) {
+  const [chosen] = select.selectedOptions;
+  const options = knownProducts()
+    .filter((product) => product.active)
+    .map((product) => make('option', { value: `${product.productId} ${product.price.currency}` }, product.name));
+  if (chosen && !options.some(({ value }) => value === chosen.value)) options.push(chosen);
+  select.replaceChildren(...options);
+  if (chosen) select.value = chosen.value;
 }
 
 /** @param {FormData} data */

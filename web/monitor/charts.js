@@ -137,17 +137,34 @@ function quantiles(of) {
 }
 
 /** What is no refusal among the results. */
-const TAKEN = ['sold', 'queued'];
+const TAKEN = ['sold', 'queued', 'replayed'];
 
 /**
  * @param {Sample[]} samples
  * @returns {Series[]}
  */
 function reasons(samples) {
-  const names = new Set(samples.flatMap((sample) => Object.keys(sample.purchases.byResult)));
-  for (const name of TAKEN) names.delete(name);
-  const series = [...names].sort().slice(0, LINES_MAX);
-  return series.map((label) => ({ label, value: (sample) => sample.purchases.byResult[label] ?? 0 }));
+  /** @type {Map<string, number>} */
+  const sums = new Map();
+  for (const [name, rate] of samples.flatMap((sample) => Object.entries(sample.purchases.byResult))) {
+    if (!TAKEN.includes(name)) sums.set(name, (sums.get(name) ?? 0) + rate);
+  }
+  const names = [...sums].sort(([, one], [, other]) => other - one).map(([name]) => name);
+  const count = names.length > LINES_MAX ? LINES_MAX - 1 : LINES_MAX;
+  const rest = names.splice(count);
+  // The greatest ones, but by name: a line keeps its colour while another one passes it.
+  const series = names.sort().map((label) => rates(label, [label]));
+  return rest.length > 0 ? [...series, rates('other', rest)] : series;
+}
+
+/**
+ * @param {string} label
+ * @param {string[]} names
+ * @returns {Series}
+ */
+function rates(label, names) {
+  const rate = (/** @type {Sample} */ sample, /** @type {string} */ name) => sample.purchases.byResult[name] ?? 0;
+  return { label, value: (sample) => names.reduce((sum, name) => sum + rate(sample, name), 0) };
 }
 
 /**

@@ -168,11 +168,12 @@ void start(() => {
     for (const plot of plots) plot.recolour();
     draw();
   });
-  let loaded = false;
+  void loadHistory();
+  let wasAway = false;
   onLive((state) => {
     // What came while this page was away is asked for.
-    if (state === 'live' && !loaded) void loadHistory();
-    loaded = state === 'live';
+    if (state === 'live' && wasAway) void loadHistory();
+    wasAway = state !== 'live' && state !== 'connecting';
   });
   onSession(() => void loadHistory());
   follow('metrics', add);

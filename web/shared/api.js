@@ -41,7 +41,7 @@ function sentence(problem) {
 export const credentials = {
   /** @type {() => string | null} */
   token: () => null,
-  /** @type {() => Promise<boolean>} whether there is a new token */
+  /** @type {(refused: string | null) => Promise<boolean>} whether there is a new token */
   renew: async () => false,
   /** @type {() => string | null} the session of the cart */
   cart: () => null,
@@ -54,6 +54,7 @@ export const credentials = {
  * @property {string} [prefer]
  * @property {number} [match] the version it was seen with
  * @property {boolean} [anonymous] no token: for signing in
+ * @property {string} [token] one that is only tried, instead of the session's
  */
 
 /**
@@ -68,12 +69,13 @@ export async function ask(method, path, options = {}) {
   const repeatable = method === 'GET' || options.key !== undefined;
   let renewed = false;
   for (let tries = 1; ; tries += 1) {
+    const token = credentials.token();
     const { response, refusal } = await once(method, path, options);
     if (!refusal) return /** @type {T} */ (response);
     const expired = ['token-expired', 'invalid-token'].includes(refusal.error.code);
-    if (expired && !renewed && !options.anonymous) {
+    if (expired && !renewed && !options.anonymous && !options.token) {
       renewed = true;
-      if (await credentials.renew()) continue;
+      if (await credentials.renew(token)) continue;
     }
     const again = refusal.error.status === 503 || refusal.error.status === 0;
     if (!again || !repeatable || tries >= TRIES_MAX) throw refusal.error;
@@ -86,6 +88,48 @@ export function drawKey() {
   // Not randomUUID, which pages without TLS do not have.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** What says no to this try, but nothing about one before it with the same key. */
+const UNDECIDED = [0, 401, 408, 429];
+
+/**
+ * The requests of one button. While it is not known what became of one, the same request goes out with the same
+ * key: clicking again does not buy again.
+ */
+export class Clicks {
+  /** The key of each request whose outcome is not known. @type {Map<string, string>} */
+  #open = new Map();
+
+  /**
+   * @template T
+   * @param {string} method
+   * @param {string} path
+   * @param {Options} [options]
+   * @param {unknown} [about] what else makes it another request
+   * @returns {Promise<T>}
+   */
+  async ask(method, path, options = {}, about = null) {
+    const request = JSON.stringify([method, path, options, about]);
+    const key = this.#open.get(request) ?? drawKey();
+    this.#open.set(request, key);
+    try {
+      /** @type {T} */
+      const answer = await ask(method, path, { ...options, key });
+      this.#open.delete(request);
+      return answer;
+    } catch (error) {
+      if (isDecided(error)) this.#open.delete(request);
+      throw error;
+    }
+  }
+}
+
+/** @param {unknown} error */
+function isDecided(error) {
+  if (!(error instanceof Refusal)) return false;
+  const { status, code } = error;
+  return status < 500 && !UNDECIDED.includes(status) && code !== 'idempotency-key-in-progress';
 }
 
 /** @param {number} ms */
@@ -108,7 +152,7 @@ function pause(ms) {
  */
 async function once(method, path, options) {
   const headers = new Headers();
-  const token = options.anonymous ? null : credentials.token();
+  const token = options.anonymous ? null : (options.token ?? credentials.token());
   const cart = credentials.cart();
   if (token) headers.set('Authorization', `Bearer ${token}`);
   if (cart && path.startsWith('/api/v1/cart')) headers.set('X-Session-Id', cart);

@@ -112,6 +112,61 @@ export async function press(button, region, action) {
   }
 }
 
+/** A question that nobody answers is taken back after this long, in milliseconds. */
+const QUESTION_MS = 10_000;
+
+/**
+ * For what cannot be undone: the first click asks, the second one does it. Whoever goes elsewhere has said no.
+ * @param {HTMLButtonElement} button
+ * @param {HTMLElement} region
+ * @param {string} question
+ * @param {() => Promise<string>} action
+ */
+export function pressTwice(button, region, question, action) {
+  const label = button.textContent ?? '';
+  const asked = `${question} Click again`;
+  /** @type {number | undefined} */
+  let timer;
+  const calm = () => {
+    clearTimeout(timer);
+    setText(button, label);
+    if (region.textContent === asked) say(region, 'info', '');
+  };
+  button.addEventListener('blur', calm);
+  // Neither a key that is held down nor a double click is a second thought.
+  button.addEventListener('keydown', (event) => {
+    if (event.repeat) event.preventDefault();
+  });
+  button.addEventListener('click', (event) => {
+    if (event.detail > 1 || button.dataset.busy || button.getAttribute('aria-disabled') === 'true') return;
+    if (button.textContent === asked) {
+      calm();
+      void press(button, region, action);
+      return;
+    }
+    setText(button, asked);
+    say(region, 'info', asked);
+    timer = setTimeout(calm, QUESTION_MS);
+  });
+}
+
+let names = 0;
+
+/** @param {HTMLElement} element */
+function idOf(element) {
+  if (!element.id) element.id = `name-${(names += 1)}`;
+  return element.id;
+}
+
+/**
+ * Names a button by its text and what it is about, for whoever hears only the button: whatever they say by then.
+ * @param {HTMLElement} button
+ * @param {...HTMLElement} about
+ */
+export function nameAfter(button, ...about) {
+  button.setAttribute('aria-labelledby', [button, ...about].map(idOf).join(' '));
+}
+
 /**
  * Whether a button does anything. Not by `disabled`, which takes the focus away from whoever is on it.
  * @param {HTMLElement} button

@@ -39,6 +39,19 @@ export async function start(begin) {
   begin();
 }
 
+/**
+ * Looks again every so often while somebody sees the page, and whenever they come back to it.
+ * @param {number} everyMs
+ * @param {() => void} look
+ */
+export function whileSeen(everyMs, look) {
+  const seen = () => {
+    if (!document.hidden) look();
+  };
+  setInterval(seen, everyMs);
+  document.addEventListener('visibilitychange', seen);
+}
+
 /** The part of a page that says who uses it, and lets them change that. */
 function wireAccount() {
   const who = byId('who', HTMLElement);

@@ -62,7 +62,7 @@ export async function startSession() {
     session.customerId = localStorage.getItem(CUSTOMER) ?? drawCustomer();
     accessToken = sessionStorage.getItem(OPERATOR);
   } else if (sessionStorage.getItem(REFRESH)) {
-    await renew();
+    await renew(accessToken);
   }
   changed();
 }
@@ -92,34 +92,33 @@ export function setCustomer(id) {
 }
 
 /**
- * The token of an operator, or one that was issued elsewhere; empty: none any more.
+ * The token of an operator, or one that was issued elsewhere; empty: none any more. It is tried before it replaces
+ * anything: one that is refused leaves whoever is here.
  * @param {string} token
  */
 export async function setToken(token) {
+  if (session.mode === 'open') await setOperator(token);
+  else if (token) await setAccount(token);
+  else forget();
   accessToken = token || null;
   accessUntil = Number.POSITIVE_INFINITY;
-  if (session.mode === 'open') {
-    if (token) sessionStorage.setItem(OPERATOR, token);
-    else sessionStorage.removeItem(OPERATOR);
-  } else {
-    sessionStorage.removeItem(REFRESH);
-    await know();
-  }
   changed();
 }
 
-/** Asks whose token it is, and forgets one that is nobody's. */
-async function know() {
-  session.account = null;
-  session.customerId = null;
-  if (!accessToken) return;
-  try {
-    session.account = await ask('GET', '/api/v1/auth/me');
-    session.customerId = session.account?.customerId ?? null;
-  } catch (error) {
-    accessToken = null;
-    throw error;
-  }
+/** @param {string} token */
+async function setOperator(token) {
+  if (!token) return sessionStorage.removeItem(OPERATOR);
+  await ask('GET', '/api/v1/admin/dead-letters?limit=1', { token });
+  sessionStorage.setItem(OPERATOR, token);
+}
+
+/** @param {string} token */
+async function setAccount(token) {
+  /** @type {Account} */
+  const account = await ask('GET', '/api/v1/auth/me', { token });
+  sessionStorage.removeItem(REFRESH);
+  session.account = account;
+  session.customerId = account.customerId;
 }
 
 /**
@@ -137,8 +136,7 @@ export async function signIn(way, email, password) {
 
 export async function signOut() {
   const refreshToken = sessionStorage.getItem(REFRESH);
-  forget();
-  changed();
+  leave();
   if (refreshToken) {
     await ask('POST', '/api/v1/auth/logout', { body: { refreshToken }, anonymous: true });
   }
@@ -161,16 +159,18 @@ function forget() {
 /** The token for a connection that is about to be made. */
 export async function freshToken() {
   const refreshes = session.mode === 'jwt' && sessionStorage.getItem(REFRESH);
-  if (refreshes && performance.now() > accessUntil - MARGIN_MS) await renew();
+  if (refreshes && performance.now() > accessUntil - MARGIN_MS) await renew(accessToken);
   return accessToken;
 }
 
-/** One at a time, over all windows: two with one refresh token look like a theft. */
-async function renew() {
-  const token = accessToken;
+/**
+ * One at a time, over all windows: two with one refresh token look like a theft.
+ * @param {string | null} refused the token that is not taken any more
+ */
+async function renew(refused) {
   const one = async () => {
     // Somebody has waited for the same.
-    if (accessToken !== token) return accessToken !== null;
+    if (accessToken !== refused) return accessToken !== null;
     return refresh();
   };
   // Without TLS a browser has no locks; then only this window is one at a time.
@@ -184,7 +184,13 @@ let running = Promise.resolve(false);
 
 async function refresh() {
   const used = sessionStorage.getItem(REFRESH);
-  if (session.mode === 'open' || !used) return false;
+  if (session.mode === 'open') return false;
+  if (!used) {
+    // A token that was issued elsewhere has ended, and nothing makes a new one of it.
+    if (accessToken) leave();
+    return false;
+  }
+  const before = session.customerId;
   try {
     /** @type {SignedIn} */
     const signed = await ask('POST', '/api/v1/auth/refresh', {
@@ -193,15 +199,19 @@ async function refresh() {
     });
     take(signed);
     others.postMessage({ used, next: signed.refreshToken });
+    // The server was away when the page began: now it is known who is here.
+    if (session.customerId !== before) changed();
     return true;
   } catch (error) {
     // Only a refusal ends the sign-in; a server that is away does not.
-    if (error instanceof Refusal && error.status === 401) {
-      forget();
-      changed();
-    }
+    if (error instanceof Refusal && error.status === 401) leave();
     return false;
   }
+}
+
+function leave() {
+  forget();
+  changed();
 }
 
 /** What a request of a customer says about who they are: with a token nothing has to be said. */

@@ -1,6 +1,6 @@
 // Cards: one for each product, with its live stock and what can be done with it.
 
-import { ask, drawKey } from '../shared/api.js';
+import { Clicks, Refusal } from '../shared/api.js';
 import * as clock from '../shared/clock.js';
 import { make, press, setEnabled, setText, setVisible } from '../shared/dom.js';
 import { follow } from '../shared/live.js';
@@ -21,10 +21,15 @@ import { addWaiting } from './waiting.js';
 /** How long a hold from this page lasts, in seconds. */
 const HOLD_SECONDS = 120;
 
-/** @param {Product} product */
-export function createCard(product) {
+/**
+ * @param {Product} product
+ * @param {() => void} reload called when the server says that the card is not true any more
+ */
+export function createCard(product, reload) {
   /** @type {Stock | null} */
   let stock = null;
+  /** The sale whose price is shown: nobody pays another price than they saw. @type {number | null} */
+  let saleId = null;
   const price = make('span', { class: 'price' });
   const before = make('s');
   const badge = make('span', { class: 'tag', 'data-tone': 'good' });
@@ -38,7 +43,8 @@ export function createCard(product) {
     value: 1,
     'aria-label': `Quantity of ${product.name}`,
   });
-  const actions = buttons(product, quantity, outcome);
+  const under = () => (saleId === null ? {} : { saleId });
+  const actions = buttons(product, { quantity, outcome, under, reload });
   const about = [product.category, product.sku].filter(Boolean).join(' · ');
   const element = make(
     'li',
@@ -54,8 +60,9 @@ export function createCard(product) {
   );
 
   function render() {
-    const sale = stock?.sale ?? product.sale;
+    const { sale } = stock ?? product;
     const shown = offer(product, stock, clock.now(), sale && knownSale(sale.saleId));
+    saleId = shown.saleId;
     setText(price, show(shown.price));
     setText(before, shown.before ? show(shown.before) : '');
     setVisible(before, shown.before !== null);
@@ -72,8 +79,18 @@ export function createCard(product) {
     stock = value;
     render();
   });
+  /**
+   * The same version, asked for again; without a live connection its stock is newer than what was told last.
+   * @param {Product} again
+   * @param {boolean} live
+   */
+  function renew(again, live) {
+    product = again;
+    if (!live) stock = null;
+    render();
+  }
   render();
-  return { element, render, stop };
+  return { element, render, renew, stop };
 }
 
 /** @param {Product} product */
@@ -86,34 +103,50 @@ function picture(product) {
 }
 
 /**
- * @param {Product} product
- * @param {HTMLInputElement} quantity
- * @param {HTMLElement} outcome
+ * What the buttons of a card need of it.
+ * @typedef {object} Place
+ * @property {HTMLInputElement} quantity
+ * @property {HTMLElement} outcome
+ * @property {() => { saleId?: number }} under the sale whose price is shown
+ * @property {() => void} reload
  */
-function buttons(product, quantity, outcome) {
+
+/**
+ * @param {Product} product
+ * @param {Place} place
+ */
+function buttons(product, { quantity, outcome, under, reload }) {
   /**
    * @param {string} label
    * @param {string} kind
-   * @param {(quantity: number) => Promise<string>} action
+   * @param {(quantity: number, clicks: Clicks) => Promise<string>} action
    */
   const button = (label, kind, action) => {
+    const clicks = new Clicks();
     const made = make('button', { type: 'button', class: kind, 'aria-label': `${label}: ${product.name}` }, label);
     made.addEventListener('click', () => {
-      void press(made, outcome, () => action(whole(quantity)));
+      void press(made, outcome, async () => {
+        try {
+          return await action(whole(quantity), clicks);
+        } catch (error) {
+          if (isOutdated(error)) reload();
+          throw error;
+        }
+      });
     });
     return made;
   };
   const { productId } = product;
-  const buy = button('Buy now', '', async (count) => {
-    const body = { productId, quantity: count, ...asCustomer() };
+  const buy = button('Buy now', '', async (count, clicks) => {
+    const body = { productId, quantity: count, ...under(), ...asCustomer() };
     /** @type {Order} */
-    const order = await ask('POST', '/api/v1/purchases', { body, key: drawKey() });
+    const order = await clicks.ask('POST', '/api/v1/purchases', { body });
     return `Bought: ${count} for ${show(order.total)}.`;
   });
-  const hold = button('Hold', 'second', async (count) => {
-    const body = { productId, quantity: count, holdSeconds: HOLD_SECONDS, ...asCustomer() };
+  const hold = button('Hold', 'second', async (count, clicks) => {
+    const body = { productId, quantity: count, holdSeconds: HOLD_SECONDS, ...under(), ...asCustomer() };
     /** @type {Reservation} */
-    const reservation = await ask('POST', '/api/v1/reservations', { body, key: drawKey() });
+    const reservation = await clicks.ask('POST', '/api/v1/reservations', { body });
     addHold(reservation);
     return `Held for ${clock.countdown(HOLD_SECONDS * 1000)}: confirm or release it under “Held for you”.`;
   });
@@ -121,15 +154,23 @@ function buttons(product, quantity, outcome) {
     await putIntoCart(productId, count);
     return 'It is in your cart.';
   });
-  const queue = button('Queue', 'second', async (count) => {
-    const body = { productId, quantity: count, ...asCustomer() };
+  const queue = button('Queue', 'second', async (count, clicks) => {
+    const body = { productId, quantity: count, ...under(), ...asCustomer() };
     /** @type {QueuedPurchase} */
-    const purchase = await ask('POST', '/api/v1/purchases', { body, key: drawKey(), prefer: 'respond-async' });
+    const purchase = await clicks.ask('POST', '/api/v1/purchases', { body, prefer: 'respond-async' });
     addWaiting(purchase);
     return 'You are in the queue.';
   });
   const others = make('div', { class: 'others' }, hold, cart, queue);
   return { buy, others, all: [buy, hold, cart, queue] };
+}
+
+/**
+ * Whether the card has shown what is not true any more: the sale is over or paused, or the product is gone.
+ * @param {unknown} error
+ */
+function isOutdated(error) {
+  return error instanceof Refusal && /^(sale|product)-/.test(error.code);
 }
 
 /** @param {HTMLInputElement} input */

@@ -1,78 +1,78 @@
-// Holds: units that are kept for this customer for a while. The ids are kept in this browser only; what became
-// of them is asked of the server.
+// Holds: units that are kept for this customer for a while, in whichever window they were taken. Which those are,
+// and what became of them, is asked of the server.
 
-import { ask, drawKey, Refusal } from '../shared/api.js';
+import { ask, drawKey } from '../shared/api.js';
 import * as clock from '../shared/clock.js';
-import { byId, list, make, press, setEnabled, setText, setVisible } from '../shared/dom.js';
+import { byId, list, make, nameAfter, press, setEnabled, setText, setVisible } from '../shared/dom.js';
 import { show } from '../shared/money.js';
+import { whileSeen } from '../shared/page.js';
 import { onSession, session } from '../shared/session.js';
 import { showNames } from '../shared/names.js';
 
 /** @typedef {import('../shared/documents.js').Reservation} Reservation */
+/** @typedef {import('../shared/documents.js').Page<Reservation> & { upToDate: boolean }} Holds */
 
-/** How many are remembered. */
+/** How many are asked for. */
 const HOLDS_MAX = 20;
 /** How often it is looked what became of them, in milliseconds: an operator can end them, too. */
 const LOOK_MS = 10_000;
+/** How soon it is looked again when the list is behind, in milliseconds. */
+const AGAIN_MS = 1_000;
 /** How long a hold that is over is still shown, in milliseconds. */
 const GOODBYE_MS = 8_000;
 
 /** @type {Map<string, Reservation>} */
 const holds = new Map();
-
-const place = () => `lastunit.holds.${session.customerId ?? ''}`;
+/** Those that have ended here: a list that is behind does not bring them back. @type {Set<string>} */
+const over = new Set();
+/** @type {number | undefined} */
+let again;
 
 export function wireHolds() {
   const load = () => {
     holds.clear();
     render();
-    for (const id of stored()) void look(id);
+    void look();
   };
   onSession(load);
   load();
   clock.everyTick(tick);
-  setInterval(() => {
-    if (document.hidden) return;
-    for (const hold of holds.values()) if (hold.status === 'held') void lookAgain(hold.reservationId);
-  }, LOOK_MS);
+  whileSeen(LOOK_MS, () => void look());
 }
 
 /** @param {Reservation} reservation */
 export function addHold(reservation) {
   holds.set(reservation.reservationId, reservation);
-  keep();
   render();
 }
 
-/** @returns {string[]} */
-function stored() {
+/** What this customer holds right now; of what is shown and not among it, what became of it. */
+async function look() {
+  const { customerId } = session;
+  if (!customerId) return;
+  const query = new URLSearchParams({ customerId, limit: String(HOLDS_MAX) });
+  const shown = [...holds.values()].filter((hold) => hold.status === 'held');
   try {
-    const ids = /** @type {unknown} */ (JSON.parse(localStorage.getItem(place()) ?? '[]'));
-    return Array.isArray(ids) ? ids.filter((id) => typeof id === 'string').slice(-HOLDS_MAX) : [];
+    /** @type {Holds} */
+    const page = await ask('GET', `/api/v1/reservations?${query}`);
+    if (session.customerId !== customerId) return;
+    const found = new Set(page.data.map((hold) => hold.reservationId));
+    // Newest first, and shown below those that were here.
+    for (const hold of page.data.reverse()) add(hold);
+    render();
+    for (const hold of shown) if (!found.has(hold.reservationId)) void lookAgain(hold.reservationId);
+    clearTimeout(again);
+    if (!page.upToDate) again = setTimeout(() => void look(), AGAIN_MS);
   } catch {
-    return [];
+    // It is looked again; meanwhile what is shown counts down to its end.
   }
 }
 
-function keep() {
-  const ids = [...holds.values()].filter((hold) => hold.status === 'held').map((hold) => hold.reservationId);
-  localStorage.setItem(place(), JSON.stringify(ids.slice(-HOLDS_MAX)));
-}
-
-/**
- * What became of a hold that was made before.
- * @param {string} id
- */
-async function look(id) {
-  try {
-    /** @type {Reservation} */
-    const reservation = await ask('GET', `/api/v1/reservations/${id}`);
-    if (reservation.status === 'held') holds.set(id, reservation);
-    else drop(id);
-  } catch (error) {
-    if (error instanceof Refusal && error.status === 404) drop(id);
-  }
-  render();
+/** @param {Reservation} hold */
+function add(hold) {
+  // A line of an order ends with its order, which is shown as one.
+  if (hold.orderId || over.has(hold.reservationId)) return;
+  holds.set(hold.reservationId, hold);
 }
 
 /**
@@ -91,13 +91,6 @@ async function lookAgain(id) {
   } catch {
     // It is looked again; without an answer it counts down to its end.
   }
-}
-
-/** @param {string} id */
-function drop(id) {
-  holds.delete(id);
-  const ids = stored().filter((known) => known !== id);
-  localStorage.setItem(place(), JSON.stringify(ids));
 }
 
 function render() {
@@ -129,6 +122,8 @@ function create(hold) {
       return 'Released: somebody else can have it.';
     });
   });
+  nameAfter(confirm, title);
+  nameAfter(release, title);
   const what = make('div', { class: 'row between' }, title, make('span', {}, show(hold.total)));
   const how = make('div', { class: 'row between' }, left, make('span', { class: 'row' }, confirm, release));
   return make('li', {}, what, how, outcome);
@@ -142,7 +137,7 @@ function end(id, status) {
   const hold = holds.get(id);
   if (!hold) return;
   holds.set(id, { ...hold, status });
-  keep();
+  over.add(id);
   tick();
   setTimeout(() => {
     holds.delete(id);

@@ -16,6 +16,7 @@ import { when } from '../shared/clock.js';
  * @property {number} of
  * @property {Money} price
  * @property {Money | null} before the ordinary price, where it differs
+ * @property {number | null} saleId the sale whose price it is
  * @property {string} badge the state of the sale, if there is one
  */
 
@@ -30,9 +31,12 @@ const FEW = 10;
  * @returns {Offer}
  */
 export function offer(product, stock, now, terms) {
-  const sale = stock?.sale ?? product.sale ?? null;
+  const sale = (stock ?? product).sale ?? null;
   const counts = stock ?? product;
-  const running = sale !== null && ['open', 'paused'].includes(sale.state);
+  // The time alone opens and ends a sale; the server says so a moment later.
+  const over = sale !== null && Date.parse(sale.endsAt) <= now;
+  const begun = sale !== null && (sale.state !== 'scheduled' || Date.parse(sale.opensAt) <= now);
+  const running = begun && !over && sale.state !== 'ended';
   const left = running ? sale.available : counts.available;
   const units = terms?.products.find(({ productId }) => productId === product.productId)?.units;
   const differs = running && sale.price.amount !== product.price.amount;
@@ -42,14 +46,17 @@ export function offer(product, stock, now, terms) {
     of: running ? Math.max(left, units ?? counts.stocked) : counts.stocked,
     price: running ? sale.price : product.price,
     before: differs ? product.price : null,
-    badge: sale ? badge(sale.state) : '',
+    saleId: running ? sale.saleId : null,
+    badge: sale && !over ? badge(sale.state) : '',
   };
   const opens = Date.parse(
     sale?.state === 'scheduled' && !terms?.sellsBefore ? sale.opensAt : (product.opensAt ?? ''),
   );
   const closed = Date.parse(product.closesAt ?? '') <= now && !running;
   if (!product.active) return { ...shown, sells: false, words: 'Not sold any more', tone: 'bad' };
-  if (sale?.state === 'paused') return { ...shown, sells: false, words: 'Paused: try again soon', tone: 'warn' };
+  if (running && sale.state === 'paused') {
+    return { ...shown, sells: false, words: 'Paused: try again soon', tone: 'warn' };
+  }
   if (opens > now && !running) {
     return { ...shown, sells: false, words: `Opens ${when(opens, now)}`, tone: 'warn' };
   }

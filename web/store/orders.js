@@ -2,7 +2,7 @@
 
 import { ask } from '../shared/api.js';
 import { local } from '../shared/clock.js';
-import { byId, list, make, press, say, setText, setVisible } from '../shared/dom.js';
+import { byId, list, make, nameAfter, press, say, setText, setVisible } from '../shared/dom.js';
 import { follow } from '../shared/live.js';
 import { show } from '../shared/money.js';
 import { onSession, session } from '../shared/session.js';
@@ -49,6 +49,8 @@ function create(order) {
   const state = make('span', { class: 'tag' });
   const cancel = make('button', { type: 'button', class: 'small second cancel' }, 'Cancel');
   const pay = make('button', { type: 'button', class: 'small second pay' }, 'Ask for payment');
+  nameAfter(cancel, title);
+  nameAfter(pay, title);
   const outcome = byId('orders-outcome', HTMLElement);
   cancel.addEventListener('click', () => {
     void press(cancel, outcome, async () => {

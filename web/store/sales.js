@@ -4,6 +4,7 @@ import { ask } from '../shared/api.js';
 import * as clock from '../shared/clock.js';
 import { byId, list, make, setText } from '../shared/dom.js';
 import { follow } from '../shared/live.js';
+import { whileSeen } from '../shared/page.js';
 
 /** @typedef {import('../shared/documents.js').Sale} Sale */
 /**
@@ -33,7 +34,7 @@ export function wireSales() {
     });
   };
   look();
-  setInterval(look, LOOK_MS);
+  whileSeen(LOOK_MS, look);
   clock.everyTick(render);
 }
 

@@ -4,9 +4,9 @@ import { ask } from '../shared/api.js';
 import * as clock from '../shared/clock.js';
 import { byId, list, make, say, setVisible } from '../shared/dom.js';
 import { onLive } from '../shared/live.js';
-import { start } from '../shared/page.js';
+import { start, whileSeen } from '../shared/page.js';
 import { createCard } from './cards.js';
-import { wireCart } from './cart.js';
+import { refreshCart, wireCart } from './cart.js';
 import { wireHolds } from './holds.js';
 import { learn } from '../shared/names.js';
 import { wireOrders } from './orders.js';
@@ -23,15 +23,27 @@ import { wireWaiting } from './waiting.js';
 const SHOWN_MAX = 20;
 /** How long the search waits for the next letter, in milliseconds. */
 const TYPING_MS = 250;
+/** How often it is looked what has changed that nobody tells of, in milliseconds: prices, and other windows. */
+const LOOK_MS = 30_000;
 
 /** @type {Map<string, ReturnType<typeof createCard>>} */
 let cards = new Map();
 /** Of the newest question: an older answer that comes late is not shown. */
 let question = 0;
+/** Where the page that was asked for begins. @type {string | null} */
+let place = null;
+/** Whether stock comes by itself. */
+let live = false;
+
+/** The page that is shown, again: whoever has gone on is not sent back to the beginning. */
+function reload() {
+  void load(place);
+}
 
 /** @param {string | null} cursor */
 async function load(cursor) {
   const asked = (question += 1);
+  place = cursor;
   const filter = new FormData(byId('filter', HTMLFormElement));
   const query = new URLSearchParams({ limit: String(SHOWN_MAX) });
   for (const name of ['q', 'category']) {
@@ -61,7 +73,9 @@ function show(page, further) {
   for (const product of page.data) {
     learn(product);
     const key = `${product.productId}-${product.version}`;
-    cards.set(key, before.get(key) ?? createCard(product));
+    const known = before.get(key);
+    known?.renew(product, live);
+    cards.set(key, known ?? createCard(product, reload));
   }
   for (const [key, card] of before) if (!cards.has(key)) card.stop();
   // A card that stays keeps what was typed into it, and what it said last.
@@ -98,17 +112,21 @@ function wireProducts() {
     void load(null);
   });
   byId('first', HTMLButtonElement).addEventListener('click', () => void load(null));
-  let wasAway = true;
+  const all = () => {
+    reload();
+    loadCategories().catch(() => {
+      // The list of products says what is wrong.
+    });
+  };
+  all();
+  let wasAway = false;
   onLive((state) => {
+    live = state === 'live';
     // Back again: prices and products may have changed meanwhile; stock comes by itself.
-    if (state === 'live' && wasAway) {
-      void load(null);
-      loadCategories().catch(() => {
-        // The list of products says what is wrong.
-      });
-    }
-    wasAway = state !== 'live';
+    if (live && wasAway) all();
+    wasAway = !live && state !== 'connecting';
   });
+  whileSeen(LOOK_MS, reload);
   clock.everyTick(() => {
     for (const card of cards.values()) card.render();
   });
@@ -120,5 +138,6 @@ void start(() => {
   wireHolds();
   wireWaiting();
   wireCart();
+  whileSeen(LOOK_MS, refreshCart);
   wireOrders();
 });

@@ -34,10 +34,21 @@ export function addWaiting(purchase) {
   }
   entry.stop = follow(`purchase:${id}`, (value) => {
     // null: nothing is known of it yet.
+    if (value) announce(entry.purchase, value);
     if (value) entry.purchase = value;
     render();
   });
   render();
+}
+
+/**
+ * What somebody who does not see the page must hear: what was decided, and no position on the way there.
+ * @param {QueuedPurchase} before
+ * @param {QueuedPurchase} purchase
+ */
+function announce(before, purchase) {
+  if (before.status !== 'queued' || purchase.status === 'queued') return;
+  setText(byId('spoken', HTMLElement), `Out of the queue: ${words(purchase)}`);
 }
 
 function render() {
