@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> Result<Results> {
 impl Driver<'_> {
     fn round(&self, number: u32) -> Result<Round> {
         let first = if number % 2 == 1 { Some(self.alone()?) } else { None };
-        let (mut round, server) = self.with_crowd()?;
+        let (mut round, server) = self.with_crowd(number)?;
         drop(server);
         round.alone = match first {
             Some(alone) => alone,
@@ -79,7 +79,7 @@ impl Driver<'_> {
         Ok(purchases)
     }
 
-    fn with_crowd(&self) -> Result<(Round, Server)> {
+    fn with_crowd(&self, number: u32) -> Result<(Round, Server)> {
         let server = Server::start(CONTESTANT, &self.binaries, 0)?;
         let (address, product) = (server.shop.address(), server.product);
         // Whatever the server needs once for itself is not the clients'.
@@ -98,15 +98,26 @@ impl Driver<'_> {
         let delay = self.delay(&server, &crowd, "clients")?;
         // Before the purchases, which are remembered, too.
         let bytes_after_updates = each(resident_bytes(server.id())?);
-        let watched = self.watched(&server, &crowd, "clients", delay)?;
-        let stalled = Crowd::connect(address, product, self.options.stalled, Manner::Stalls)?;
+        let stall = || Crowd::connect(address, product, self.options.stalled, Manner::Stalls);
+        let stalled = stall()?;
         // Until their buffers are full they are clients like the others.
         self.delay(&server, &crowd, "until the stalled ones have stalled")?;
-        let who = "stalled ones beside them";
-        let delay = self.delay(&server, &crowd, who)?;
-        let beside_stalled = self.watched(&server, &crowd, who, delay)?;
+        let beside = "stalled ones beside them";
+        let delay_beside = self.delay(&server, &crowd, beside)?;
+        // Purchases leave work for later: each of the two comes first in every other round, and the delays
+        // before them.
+        let (watched, beside_stalled) = if number % 2 == 1 {
+            let beside_stalled = self.watched(&server, &crowd, beside, delay_beside)?;
+            drop(stalled);
+            (self.watched(&server, &crowd, "clients", delay)?, beside_stalled)
+        } else {
+            drop(stalled);
+            let watched = self.watched(&server, &crowd, "clients", delay)?;
+            let _stalled = stall()?;
+            (watched, self.watched(&server, &crowd, beside, delay_beside)?)
+        };
         crowd.ensure_whole()?;
-        drop((crowd, stalled));
+        drop(crowd);
         let round =
             Round { alone: 0.0, bytes_at_rest, bytes_after_updates, watched, beside_stalled };
         Ok((round, server))
