@@ -24,7 +24,7 @@ use crate::http::server::Server;
 use crate::http::{self, Api, ApiParts, BodyLimits, Gate, HoldLimits, OperatorToken, Watch};
 use crate::journal::writer::WriterOptions;
 use crate::journal::{self, Connected, Partitions};
-use crate::monitoring::Sampler;
+use crate::monitoring::{Monitor, Sampler};
 use crate::projection::{
     Database, JobKind, ProjectionConfig, Projector, ProjectorTask, Queries, check_origin,
 };
@@ -96,9 +96,6 @@ pub(super) async fn start(config: &Config, with_demo: bool) -> Result<Started, S
     }
     tokio::spawn(metrics.clone().upkeep());
     metrics.process.started(clock.now());
-    tokio::spawn(numbers::feed(metrics.clone(), engine.clone(), progress.clone(), clock.clone()));
-    let at_work = (engine.clone(), queries.clone());
-    tokio::spawn(tables::watch(metrics.engine.clone(), at_work, clock.clone()));
     let upkeep = tokio::spawn(carts.clone().upkeep());
     let signatures =
         Signatures::new(config.payment.webhook_keys(), config.payment.webhook_tolerance_seconds);
@@ -129,8 +126,7 @@ pub(super) async fn start(config: &Config, with_demo: bool) -> Result<Started, S
         progress: progress.clone(),
         clock: clock.clone(),
     };
-    let (monitor, sampling) = sampler.start();
-    live.parts.runtime.spawn(sampling);
+    let monitor = start_watching(&live, sampler, queries.clone());
     let api = Api::new(ApiParts {
         watch,
         admission,
@@ -152,6 +148,18 @@ pub(super) async fn start(config: &Config, with_demo: bool) -> Result<Started, S
     });
     live.follow(&api);
     Ok(Started { server, engine, projector, carts, gate, upkeep, live, traces, api })
+}
+
+/// Whoever only looks at products once in a while, on the threads of live updates: it takes no time from those
+/// who buy.
+fn start_watching(live: &LiveRuntime, sampler: Sampler, queries: Queries) -> Monitor {
+    let Sampler { metrics, engine, progress, clock } = sampler.clone();
+    let (monitor, sampling) = sampler.start();
+    let runtime = &live.parts.runtime;
+    runtime.spawn(sampling);
+    runtime.spawn(tables::watch(metrics.engine.clone(), (engine.clone(), queries), clock.clone()));
+    runtime.spawn(numbers::feed(metrics, engine, progress, clock));
+    monitor
 }
 
 /// Where spans of requests are sent, if anywhere.

@@ -253,8 +253,7 @@ pub async fn categories(
     waiting::freshen(&api).await;
     let found = api.queries.categories(after.as_deref(), limit).await;
     let rows = found.map_err(|error| Problem::of_query(&error))?;
-    let next = rows.last().filter(|_| rows.len() == limit as usize);
-    let next_cursor = next.map(|row| hex(&row.category));
+    let next_cursor = respond::next_cursor(&rows, limit, |row| hex(&row.category));
     let document = |row: crate::projection::CategoryRow| CategoryDocument {
         category: row.category,
         products: row.products,

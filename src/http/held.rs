@@ -92,9 +92,7 @@ pub async fn list(
     let filter = HeldFilter { product, customer, now: api.clock.now(), before, limit };
     let found = api.queries.held(&filter).await;
     let rows = found.map_err(|error| Problem::of_query(&error))?;
-    // A full page may be the last one; then the next is empty.
-    let next = rows.last().filter(|_| rows.len() == limit as usize);
-    let next_cursor = next.map(|row| write_cursor(row.cursor()));
+    let next_cursor = respond::next_cursor(&rows, limit, |row| write_cursor(row.cursor()));
     let data = rows.iter().map(ReservationDocument::of_row).collect();
     let document = ReservationPage { up_to_date, page: Page { data, next_cursor } };
     Ok(respond::json(StatusCode::OK, &document))

@@ -263,9 +263,7 @@ pub async fn list(
     let up_to_date = waiting::freshen(&api).await;
     let found = api.queries.orders_of(&customer, before, limit).await;
     let rows = found.map_err(|error| Problem::of_query(&error))?;
-    // A full page may be the last one; then the next is empty.
-    let next = rows.last().filter(|_| rows.len() == limit as usize);
-    let next_cursor = next.map(|row| write_cursor(row.cursor()));
+    let next_cursor = respond::next_cursor(&rows, limit, |row| write_cursor(row.cursor()));
     let data = rows.iter().map(OrderDocument::of_row).collect();
     Ok(respond::json(StatusCode::OK, &OrderPage { up_to_date, page: Page { data, next_cursor } }))
 }

@@ -99,6 +99,16 @@ pub struct Page<T: utoipa::ToSchema> {
     pub next_cursor: Option<String>,
 }
 
+/// Where a list goes on behind these rows, of which at most `limit` were asked for. A full page may be the
+/// last one; then the next is empty.
+pub fn next_cursor<Row>(
+    rows: &[Row],
+    limit: u32,
+    cursor: impl FnOnce(&Row) -> String,
+) -> Option<String> {
+    rows.last().filter(|_| rows.len() == limit as usize).map(cursor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -119,8 +119,7 @@ pub async fn list(
     let filter = SaleFilter { state: state.map(|state| (state, now)), before, limit };
     let found = api.queries.sales(filter).await;
     let rows = found.map_err(|error| Problem::of_query(&error))?;
-    let next = rows.last().filter(|_| rows.len() == limit as usize);
-    let next_cursor = next.map(|row| row.sale.to_string());
+    let next_cursor = respond::next_cursor(&rows, limit, |row| row.sale.to_string());
     let shown = shown(&api, rows).await?;
     let data = shown.iter().map(|shown| shown.document(None)).collect();
     Ok(respond::json(StatusCode::OK, &Page::<SaleDocument> { data, next_cursor }))

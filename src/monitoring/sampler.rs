@@ -100,6 +100,7 @@ impl State {
 }
 
 /// What is looked at.
+#[derive(Clone)]
 pub struct Sampler {
     pub metrics: Metrics,
     pub engine: Engine,
