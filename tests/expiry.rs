@@ -4,7 +4,8 @@
 //! the same journal, and the product itself go on selling in between; and all units come back, each once. The engine and its
 //! journal in `SQLite` are real, the clock is not: it is moved when the holds are there.
 //!
-//! And lines of an order that were not told what became of it hear so after a restart, not at their time.
+//! And lines of an order that were not told what became of it hear so after a restart, not at their time; an order
+//! that was still being placed holds nothing after it.
 //!
 //! Replay: `cargo test --test expiry -- --nocapture` prints what happened.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
@@ -154,12 +155,9 @@ async fn a_million_holds_run_out_while_others_sell() {
     engine.shut_down(Duration::from_mins(1)).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lines_that_were_not_told_ask_after_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::system();
-    let engine = start(folder.path(), &clock).await;
-    let [lead, follower] = [create(&engine, 5).await, create(&engine, 5).await];
+/// Two units of each of two products held for one order, of which the first is the lead.
+async fn hold_lines(engine: &Engine) -> (OrderId, [ProductId; 2]) {
+    let [lead, follower] = [create(engine, 5).await, create(engine, 5).await];
     let (order, quantity) = (clock::draw_order_id(), Quantity::new(2).unwrap());
     for (product, part) in [(lead, Part::new_lead()), (follower, Part::Follower { lead })] {
         let customer = CustomerId::new("ann").unwrap();
@@ -167,6 +165,25 @@ async fn lines_that_were_not_told_ask_after_a_restart() {
         let action = Action::Hold { order, customer, quantity, hold_ms, part, sale: None };
         engine.submit(product, Command::plain(action)).await.unwrap();
     }
+    (order, [lead, follower])
+}
+
+/// Whoever looks at a product loads it.
+async fn until_nothing_is_held(engine: &Engine, product: ProductId) {
+    let started = clock::instant();
+    while held(engine, product).await > 0 {
+        assert!(clock::since(started) < Duration::from_mins(1), "the line has not heard of it");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_that_were_not_told_ask_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::system();
+    let engine = start(folder.path(), &clock).await;
+    let (order, [lead, follower]) = hold_lines(&engine).await;
+    let quantity = Quantity::new(2).unwrap();
     let lines =
         [lead, follower].map(|product| Line { product, quantity, unit_price: 100, sale: None });
     let payment = Box::new(Payment { method: "simulated".into(), token: "t".into() });
@@ -180,12 +197,30 @@ async fn lines_that_were_not_told_ask_after_a_restart() {
     drop(engine);
 
     let engine = start(folder.path(), &clock).await;
-    let started = clock::instant();
-    // Whoever looks at the product loads it.
-    while held(&engine, follower).await > 0 {
-        assert!(clock::since(started) < Duration::from_mins(1), "the line has not heard of it");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until_nothing_is_held(&engine, follower).await;
     assert_eq!(engine.view(follower).await.unwrap().view.stock.sold, 2);
+    engine.shut_down(Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_was_being_placed_holds_nothing_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::system();
+    let engine = start(folder.path(), &clock).await;
+    let (order, products) = hold_lines(&engine).await;
+    engine.shut_down(Duration::ZERO).await;
+    drop(engine);
+
+    let engine = start(folder.path(), &clock).await;
+    for product in products {
+        until_nothing_is_held(&engine, product).await;
+        assert_eq!(engine.view(product).await.unwrap().view.stock.available, 5);
+    }
+    let look_up = Command::plain(Action::LookUp { order });
+    let ended = EngineError::Refused(Refusal::HoldOver(HoldEnd::Expired));
+    assert_eq!(engine.submit(products[0], look_up).await.unwrap_err(), ended);
+    // One that is being placed now goes on.
+    let (_, [lead, _]) = hold_lines(&engine).await;
+    assert_eq!(held(&engine, lead).await, 2);
     engine.shut_down(Duration::ZERO).await;
 }

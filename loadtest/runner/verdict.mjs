@@ -258,14 +258,15 @@ function errorsCheck({ points, isRaised }) {
 /** @param {Facts} facts @returns {Check} */
 function arrivalsCheck({ points, fault, dropped, generatorComplete, isRaised }) {
   // Raising the load until something gives way may end at the generator, and the result says so. In a fault
-  // everybody waits, and the generator has only so many customers who can wait at a time.
-  const most = isRaised ? Infinity : fault === 'none' ? 0 : points.arrivals.total;
+  // everybody waits, and the generator has only so many customers who can wait at a time. Otherwise it may stand still
+  // for a moment on a machine it shares with the server: one of two hundred changes no measurement.
+  const most = isRaised ? Infinity : fault === 'none' ? points.arrivals.total / 200 : points.arrivals.total;
   return {
     name: 'the load was made as planned',
     passed: generatorComplete && dropped <= most && points.arrivals.total > 0,
     expected:
       fault === 'none' || isRaised
-        ? 'the generator finished and left no customer out'
+        ? 'the generator finished and left out at most one customer of 200'
         : 'the generator finished, and at least half of the customers came',
     actual: !generatorComplete
       ? 'the generator ended with an error, see load.log'

@@ -125,6 +125,17 @@ test('each broken promise fails its own check', () => {
     ['no outcome', [ANSWERED], { points: pointsWith((made) => made.add('arrivals', 30, 1, { product: '1' })) }],
     ['slow', ['p99 of success answers'], { points: pointsWith((made) => made.add('success_latency', 30, 300, {})) }],
     ['customers left out', ['the load was made as planned'], { dropped: 1 }],
+    [
+      'too many left out',
+      ['the load was made as planned'],
+      {
+        dropped: 6,
+        points: pointsWith((made) => {
+          made.add('arrivals', 30, 1000, { product: '1' });
+          made.add('refusals', 30, 1000, { code: 'sold-out', product: '1' });
+        }),
+      },
+    ],
     ['a broken generator', ['the load was made as planned'], { generatorComplete: false }],
     ['a threshold', ["the script's own thresholds"], { thresholds: [{ name: 'checks rate==1', passed: false }] }],
     [
@@ -148,6 +159,14 @@ test('less demand than stock sells the demand', () => {
     two.add('successes', at, 1, {});
   }
   assert.deepEqual(failing({ accounts, prepared, points: two }), []);
+});
+
+test('one customer of 200 may be left out', () => {
+  const many = pointsWith((made) => {
+    made.add('arrivals', 30, 1000, { product: '1' });
+    made.add('refusals', 30, 1000, { code: 'sold-out', product: '1' });
+  });
+  assert.deepEqual(failing({ points: many, dropped: 5 }), []);
 });
 
 test('in a fault customers may be left out and wait longer', () => {

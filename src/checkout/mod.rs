@@ -15,7 +15,7 @@
 //! Who owns it: nobody. Everything an order is stands in its lead's and its lines' journal; this is
 //! only who walks from one to the next. What happens on failure: a line that was refused, or a
 //! server that stops in the middle, leaves a lead that was never placed and runs out after
-//! [`PLACING_MS`]; its followers ask it (`engine::followers`). What must never happen: a line that is
+//! [`PLACING_MS`], or with the next start; its followers ask it (`engine::followers`). What must never happen: a line that is
 //! sold while its order is not.
 
 mod buy;

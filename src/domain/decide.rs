@@ -440,15 +440,15 @@ impl Product {
         held_until: Option<Timestamp>,
         now: Timestamp,
     ) -> Decision {
-        let unplaced =
-            |hold: &Hold| matches!(hold.part.as_deref(), Some(Part::Lead { payment: None, .. }));
         match self.running_hold(order, now) {
             Err(refused) => *refused,
             Ok(hold) if hold.part.is_none() => Refusal::UnknownReservation.into(),
             Ok(hold) if held_until.is_some_and(|until| until != hold.expires_at) => {
                 Refusal::PartOfOrder.into()
             }
-            Ok(hold) if end == HoldEnd::Confirmed && unplaced(hold) => Refusal::PartOfOrder.into(),
+            Ok(hold) if end == HoldEnd::Confirmed && hold.is_unplaced_lead() => {
+                Refusal::PartOfOrder.into()
+            }
             Ok(_) => Event::Ended { order, end, retry: None }.into(),
         }
     }

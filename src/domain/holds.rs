@@ -46,6 +46,12 @@ impl Hold {
             _ => None,
         }
     }
+
+    /// The lead of an order whose lines are not all held.
+    #[must_use]
+    pub fn is_unplaced_lead(&self) -> bool {
+        matches!(self.part.as_deref(), Some(Part::Lead { payment: None, .. }))
+    }
 }
 
 /// The one way a hold went.
@@ -151,6 +157,15 @@ impl Holds {
         self.followers
             .range(..=(now, OrderId([0xff; 16])))
             .filter_map(|(at, order)| Some((*order, self.active.get(order)?.lead()?, *at)))
+    }
+
+    /// Leads that were held before this start and never placed: whoever was placing their orders is gone.
+    pub fn left_unplaced(&self) -> impl Iterator<Item = OrderId> {
+        let started = self.grace.map(|grace| grace.from);
+        self.active.iter().filter_map(move |(order, hold)| {
+            let left = hold.is_unplaced_lead() && started.is_some_and(|at| hold.created_at <= at);
+            left.then_some(*order)
+        })
     }
 
     /// When the next line asks its lead.

@@ -8,8 +8,8 @@
 //!   follower:  hold ─────────────────────────────────▶ whatever became of the lead
 //! ```
 //!
-//! A lead that was never placed (a crash in the middle, a line that was refused) runs out like any
-//! hold. A follower never runs out by itself: at its time it asks its lead.
+//! A lead that was never placed (a line that was refused) runs out like any hold, and at the next start if
+//! a crash cut its order in two. A follower never runs out by itself: at its time it asks its lead.
 
 use super::{ProductId, Quantity, SaleId};
 

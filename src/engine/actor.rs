@@ -21,7 +21,7 @@ use super::registry::Registry;
 use super::threads::THREAD;
 use super::turn::{Parked, Turn};
 use crate::clock::Clock;
-use crate::domain::{Product, Timestamp};
+use crate::domain::{Event, Product, Timestamp};
 use crate::journal::handle::{JournalHandle, Work};
 use crate::journal::store::SnapshotRow;
 use crate::journal::{snapshot, stored};
@@ -90,6 +90,8 @@ pub(super) struct ProductActor {
     holds_counted: usize,
     /// The same of those who wait.
     queued_counted: usize,
+    /// Units that were sold at the end of the last turn.
+    sold_counted: u64,
     /// The state that is known to be in the snapshot table.
     stored_revision: u64,
     alarm: Option<(Timestamp, SpawnHandle)>,
@@ -121,6 +123,7 @@ impl ProductActor {
     pub(super) fn new(start: Start) -> Self {
         Self {
             desk: start.desk,
+            sold_counted: start.state.stock().sold,
             state: start.state,
             journal: start.journal,
             clock: start.clock,
@@ -170,6 +173,17 @@ impl ProductActor {
         }
     }
 
+    /// Units that a turn has sold, whatever came back in it.
+    fn units_sold(&mut self, events: &[Event]) -> u64 {
+        let returned = events.iter().map(|event| match event {
+            Event::Returned { quantity, .. } => u64::from(quantity.get()),
+            _ => 0,
+        });
+        let now = self.state.stock().sold;
+        let before = std::mem::replace(&mut self.sold_counted, now);
+        (now + returned.sum::<u64>()).saturating_sub(before)
+    }
+
     /// To the journal if anything depends on a commit, else straight back.
     fn hand_on(&mut self, turn: Turn, now: Timestamp) {
         let Turn { events, answers, .. } = turn;
@@ -185,7 +199,8 @@ impl ProductActor {
         let partition = self.desk.partition;
         let view = if events.is_empty() { None } else { self.state.view_at(now) };
         self.desk.settling();
-        let settle = Box::new(Parked { desk: self.desk.clone(), view, answers });
+        let sold = (self.metrics.units_sold.clone(), self.units_sold(&events));
+        let settle = Box::new(Parked { desk: self.desk.clone(), view, sold, answers });
         if events.is_empty() {
             self.journal.submit(Work::Barrier { partition, settle });
             return;
@@ -229,6 +244,21 @@ impl ProductActor {
         };
         self.ask_at = now.plus_millis(followers::ASK_AGAIN_MS);
         actix::spawn(followers::ask(registry, self.desk.product, questions));
+    }
+
+    /// Orders that were being placed when the server before this one was killed: nobody goes on with them, so
+    /// what they hold comes back at once, and not only when its time is over.
+    fn drop_unplaced(&mut self) {
+        let unplaced: Vec<_> = self.state.holds().left_unplaced().collect();
+        if unplaced.is_empty() {
+            return;
+        }
+        let now = self.now();
+        let mut turn = Turn::default();
+        for order in unplaced {
+            turn.expire(&mut self.state, order, now);
+        }
+        self.finish(turn, now);
     }
 
     /// Lines that were held before this start: whoever was to tell them may have been killed.
@@ -420,6 +450,7 @@ impl Actor for ProductActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         let _guard = EndOnPanic(THREAD);
         self.count_state();
+        self.drop_unplaced();
         self.ask_all_leads();
         self.set_alarm(ctx);
         self.set_drain(ctx);

@@ -16,6 +16,7 @@ use crate::domain::{
     Action, Answer, Command, Event, HoldEnd, OrderId, Product, ProductId, Timestamp, Verdict, View,
 };
 use crate::journal::handle::{Position, Settle};
+use metrics::Counter;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -83,7 +84,7 @@ impl Turn {
         decided
     }
 
-    /// Records that a hold ran out; it must have been found lapsed at this same time.
+    /// Records that a hold ran out; it must have been found lapsed at this same time, or left unplaced.
     pub(super) fn expire(&mut self, state: &mut Product, order: OrderId, now: Timestamp) {
         let event = Event::Ended { order, end: HoldEnd::Expired, retry: None };
         state.apply(&event, now);
@@ -105,6 +106,8 @@ pub(super) struct Parked {
     pub(super) desk: Arc<Desk>,
     /// What may be shown once the facts of this turn are durable; `None` for a mere barrier.
     pub(super) view: Option<View>,
+    /// Where sold units are counted, and how many this turn has sold.
+    pub(super) sold: (Counter, u64),
     pub(super) answers: Vec<(oneshot::Sender<Reply>, Reply)>,
 }
 
@@ -117,6 +120,10 @@ impl Settle for Parked {
     }
 
     fn durable(mut self: Box<Self>, _: Position) {
+        let (counter, units) = &self.sold;
+        if *units > 0 {
+            counter.increment(*units);
+        }
         let answers = std::mem::take(&mut self.answers);
         self.desk.answered(answers.len());
         for (reply, answer) in answers {

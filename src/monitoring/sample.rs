@@ -19,7 +19,7 @@ const STOCK_MAX: usize = 20;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Purchases {
     pub per_second: f64,
-    /// At once, or when their turn in the queue came.
+    /// Units, sold by purchases, orders and confirmed holds.
     pub sold_per_second: f64,
     pub refused_per_second: f64,
     /// Of results that there were in the last minute.
@@ -201,7 +201,7 @@ fn purchases(look: &Look, last: &Look, oldest: &Look, rate: Rate<'_>) -> Purchas
     };
     Purchases {
         per_second: sum(&|_| true),
-        sold_per_second: sum(&|result| result == "sold") + rate.of(|reading| reading.sold_in_turn),
+        sold_per_second: rate.of(|reading| reading.units_sold),
         refused_per_second: sum(&|result| !TAKEN.contains(&result)),
         by_result,
     }

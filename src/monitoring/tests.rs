@@ -84,7 +84,7 @@ fn rates_are_of_the_time_that_passed() {
         let count = f64::from(u32::try_from(second).expect("small"));
         look.reading.requests = 100.0 * count;
         look.reading.errors = 10.0 * count;
-        look.reading.sold_in_turn = 5.0 * count;
+        look.reading.units_sold = 35.0 * count;
         look.reading.purchases = [("sold", 30.0), ("sold-out", 50.0), ("queued", 7.0)]
             .map(|(r, n)| (r.into(), n * count))
             .into();

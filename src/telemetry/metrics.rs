@@ -299,6 +299,7 @@ pub struct EngineMetrics {
     pub holds_expired: Counter,
     pub queue_depth: Gauge,
     pub queue_age: Gauge,
+    pub units_sold: Counter,
     queue_decided: [Counter; 3],
     stock_mismatches: Gauge,
     shown: Shown,
@@ -322,6 +323,7 @@ impl Default for EngineMetrics {
             holds_expired: Counter::noop(),
             queue_depth: Gauge::noop(),
             queue_age: Gauge::noop(),
+            units_sold: Counter::noop(),
             queue_decided: [(); 3].map(|()| Counter::noop()),
             stock_mismatches: Gauge::noop(),
             shown: Shown::default(),
@@ -338,6 +340,7 @@ impl EngineMetrics {
             holds_expired: registry.counter(names::HOLDS_EXPIRED, vec![]),
             queue_depth: registry.gauge(names::QUEUE_DEPTH, vec![]),
             queue_age: registry.gauge(names::QUEUE_OLDEST_AGE_SECONDS, vec![]),
+            units_sold: registry.counter(names::UNITS_SOLD, vec![]),
             queue_decided: ["confirmed", "refused", "failed"].map(|result| {
                 let label = Label::from_static_parts("result", result);
                 registry.counter(names::QUEUE_DECIDED, vec![label])

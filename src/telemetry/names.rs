@@ -97,6 +97,11 @@ pub(super) const QUEUE_DECIDED: Name = counter(
     "lastunit_queue_decided_total",
     "Asynchronous purchases whose turn came, by result: confirmed, refused or failed.",
 );
+pub(super) const UNITS_SOLD: Name = counter(
+    "lastunit_units_sold_total",
+    "Units that were sold, durably: by purchases at once or in turn, by orders that were paid, and by holds \
+     that were confirmed.",
+);
 pub(super) const STOCK_AVAILABLE: Name = gauge(
     "lastunit_stock_available",
     "Units that can be bought, of products in memory whose sale has a time window and is open; the \
@@ -240,6 +245,7 @@ pub(super) const ALL: &[Name] = &[
     QUEUE_DEPTH,
     QUEUE_OLDEST_AGE_SECONDS,
     QUEUE_DECIDED,
+    UNITS_SOLD,
     STOCK_AVAILABLE,
     STOCK_HELD,
     STOCK_SOLD,

@@ -18,8 +18,8 @@ const BUYING: [&str; 2] = ["POST /api/v1/purchases", "POST /api/v1/reservations"
 pub struct Reading {
     /// Requests to buy by result, of results that there were.
     pub purchases: BTreeMap<CompactString, f64>,
-    /// Queued purchases whose turn came and that were sold.
-    pub sold_in_turn: f64,
+    /// Units that were sold, in whatever way.
+    pub units_sold: f64,
     /// All answers.
     pub requests: f64,
     /// Answers 5xx.
@@ -77,10 +77,8 @@ impl Reading {
             {
                 self.purchases.insert(result.into(), number);
             }
-        } else if is(names::QUEUE_DECIDED) {
-            if label(labels, "result") == Some("confirmed") {
-                self.sold_in_turn = number;
-            }
+        } else if is(names::UNITS_SOLD) {
+            self.units_sold = number;
         } else if is(names::SHED) || is(names::CONNECTIONS_REFUSED) {
             self.turned_away += number;
         } else if is(names::SHEDDING_LEVEL) {
@@ -129,7 +127,7 @@ fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::metrics::{LiveTransport, QueueResult};
+    use crate::telemetry::metrics::LiveTransport;
     use std::time::Duration;
 
     #[test]
@@ -155,8 +153,7 @@ mod tests {
         metrics.route("GET /api/v1/products/{id}").answered(200, millisecond);
         let results = metrics.purchases(&["sold", "sold-out"]);
         results.count(0);
-        metrics.engine.queue_decided(QueueResult::Confirmed);
-        metrics.engine.queue_decided(QueueResult::Refused);
+        metrics.engine.units_sold.increment(4);
         metrics.journal.committed(3, millisecond);
         metrics.journal.committed(4, millisecond);
         let admission = metrics.admission(&["address"], &["reading", "buying"]);
@@ -175,7 +172,7 @@ mod tests {
             (read.errors, 1.0),
             (read.successes.count(), 2.0),
             (read.refusals.count(), 1.0),
-            (read.sold_in_turn, 1.0),
+            (read.units_sold, 4.0),
             (read.commits.count(), 2.0),
             (read.events, 7.0),
             (read.turned_away, 3.0),

@@ -180,6 +180,7 @@ async fn a_thousand_wait_for_a_hundred_units() {
         r#"lastunit_queue_decided_total{result="refused"} 900"#,
         r#"lastunit_queue_decided_total{result="failed"} 0"#,
         r#"lastunit_purchases_total{result="queued"} 1000"#,
+        "lastunit_units_sold_total 100",
     ] {
         assert!(numbers.contains(line), "no {line}");
     }

@@ -183,8 +183,8 @@ function products(samples) {
 /** @type {[string, (sample: Sample) => string][]} */
 export const NUMBERS = [
   ['Purchases a second', (sample) => number(sample.purchases.perSecond, 1)],
-  ['of these sold', (sample) => number(sample.purchases.soldPerSecond, 1)],
-  ['of these refused', (sample) => number(sample.purchases.refusedPerSecond, 1)],
+  ['Units sold a second', (sample) => number(sample.purchases.soldPerSecond, 1)],
+  ['Purchases refused a second', (sample) => number(sample.purchases.refusedPerSecond, 1)],
   ['Refusals by reason', (sample) => byReason(sample)],
   ['Latency of success, p50 / p95 / p99', (sample) => latency(sample.latency.success)],
   ['Latency of refusals, p50 / p95 / p99', (sample) => latency(sample.latency.refusal)],

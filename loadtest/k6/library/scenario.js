@@ -83,7 +83,7 @@ export function executorsOf(load, { exec = "default", ...presence } = {}) {
  * `dropped_iterations`, which are customers that never came.
  */
 function inShop(rate, { stays = 0, needsDatabase = 4 }) {
-  const usual = Math.ceil(rate * (0.5 + stays));
+  const usual = Math.ceil(rate * (1 + stays));
   const waiting = { none: 0, crash: 4 * rate, "slow-disk": 4 * rate, "database-away": needsDatabase * rate }[fault] ?? 4 * rate;
   const ready = usual + Math.ceil(waiting / 4);
   return {

@@ -43,7 +43,7 @@ pub struct SampleDocument {
 #[schema(as = MonitoringPurchases)]
 pub struct PurchasesDocument {
     per_second: f64,
-    /// At once, or when their turn in the queue came.
+    /// Units, sold by purchases at once or in turn, by orders that were paid and by confirmed holds.
     sold_per_second: f64,
     refused_per_second: f64,
     /// `sold`, `queued`, `replayed`, or the code of the problem; those that there were in the last minute.
