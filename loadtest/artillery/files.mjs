@@ -34,7 +34,8 @@ export function acknowledge(kind, id, product, customer, units) {
 
 /** @param {string} name @param {number} value @param {Record<string, string>} tags */
 export function point(name, value, tags) {
-  if (name === "arrivals" || name === "refusals") came += `${name} ${tags.product} ${tags.code ?? ""}\n`;
+  if (name === "customers") came += "customers\n";
+  if (name === "arrivals") came += `arrivals ${tags.product} ${tags.units ?? 1}\n`;
   if (process.env.POINTS_FILE) {
     const pairs = Object.entries(tags).map(([tag, text]) => `${tag}=${text}`).join("&");
     waiting += `${name},${Date.now() * 1000},${value},${pairs}\n`;
@@ -67,6 +68,12 @@ function* pieces(text) {
   }
 }
 
+/** How many customers came in all, however often each asked. */
+export function customersSoFar() {
+  flush();
+  return linesOf(cameFile).filter((line) => line === "customers").length;
+}
+
 /**
  * For each product how many customers wanted it and could have it, and how many were told that they have it.
  * @returns {Map<number, {wanted: number, acknowledged: number}>}
@@ -81,9 +88,8 @@ export function cameSoFar() {
     return entry;
   };
   for (const line of linesOf(cameFile)) {
-    const [name, product, code] = line.split(" ");
-    if (name === "arrivals") of(product).wanted += 1;
-    if (name === "refusals" && code !== "sold-out") of(product).wanted -= 1;
+    const [name, product, units] = line.split(" ");
+    if (name === "arrivals") of(product).wanted += Number(units);
   }
   for (const line of linesOf(acknowledgedFile)) {
     const [word, , , product, , units] = line.split(" ");

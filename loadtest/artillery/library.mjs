@@ -6,7 +6,7 @@
 
 import { randomUUID } from "node:crypto";
 import { ask } from "./request.mjs";
-import { acknowledge, cameSoFar, point, writeSummary } from "./files.mjs";
+import { acknowledge, cameSoFar, customersSoFar, point, writeSummary } from "./files.mjs";
 import { loadOf, scenarioOf } from "../scenarios.mjs";
 
 const baseUrl = (process.env.BASE_URL || "http://127.0.0.1:8080").replace(/\/$/, "");
@@ -91,7 +91,9 @@ export async function verify(context) {
       wrong.push(`product ${productId}: sold ${sold}, acknowledged ${acknowledged}, wanted ${wanted}, of ${units}`);
     }
   }
-  writeSummary({ scenario: scenario.name, load: loadOf(scenario, process.env), fault, target: baseUrl, setup: { products }, wrong });
+  const load = loadOf(scenario, process.env);
+  const neverCame = Math.max(0, (load.users ?? 0) - customersSoFar());
+  writeSummary({ scenario: scenario.name, load, fault, target: baseUrl, setup: { products }, wrong, neverCame });
   if (wrong.length > 0) {
     console.error(`The sale is not exact: ${wrong.join("; ")}`);
     // artillery decides about its exit status itself, and looks here.
@@ -136,6 +138,7 @@ export async function buysTheHotOne(context, events) {
 function arrives(context) {
   const number = customers;
   customers += 1;
+  point("customers", 1, {});
   const run = String(context.vars.run);
   const products = String(context.vars.products).split(" ").map(Number);
   return { shop: { run, products }, customer: `${run}-${worker}-${number}`, number };
@@ -149,7 +152,8 @@ function arrives(context) {
  * @returns {Promise<string|null>} the order, or null
  */
 async function buy(events, { customer, product = 0, key, owned = false }) {
-  count(events, "arrivals", { product: String(product) });
+  // Who is at the limit already may have no unit more.
+  count(events, "arrivals", { product: String(product), ...(owned ? { units: "0" } : {}) });
   const answer = await ask(baseUrl, "POST", "/api/v1/purchases",
     { key, body: { productId: product, quantity: 1, customerId: customer } }, () => count(events, "repeats"));
   const bought = answer.document;

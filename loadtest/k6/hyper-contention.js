@@ -7,7 +7,7 @@ import { buy } from "./library/shop.js";
 import { summaryOf } from "./library/summary.js";
 
 const scenario = describe("hyper-contention");
-const { stock } = scenario.load;
+const { stock, users } = scenario.load;
 const known = scenario.expectation.refusals;
 
 export const options = optionsOf(scenario);
@@ -17,7 +17,8 @@ export function setup() {
 }
 
 export default function comes(shop) {
-  const customer = nextCustomer(shop, null);
+  const customer = nextCustomer(shop, users);
+  if (customer === null) return;
   buy({ customer: customer.id, product: shop.products[0].productId, known });
 }
 

@@ -5,7 +5,7 @@ import exec from "k6/execution";
 import { check, sleep } from "k6";
 import { nextCustomer } from "./library/customers.js";
 import { adjustmentLatency, errors } from "./library/metrics.js";
-import { newRun, operatorToken, prepareProducts } from "./library/prepare.js";
+import { newRun, prepareProducts } from "./library/prepare.js";
 import { ask } from "./library/request.js";
 import { describe, executorsOf, optionsOf } from "./library/scenario.js";
 import { acknowledge, buy } from "./library/shop.js";
@@ -38,7 +38,7 @@ export default function comes(shop) {
 export function restocks(shop) {
   const call = exec.scenario.iterationInTest;
   const answer = ask("POST", "/api/v1/stock/adjustments", {
-    name: "restock", key: `${shop.run}-restock-${call}`, token: operatorToken,
+    name: "restock", key: `${shop.run}-restock-${call}`,
     body: {
       adjustments: shop.products.map(({ productId }) => ({ productId, delta: ADDED, reason: "restocked" })),
       atomic: call % 2 === 1,

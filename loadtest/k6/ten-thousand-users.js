@@ -11,14 +11,15 @@ import { ask } from "./library/request.js";
 import { baseUrl, describe, executorsOf, optionsOf } from "./library/scenario.js";
 import { buy, look } from "./library/shop.js";
 import { summaryOf } from "./library/summary.js";
-import { readSecret, tokenOf } from "./library/tokens.js";
+import { needTokens, tokenOfCustomer } from "./library/tokens.js";
 
 const scenario = describe("ten-thousand-users");
 const { accounts, stock, users } = scenario.load;
 const known = scenario.expectation.refusals;
-const secret = readSecret();
 const PASSWORD = "correct horse battery staple";
 const OPENS_AFTER_SECONDS = 2;
+
+needTokens();
 
 export const options = optionsOf(scenario, executorsOf(scenario.load, { stays: OPENS_AFTER_SECONDS }));
 
@@ -68,7 +69,7 @@ function identityOf(shop, customer) {
   const every = Math.ceil(users / Math.max(1, shop.emails.length));
   const email = customer.number % every === 0 ? shop.emails[customer.number / every] : undefined;
   const signedIn = email === undefined ? null : signIn(email);
-  return signedIn ?? { name: customer.id, token: tokenOf(customer.id, secret) };
+  return signedIn ?? { name: customer.id, token: tokenOfCustomer(customer.id) };
 }
 
 function signIn(email) {

@@ -8,6 +8,7 @@
 /** The kinds that leave units with the customer. */
 const SELLING = new Set(['purchase', 'order', 'confirmation']);
 const GIVING_BACK = 'cancellation';
+const RELEASING = 'release';
 /** Stock that a seller added, by the number of the call. */
 const ADJUSTING = 'adjustment';
 
@@ -22,7 +23,7 @@ const STATES = {
   // Whoever was queued must have been decided.
   accepted: ['sold', 'refused'],
   hold: ['sold', 'held', 'gone'],
-  release: ['gone'],
+  [RELEASING]: ['gone'],
   [GIVING_BACK]: ['gone'],
 };
 
@@ -48,21 +49,25 @@ export function parseAcknowledged(text) {
 }
 
 /**
- * Units that customers were told are theirs, and units that they were told they have given back.
+ * Units that customers were told are theirs, and units that they were told they have given back; of each product what
+ * they kept of those, and `declined`: what they gave back, sold or held.
  * @param {Acknowledged[]} acknowledged
  */
 export function told(acknowledged) {
   let [sold, returned] = [0, 0];
   /** @type {Map<number, number>} */
   const kept = new Map();
+  /** @type {Map<number, number>} */
+  const declined = new Map();
   for (const { kind, product, units } of acknowledged) {
+    if (kind === GIVING_BACK || kind === RELEASING) declined.set(product, (declined.get(product) ?? 0) + units);
     const sign = SELLING.has(kind) ? 1 : kind === GIVING_BACK ? -1 : 0;
     if (sign === 0) continue;
     if (sign > 0) sold += units;
     else returned += units;
     kept.set(product, (kept.get(product) ?? 0) + sign * units);
   }
-  return { sold, returned, kept };
+  return { sold, returned, kept, declined };
 }
 
 /**

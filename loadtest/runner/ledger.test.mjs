@@ -83,7 +83,7 @@ acknowledged adjustment 0 1 seller 3
 `);
 
 test('what was told is added up', () => {
-  assert.deepEqual(told(LINES), { sold: 4, returned: 2, kept: new Map([[1, 2]]) });
+  assert.deepEqual(told(LINES), { sold: 4, returned: 2, kept: new Map([[1, 2]]), declined: new Map([[1, 3]]) });
   assert.deepEqual(added(LINES), new Map([[1, 3]]));
 });
 

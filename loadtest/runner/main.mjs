@@ -62,6 +62,8 @@ async function runAll(wanted, results) {
   const directory = await resultDirectory(results, 'suite', startedAt);
   const done = [];
   const files = [];
+  /** @type {{scenario: string, why: string}[]} */
+  const failed = [];
   let passed = true;
   for (const [at, { name }] of chosen.entries()) {
     say(`\n[${at + 1} of ${chosen.length}]`);
@@ -72,8 +74,10 @@ async function runAll(wanted, results) {
       files.push(file);
       passed &&= result.verdict.passed;
     } catch (error) {
-      if (!(error instanceof CannotRun)) throw error;
-      say(`  FAILED: ${name} could not be run: ${error.message}`);
+      // Also what nobody has thought of: the others are run all the same, and the suite says which was not.
+      const why = error instanceof CannotRun ? error.message : String(error instanceof Error ? error.stack : error);
+      say(`  FAILED: ${name} could not be run: ${why}`);
+      failed.push({ scenario: name, why });
       passed = false;
     }
   }
@@ -82,6 +86,7 @@ async function runAll(wanted, results) {
     startedAt: startedAt.toISOString(),
     seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
     runs: files.map((file) => path.relative(directory, file)),
+    failed,
     passed,
   };
   const file = path.join(directory, 'suite.json');

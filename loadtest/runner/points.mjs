@@ -42,7 +42,7 @@ export class Points {
     this.lastSuccess = 0;
     /** By kind and second. @type {Map<string, number[][]>} */
     this.latencies = new Map(KINDS.map((kind) => [kind, []]));
-    /** Units that customers came for, by product, where the points say so. @type {Map<number, number>} */
+    /** Units that customers came for and may have, by product. @type {Map<number, number>} */
     this.wanted = new Map();
     /** Refusals by product and code, where the points say so. @type {Map<number, Record<string, number>>} */
     this.refused = new Map();
@@ -64,6 +64,7 @@ export class Points {
     if (metric === 'arrivals') {
       this.arrivals.add(second, value);
       if (tags.product !== undefined) addTo(this.wanted, Number(tags.product), units);
+      for (const [product, wanted] of linesOf(tags.lines)) addTo(this.wanted, product, wanted * value);
     } else if (metric === 'successes') {
       this.successes.add(second, value);
       this.unitsSold += units;
@@ -244,6 +245,15 @@ function countIn(map, name) {
 /** @param {Map<string, Counts>} map @returns {Record<string, number>} */
 function totalsOf(map) {
   return Object.fromEntries([...map].map(([name, { total }]) => [name, total]));
+}
+
+/**
+ * Products and units of an order of several.
+ * @param {string|undefined} text such as `3:1+7:2`
+ */
+function linesOf(text) {
+  if (text === undefined) return [];
+  return text.split('+').map((line) => /** @type {[number, number]} */ (line.split(':').map(Number)));
 }
 
 /** @param {Map<number, number>} map @param {number} key @param {number} value */

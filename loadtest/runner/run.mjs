@@ -23,6 +23,8 @@ import { judge } from './verdict.mjs';
 import { aboveLimit, accountsOf, lookUp } from './visit.mjs';
 
 const SAMPLES_MAX = 2000;
+/** With any of these in the environment the load is another one than the table says. */
+const OWN_SIZE = ['USERS', 'RATE', 'DURATION', 'STOCK'];
 
 /** @typedef {import('./site.mjs').Site} Site */
 /** @typedef {import('./generator.mjs').Told} Told */
@@ -125,9 +127,9 @@ async function runAt(site, order, occasion) {
   const { scenario, load, fault, tool, planned } = order;
   const { startedAt } = occasion;
   const made = await makeLoad(site, order, occasion);
-  const { points, told, injected, samples } = made;
-  say('waiting until the server has nothing left to do …');
-  const caughtUpAfterSeconds = await settle(site.url, site.token, site.server !== null);
+  const { points, told, injected, brokenBy, samples } = made;
+  if (brokenBy === null) say('waiting until the server has nothing left to do …');
+  const caughtUpAfterSeconds = brokenBy === null ? await settle(site.url, site.token, site.server !== null) : null;
   say('checking every promise …');
   const stored = await askStores(site, told, made.acknowledged);
   // Where the load is raised until something gives way, crossing a threshold is how it ends.
@@ -141,6 +143,9 @@ async function runAt(site, order, occasion) {
     expectation: scenario.expectation,
     planned: planned.length,
     injected: injected.length,
+    brokenBy,
+    isOwnSize: OWN_SIZE.every((name) => !process.env[name]),
+    lastGoodRate: told.summary.breakingPoint?.lastGoodRate ?? null,
     prepared: told.prepared,
     acknowledged: made.acknowledged,
     generatorComplete: told.complete,
@@ -249,13 +254,18 @@ async function makeLoad(site, { scenario, load, wish, fault, tool, planned, envi
           { server: site.server, stores: site.stores },
           { start: () => points.start, isOver: () => isOver, say },
         );
-  // A fault that cannot be undone ends the run: customers would only wait for nothing.
-  faults.catch(() => generator.stop());
+  /** @type {string|null} */
+  let brokenBy = null;
+  const undone = faults.catch((error) => {
+    if (!(error instanceof CannotRun)) throw error;
+    // A fault that cannot be undone ends the run: customers would only wait for nothing.
+    brokenBy = error.message;
+    generator.stop();
+    return [];
+  });
   let told, injected;
   try {
-    told = await generator.finished;
-    isOver = true;
-    injected = await faults;
+    [told, injected] = await Promise.all([generator.finished.finally(() => (isOver = true)), undone]);
   } finally {
     progress.stop();
     await sampler.stop();
@@ -266,7 +276,7 @@ async function makeLoad(site, { scenario, load, wish, fault, tool, planned, envi
     const log = await readFile(path.join(directory, 'load.log'), 'utf8').catch(() => '');
     throw new CannotRun(`the script prepared no products; the end of its output:\n${(text + log).slice(-1500)}`);
   }
-  return { points, told, injected, samples: sampler.samples, acknowledged: parseAcknowledged(text) };
+  return { points, told, injected, brokenBy, samples: sampler.samples, acknowledged: parseAcknowledged(text) };
 }
 
 /**

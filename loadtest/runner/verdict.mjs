@@ -19,11 +19,15 @@ import { added, lost, told } from './acknowledged.mjs';
  *   caughtUpAfterSeconds: number|null,
  *   stoppedWell: boolean|null,
  *   generatorComplete: boolean, dropped: number, isRaised: boolean,
+ *   isOwnSize: boolean, lastGoodRate: number|null, brokenBy: string|null,
  *   thresholds: {name: string, passed: boolean}[]}} Facts
- *   `audit` and `stoppedWell` are null for a server that somebody else runs; `isRaised`: the load is raised
+ *   `isOwnSize`: nobody has asked for another load; `lastGoodRate`: of the last step that went well, where there are
+ *   steps; `brokenBy`: why the server did not come back after a fault; `audit` and `stoppedWell` are null for a server that somebody else runs; `isRaised`: the load is raised
  *   until it breaks */
 
 const WANT_OF_UNITS = ['sold-out', 'insufficient-stock'];
+/** What a server says that has too much to do, or nobody to say anything. */
+const OVERLOAD = ['no-answer', 'overloaded', 'too-many-connections'];
 const number = new Intl.NumberFormat('en-US');
 
 /** @param {Facts} facts @returns {{passed: boolean, checks: Check[]}} */
@@ -32,6 +36,8 @@ export function judge(facts) {
     ...auditCheck(facts),
     stockCheck(facts),
     soldCheck(facts),
+    enoughCheck(facts),
+    heldCheck(facts),
     answersCheck(facts),
     lostCheck(facts),
     limitCheck(facts),
@@ -39,6 +45,7 @@ export function judge(facts) {
     ...errorsCheck(facts),
     arrivalsCheck(facts),
     ...latencyChecks(facts),
+    ...rateCheck(facts),
     ...thresholdCheck(facts),
     ...faultCheck(facts),
     ...endChecks(facts),
@@ -68,31 +75,18 @@ function auditCheck({ audit }) {
 }
 
 /**
- * How many units of a product must be sold; null where customers may have what they like and give it back.
+ * How many units of a product must be sold: all that were asked for and not given back, as far as they go.
  * @param {Facts} facts
  * @param {number} product
  * @param {Account} account
- * @returns {number|null}
  */
-function mustBeSold({ expectation, points, acknowledged, accounts, prepared }, product, account) {
-  if (expectation.sold === 'acknowledged') return null;
-  const kept = told(acknowledged).kept.get(product) ?? 0;
-  if (expectation.sold === 'demand') return kept;
-  const alone = accounts.size === 1;
-  const refused = (alone ? totals(points) : points.refused.get(product)) ?? {};
-  const wanted = points.wanted.get(product) ?? (alone ? points.arrivals.total : null);
-  if (wanted !== null) {
-    const others = Object.entries(refused).filter(([code]) => !WANT_OF_UNITS.includes(code));
-    return Math.min(
-      account.stocked,
-      others.reduce((sum, [, count]) => sum - count, wanted),
-    );
-  }
-  const planned = prepared.find((one) => one.product === product)?.demand ?? null;
-  if (planned !== null) return Math.min(account.stocked, planned - (refused['payment-declined'] ?? 0));
-  // How many wanted this product cannot be told; but nobody may be refused for want of units while some are left.
-  const wanting = Object.entries(totals(points)).some(([code, count]) => WANT_OF_UNITS.includes(code) && count > 0);
-  return wanting ? account.stocked : kept;
+function mustBeSold({ expectation, points, acknowledged, isRaised }, product, account) {
+  const { kept, declined } = told(acknowledged);
+  // Who was cut off may have got what they asked for, or not: the answers say how many at least.
+  if (isRaised) return account.sold;
+  if (expectation.sold === 'acknowledged') return kept.get(product) ?? 0;
+  const demand = (points.wanted.get(product) ?? 0) - (declined.get(product) ?? 0);
+  return expectation.sold === 'demand' ? demand : Math.min(account.stocked, demand);
 }
 
 /** @param {import('./points.mjs').Points} points @returns {Record<string, number>} */
@@ -124,7 +118,7 @@ function soldCheck(facts) {
   const wrong = [];
   let [sold, expected] = [0, 0];
   for (const [product, account] of facts.accounts) {
-    const units = mustBeSold(facts, product, account) ?? account.sold;
+    const units = mustBeSold(facts, product, account);
     sold += account.sold;
     expected += units;
     // More than there is can never be right, whatever was asked for.
@@ -139,6 +133,40 @@ function soldCheck(facts) {
     expected: number.format(expected),
     actual: facts.accounts.size === 0 ? 'no product was prepared' : number.format(sold) + list,
     why: 'one unit too few is as wrong as one too many',
+  };
+}
+
+/** @param {Facts} facts @returns {Check} */
+function enoughCheck({ accounts, points }) {
+  const scarce = [...accounts].filter(([product, { stocked }]) => (points.wanted.get(product) ?? 0) > stocked);
+  const isScarce = new Set(scarce.map(([product]) => product));
+  /** @param {Record<string, number>} codes */
+  const ofWant = (codes) => WANT_OF_UNITS.reduce((sum, code) => sum + (codes[code] ?? 0), 0);
+  const wrongly = [...points.refused].filter(([product, codes]) => !isScarce.has(product) && ofWant(codes) > 0);
+  const ofOne = [...points.refused.values()].reduce((sum, codes) => sum + ofWant(codes), 0);
+  // An order of several products does not say which of them was wanting.
+  const ofSeveral = isScarce.size === 0 ? ofWant(totals(points)) - ofOne : 0;
+  const count = wrongly.reduce((sum, [, codes]) => sum + ofWant(codes), ofSeveral);
+  return {
+    name: 'nobody is refused what there is enough of',
+    passed: count === 0,
+    expected: 'nobody',
+    actual: count === 0 ? 'nobody' : `${number.format(count)} customers, ${number.format(wrongly.length)} products`,
+    why: 'a product of which no more is asked for than there is must not be sold out for anybody',
+  };
+}
+
+/** @param {Facts} facts @returns {Check} */
+function heldCheck({ accounts, isRaised }) {
+  const left = [...accounts].filter(([, { held }]) => held > 0);
+  const units = left.reduce((sum, [, { held }]) => sum + held, 0);
+  return {
+    name: 'no unit is left in a hold',
+    // Whoever is cut off while the load is raised may leave one behind, until its time is over.
+    passed: units === 0 || isRaised,
+    expected: '0',
+    actual: number.format(units) + (units === 0 ? '' : ` (products ${left.slice(0, 5).map(([id]) => id).join(', ')})`),
+    why: 'what nobody is going to buy any more must be there for others, also after a crash',
   };
 }
 
@@ -217,10 +245,10 @@ function limitCheck({ aboveLimit }) {
 }
 
 /** @param {Facts} facts @returns {Check} */
-function refusalsCheck({ expectation, fault, points }) {
+function refusalsCheck({ expectation, points }) {
   const all = totals(points);
-  // A hold that its customer released is no refusal. A payment that a crash cut off is declined for good.
-  const known = [...expectation.refusals, 'released', ...(fault.includes('crash') ? ['payment-declined'] : [])];
+  // A hold that its customer released is no refusal.
+  const known = [...expectation.refusals, 'released'];
   const others = Object.entries(all).filter(([code, count]) => count > 0 && !known.includes(code));
   return {
     name: 'customers are refused for the right reasons only',
@@ -236,12 +264,11 @@ function refusalsCheck({ expectation, fault, points }) {
 
 /** @param {Facts} facts @returns {Check[]} */
 function errorsCheck({ points, isRaised }) {
-  // Where the load is raised until something gives way, errors are what is looked for.
-  if (isRaised) return [];
-  const kinds = [...points.errors].filter(([, { total }]) => total > 0);
+  // Where the load is raised until something gives way, answers that say so are what is looked for; wrong ones never are.
+  const kinds = [...points.errors].filter(([kind, { total }]) => total > 0 && !(isRaised && OVERLOAD.includes(kind)));
   const parts = kinds.map(([kind, { total }]) => `${number.format(total)} ${kind}`);
   // Errors of other requests, such as looks at an order, are counted too.
-  if (unanswered(points) > 0 || (unanswered(points) < 0 && kinds.length === 0)) {
+  if (!isRaised && (unanswered(points) > 0 || (unanswered(points) < 0 && kinds.length === 0))) {
     parts.push(`${number.format(Math.abs(unanswered(points)))} without exactly one outcome`);
   }
   return [
@@ -256,21 +283,25 @@ function errorsCheck({ points, isRaised }) {
 }
 
 /** @param {Facts} facts @returns {Check} */
-function arrivalsCheck({ points, fault, dropped, generatorComplete, isRaised }) {
+function arrivalsCheck({ points, prepared, fault, dropped, generatorComplete, isRaised }) {
+  const other = prepared.filter(({ product, demand }) => demand !== null && points.wanted.get(product) !== demand);
+  // Where customers were left out nobody can say what they would have asked for.
+  const isPlanned = dropped > 0 || other.length === 0;
   // Raising the load until something gives way may end at the generator, and the result says so. In a fault
   // everybody waits, and the generator has only so many customers who can wait at a time. Otherwise it may stand still
   // for a moment on a machine it shares with the server: one of two hundred changes no measurement.
   const most = isRaised ? Infinity : fault === 'none' ? points.arrivals.total / 200 : points.arrivals.total;
   return {
     name: 'the load was made as planned',
-    passed: generatorComplete && dropped <= most && points.arrivals.total > 0,
+    passed: generatorComplete && dropped <= most && points.arrivals.total > 0 && isPlanned,
     expected:
       fault === 'none' || isRaised
         ? 'the generator finished and left out at most one customer of 200'
         : 'the generator finished, and at least half of the customers came',
     actual: !generatorComplete
       ? 'the generator ended with an error, see load.log'
-      : `${number.format(points.arrivals.total)} customers came, ${number.format(dropped)} were left out`,
+      : `${number.format(points.arrivals.total)} customers came, ${number.format(dropped)} were left out` +
+        (isPlanned ? '' : `; product ${other[0]?.product} was not asked for as planned`),
     why: 'a generator that leaves customers out has measured itself',
   };
 }
@@ -284,13 +315,36 @@ function latencyChecks({ expectation, fault, points }) {
     const value = latency === null ? null : latency[/** @type {"p50"|"p90"|"p95"|"p99"} */ (`p${percentile}`)];
     return {
       name: `p${percentile} of ${of.replace('_', ' ')} answers`,
-      // Where nobody got such an answer there is nothing that could be slow; how many must come is checked above.
-      passed: value === null || value < below,
+      // Where everybody was served there is no refusal that could be slow; anything else must have come.
+      passed: value === null ? of === 'refusal' : value < below,
       expected: `below ${number.format(below)} ms`,
       actual: value === null ? 'nobody got such an answer' : `${number.format(value)} ms`,
       why: 'what a customer waited, measured by the generator',
     };
   });
+}
+
+/** @param {Facts} facts @returns {Check[]} */
+function rateCheck({ expectation, fault, points, isOwnSize, lastGoodRate }) {
+  // Who asks for less load gets less; and nobody sells while the server is down.
+  if (expectation.rate === undefined || fault !== 'none' || !isOwnSize) return [];
+  const { of, above } = expectation.rate;
+  const counts = {
+    answers: points.arrivals.total,
+    successes: points.successes.total,
+    accepts: points.latency().accept?.count ?? 0,
+    requests: points.requests,
+  };
+  const rate = of === 'last good step' ? (lastGoodRate ?? 0) : counts[of] / Math.max(1, points.seconds);
+  return [
+    {
+      name: of === 'last good step' ? 'purchases a second before it broke' : `${of} a second`,
+      passed: rate > above,
+      expected: `more than ${number.format(above)}, as published`,
+      actual: number.format(Math.round(rate)),
+      why: 'less than others have published would be no reason to change',
+    },
+  ];
 }
 
 /** @param {Facts} facts @returns {Check[]} */
@@ -312,8 +366,19 @@ function thresholdCheck({ expectation, thresholds }) {
 }
 
 /** @param {Facts} facts @returns {Check[]} */
-function faultCheck({ fault, planned, injected, isRaised }) {
+function faultCheck({ fault, planned, injected, isRaised, brokenBy }) {
   if (fault === 'none') return [];
+  if (brokenBy !== null) {
+    return [
+      {
+        name: 'the server comes back after the fault',
+        passed: false,
+        expected: 'it sells again',
+        actual: brokenBy,
+        why: 'what it has acknowledged is worth nothing while nobody can have it',
+      },
+    ];
+  }
   // How long the load can be raised is not known before.
   const least = isRaised ? Math.min(1, planned) : planned;
   return [

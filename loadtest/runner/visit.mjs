@@ -2,9 +2,14 @@
 
 import { pause } from './child.mjs';
 
+import { say } from './progress.mjs';
+
 const AT_A_TIME = 16;
-/** Orders and reservations are read from tables that may be behind for a while. */
-const TRIES = 60;
+/** Orders and reservations are read from tables that may be behind for a while: so long all questions may take. */
+const PATIENCE_SECONDS = 300;
+/** So many times in a row without any answer, and there is nobody left to ask. */
+const SILENCES_MAX = 100;
+const TOLD_EVERY = 1000;
 
 /** What the API calls a state, in the words of the ledger. @type {Record<string, import('./ledger.mjs').State>} */
 const STATES = {
@@ -26,6 +31,8 @@ const STATES = {
  * @param {string|null} token
  */
 function asker(url, token) {
+  const end = Date.now() + PATIENCE_SECONDS * 1000;
+  let silences = 0;
   /** @param {string} path @returns {Promise<Record<string, any>|null>} */
   return async (path) => {
     for (let tries = 1; ; tries += 1) {
@@ -33,9 +40,10 @@ function asker(url, token) {
         headers: token === null ? {} : { authorization: `Bearer ${token}` },
         signal: AbortSignal.timeout(15_000),
       }).catch(() => null);
+      silences = answer === null ? silences + 1 : 0;
       if (answer?.ok) return /** @type {Record<string, any>} */ (await answer.json());
       const isDefinite = answer !== null && answer.status !== 503 && answer.status !== 429;
-      if (isDefinite || tries === TRIES) return null;
+      if (isDefinite || silences > SILENCES_MAX || Date.now() > end) return null;
       await pause(Math.min(5, 0.2 * tries));
     }
   };
@@ -68,10 +76,14 @@ export async function accountsOf(url, token, products) {
 export async function lookUp(url, token, acknowledged) {
   const ask = asker(url, token);
   /** @type {Map<string, Record<string, any>|null>} */
-  const documents = new Map(acknowledged.map((line) => [pathOf(line), null]));
+  // What a seller added is in the stock, and in no order.
+  const documents = new Map(acknowledged.filter(({ kind }) => kind !== 'adjustment').map((line) => [pathOf(line), null]));
   const paths = [...documents.keys()];
   const worker = async () => {
-    for (let path = paths.pop(); path !== undefined; path = paths.pop()) documents.set(path, await ask(path));
+    for (let path = paths.pop(); path !== undefined; path = paths.pop()) {
+      if (paths.length > 0 && paths.length % TOLD_EVERY === 0) say(`${paths.length} orders left to look up …`);
+      documents.set(path, await ask(path));
+    }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, worker));
   return (line) => understand(documents.get(pathOf(line)) ?? null, line.product);

@@ -14,7 +14,7 @@ export function untilDecided({ customer, product, units = 1, purchaseId, known, 
   const began = Date.now();
   while (Date.now() - began < 2 * patienceSeconds * 1000) {
     sleep(pause);
-    const answer = ask("GET", `/api/v1/purchases/${purchaseId}`, { name: "purchase-look" });
+    const answer = ask("GET", `/api/v1/purchases/${purchaseId}`, { name: "purchase-look", customer });
     if (answer.status === 200 && answer.document.status === "queued") continue;
     return decision(answer, { customer, product, units, purchaseId, known, waited: Date.now() - began });
   }
@@ -35,7 +35,7 @@ function decision(answer, { customer, product, units, purchaseId, known, waited 
   const refused = answer.status === 200 && status === "refused" && known.includes(code);
   check(answer, { "an accepted purchase ends decided": () => refused });
   if (refused) {
-    refusals.add(1, { code, product: String(product) });
+    refusals.add(1, { code, product: String(product), ...(units === 1 ? {} : { units: String(units) }) });
     return REFUSED;
   }
   console.error(`purchase ${purchaseId} of ${customer} ended with ${answer.status} ${JSON.stringify(answer.document)}`);

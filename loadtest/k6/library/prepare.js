@@ -1,10 +1,7 @@
 // Prepares a sale: products with their stock, on a server that may have others already.
 
 import http from "k6/http";
-import { baseUrl } from "./scenario.js";
-
-/** The token of whoever runs the shop; empty where nobody has to say who they are. */
-export const operatorToken = __ENV.OPERATOR_TOKEN || "";
+import { baseUrl, operatorToken } from "./scenario.js";
 
 const operatorHeaders = {
   "Content-Type": "application/json",
@@ -20,7 +17,7 @@ export function newRun() {
  * Creates one product for each entry. `demand` is how many units customers will ask for, or null where it depends on
  * how long they wait.
  * @param {string} run
- * @param {{name: string, units: number, limitPerCustomer?: number, demand?: number|null, drainPerSecond?: number}[]} wanted
+ * @param {{name: string, units: number, limitPerCustomer?: number, demand?: number|null}[]} wanted
  * @returns {{run: string, products: {productId: number, units: number, limitPerCustomer: number, demand: number|null}[]}}
  */
 export function prepareProducts(run, wanted) {

@@ -2,8 +2,9 @@
 
 import http from "k6/http";
 import { sleep } from "k6";
-import { baseUrl, patienceSeconds, requestTimeout } from "./scenario.js";
+import { baseUrl, operatorToken, patienceSeconds, requestTimeout } from "./scenario.js";
 import { repeats } from "./metrics.js";
+import { tokenOfCustomer } from "./tokens.js";
 
 // A refusal by the rules of the sale is an answer, not a failure.
 http.setResponseCallback(http.expectedStatuses({ min: 200, max: 399 }, 401, 402, 404, 409, 410, 412, 422));
@@ -23,8 +24,10 @@ http.setResponseCallback(http.expectedStatuses({ min: 200, max: 399 }, 401, 402,
  *
  * @param {"GET"|"POST"|"PUT"|"PATCH"|"DELETE"} method
  * @param {string} path
- * @param {{name: string, body?: object, key?: string, token?: string|null, session?: string,
+ * @param {{name: string, body?: object, key?: string, token?: string|null, customer?: string, session?: string,
  *   headers?: Record<string, string>, read?: boolean, patience?: number, mayBeBehind?: boolean}} request
+ *   `customer`: who asks, with a token of their own where customers have tokens; otherwise whoever runs the shop asks for
+ *   them, but never for what is in the cart of a session;
  *   `read`: the document of a success is not looked into; `patience`: seconds, in place of a customer's;
  *   `mayBeBehind`: it reads tables that follow the sale, so asking again is no sign of trouble and is not counted
  * @returns {Answer}
@@ -47,11 +50,12 @@ export function ask(method, path, request) {
   }
 }
 
-function prepare({ name, body, key, token, session, headers }) {
+function prepare({ name, body, key, token, customer, session, headers }) {
   const all = { ...headers };
   if (body !== undefined) all["Content-Type"] = "application/json";
   if (key) all["Idempotency-Key"] = key;
-  if (token) all.Authorization = `Bearer ${token}`;
+  const bearer = token || (customer && tokenOfCustomer(customer)) || (session ? "" : operatorToken);
+  if (bearer) all.Authorization = `Bearer ${bearer}`;
   if (session) all["X-Session-Id"] = session;
   return {
     body: body === undefined ? null : JSON.stringify(body),

@@ -5,6 +5,9 @@ import { scenarioOf, loadOf } from "../../scenarios.mjs";
 /** Where the server under test is. */
 export const baseUrl = (__ENV.BASE_URL || "http://127.0.0.1:8080").replace(/\/$/, "");
 
+/** The token of whoever runs the shop; empty where nobody has to say who they are. */
+export const operatorToken = __ENV.OPERATOR_TOKEN || "";
+
 /** What happens to the server meanwhile; "none" when nothing does. */
 export const fault = __ENV.FAULT || "none";
 
@@ -108,12 +111,14 @@ function steadyRate({ rate, duration }, exec, presence) {
 
 function rampingRate(stages, exec, presence) {
   const peak = Math.max(...stages.map((stage) => stage.rate));
+  // One second longer than needed, as above.
+  const last = { rate: stages[stages.length - 1].rate, seconds: 1 };
   return {
     executor: "ramping-arrival-rate",
     exec,
     startRate: stages[0].rate,
     timeUnit: "1s",
-    stages: stages.flatMap(({ rate, seconds }) => [
+    stages: [...stages, last].flatMap(({ rate, seconds }) => [
       { target: rate, duration: "0s" },
       { target: rate, duration: `${seconds.toFixed(3)}s` },
     ]),

@@ -43,12 +43,11 @@ function unanswered(data) {
 
 /**
  * Customers whom k6 could not send. k6 itself counts only those for whom it had nobody free, not those for whom it had
- * no time. Who was late and came in the second that is left for it is none of them, nor is the one that may be lost
- * between two stages.
+ * no time. Who was late and came in the second that is left for it is none of them.
  */
 function neverCame(load, data) {
   if (load.rate === null) return count(data, "dropped_iterations");
-  return Math.max(0, load.users - count(data, "iterations") - (load.stages?.length ?? 0));
+  return Math.max(0, load.users - count(data, "iterations"));
 }
 
 /** Thresholds that can be missed; those that only make k6 keep a number apart begin with `count>=0`. */
