@@ -3,11 +3,10 @@
 // `metric_name,timestamp,metric_value,extra_tags` with times in microseconds.
 
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { overridesOf } from '../artillery/overrides.mjs';
 import { CannotRun } from './failure.mjs';
-import { startGenerator } from './generator.mjs';
+import { pipeOf, startGenerator } from './generator.mjs';
 import { LOADTEST, findArtillery } from './install.mjs';
 
 /** What artillery says when a condition of `ensure` was not met: the run itself was complete. */
@@ -23,15 +22,13 @@ export async function startArtillery(load) {
     throw new CannotRun(`there is no artillery script for ${load.scenario} in loadtest/artillery`);
   const environment = {
     ...load.environment,
-    POINTS_FILE: path.join(load.directory, 'points.pipe'),
-    LOADTEST_FOLDER: load.directory,
+    POINTS_FILE: pipeOf(load),
+    // Where the processor counts for itself.
+    LOADTEST_FOLDER: load.scratch,
     ARTILLERY_DISABLE_TELEMETRY: 'true',
   };
   // The load that the environment asks for, in place of the one that is written in the script.
   const overrides = JSON.stringify(overridesOf(load.scenario, { ...process.env, ...environment }));
-  const parameters = () => ['run', '--quiet', '--overrides', overrides, script];
-  const generator = await startGenerator(load, await findArtillery(), parameters, environment, [0, CONDITIONS_MISSED]);
-  // What the processor counts for itself.
-  const finished = generator.finished.finally(() => rm(path.join(load.directory, 'came.txt'), { force: true }));
-  return { ...generator, finished };
+  const parameters = ['run', '--quiet', '--overrides', overrides, script];
+  return startGenerator(load, await findArtillery(), parameters, environment, [0, CONDITIONS_MISSED]);
 }

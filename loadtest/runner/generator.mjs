@@ -4,7 +4,7 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { open, readFile, rm } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { Child, output } from './child.mjs';
@@ -14,28 +14,33 @@ import { readCsv } from './points.mjs';
  *   it up; `demand`: units that customers will ask for, where that is known before */
 /** @typedef {{complete: boolean, prepared: Prepared[], dropped: number, thresholds: {name: string, passed: boolean}[],
  *   summary: Record<string, any>}} Told what the generator said at its end */
-/** @typedef {{scenario: string, directory: string, environment: Record<string, string>,
- *   points: import('./points.mjs').Points}} Load */
+/** @typedef {{scenario: string, directory: string, scratch: string, environment: Record<string, string>,
+ *   points: import('./points.mjs').Points}} Load `directory`: of the results; `scratch`: for the pipe and whatever else
+ *   nobody needs after the run */
 /** @typedef {{pid: () => number|null, finished: Promise<Told>, stop: () => void}} Generator */
 
+/** The pipe for the points. @param {Load} load */
+export const pipeOf = ({ scratch }) => path.join(scratch, 'points.pipe');
+
 /**
- * Starts the program. `parameters` gets the pipe for the points.
+ * Starts the program, which writes its points to the pipe.
  * @param {Load} load
  * @param {string} program
- * @param {(pipe: string) => string[]} parameters
+ * @param {string[]} parameters
  * @param {Record<string, string>} environment
  * @param {number[]} complete exit statuses of a run that came to its end
  * @returns {Promise<Generator>}
  */
-export async function startGenerator({ directory, points }, program, parameters, environment, complete) {
-  const pipe = path.join(directory, 'points.pipe');
-  const summary = path.join(directory, 'summary.json');
+export async function startGenerator(load, program, parameters, environment, complete) {
+  const { directory, scratch, points } = load;
+  const pipe = pipeOf(load);
+  const summary = path.join(scratch, 'summary.json');
   await output('mkfifo', [pipe]);
   // Held open here, the pipe ends with the generator, and not when one of its threads has nothing to write.
   const held = await open(pipe, 'r+');
   const reader = spawn('cat', [pipe], { stdio: ['ignore', 'pipe', 'inherit'] });
   const reading = readCsv(points, createInterface({ input: reader.stdout }));
-  const child = new Child(program, parameters(pipe), {
+  const child = new Child(program, parameters, {
     env: { ...environment, SUMMARY_FILE: summary },
     log: path.join(directory, 'load.log'),
   });
@@ -46,7 +51,6 @@ export async function startGenerator({ directory, points }, program, parameters,
       const { code } = await child.exit;
       await held.close();
       await reading;
-      await rm(pipe, { force: true });
       return { complete: code !== null && complete.includes(code), ...(await readSummary(summary)) };
     })(),
   };
@@ -55,9 +59,7 @@ export async function startGenerator({ directory, points }, program, parameters,
 /** @param {string} file */
 async function readSummary(file) {
   if (!existsSync(file)) return told({});
-  const summary = JSON.parse(await readFile(file, 'utf8'));
-  await rm(file, { force: true });
-  return told(summary);
+  return told(JSON.parse(await readFile(file, 'utf8')));
 }
 
 /**

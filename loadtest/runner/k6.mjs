@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { CannotRun } from './failure.mjs';
-import { startGenerator } from './generator.mjs';
+import { pipeOf, startGenerator } from './generator.mjs';
 import { LOADTEST, findK6 } from './install.mjs';
 
 /** What k6 says when a threshold of the script was crossed: the run itself was complete. */
@@ -16,7 +16,7 @@ const THRESHOLDS_CROSSED = 99;
 export async function startK6(load) {
   const script = path.join(LOADTEST, 'k6', `${load.scenario}.js`);
   if (!existsSync(script)) throw new CannotRun(`there is no k6 script for ${load.scenario} in loadtest/k6`);
-  const parameters = (/** @type {string} */ pipe) => [
+  const parameters = [
     'run',
     '--quiet',
     '--no-color',
@@ -25,7 +25,7 @@ export async function startK6(load) {
     '--console-output',
     path.join(load.directory, 'acknowledged.txt'),
     '--out',
-    `csv=${pipe}`,
+    `csv=${pipeOf(load)}`,
     script,
   ];
   const environment = {

@@ -19,6 +19,7 @@ import { Progress, say } from './progress.mjs';
 import { Sampler, since, usedByOthers } from './sampler.mjs';
 import { settle } from './settle.mjs';
 import { endSite, startSite, visitSite } from './site.mjs';
+import { endFolder, temporaryFolder } from './temporary.mjs';
 import { judge } from './verdict.mjs';
 import { aboveLimit, accountsOf, lookUp } from './visit.mjs';
 
@@ -235,7 +236,8 @@ async function makeLoad(site, { scenario, load, wish, fault, tool, planned, envi
     ACKNOWLEDGED_FILE: path.join(directory, 'acknowledged.txt'),
   };
   const start = tool === 'k6' ? startK6 : startArtillery;
-  const generator = await start({ scenario: scenario.name, directory, environment, points });
+  const scratch = await temporaryFolder('lastunit-generator-');
+  const generator = await start({ scenario: scenario.name, directory, scratch, environment, points });
   const sampler = new Sampler({
     url: site.url,
     serverPid: () => site.server?.pid ?? null,
@@ -269,6 +271,7 @@ async function makeLoad(site, { scenario, load, wish, fault, tool, planned, envi
   } finally {
     progress.stop();
     await sampler.stop();
+    await endFolder(scratch, false);
   }
   const file = path.join(directory, 'acknowledged.txt');
   const text = existsSync(file) ? await readFile(file, 'utf8') : '';

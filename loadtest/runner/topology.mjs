@@ -1,21 +1,14 @@
 // Where the server keeps what: the stores of a topology, with their Postgres and what stands in front of
-// it. The folder is below the system's folder for temporary files (TMPDIR), which decides about the disk.
+// it.
 
-import { rmSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
+import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Postgres } from './postgres.mjs';
 import { SlowProxy } from './slow-proxy.mjs';
+import { endFolder, temporaryFolder } from './temporary.mjs';
 
 /** @typedef {{directory: string, dataDirectory: string, postgres: Postgres|null, proxy: SlowProxy|null,
  *   journalUrl: string|null, databaseUrl: string|null}} Stores */
-
-/** Folders of runs that are not over: whoever interrupts a run does not want its files. @type {Set<string>} */
-const unfinished = new Set();
-process.on('exit', () => {
-  for (const directory of unfinished) rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
-});
 
 /**
  * @param {import('./arguments.mjs').Topology} topology
@@ -23,8 +16,7 @@ process.on('exit', () => {
  * @returns {Promise<Stores>}
  */
 export async function createStores(topology, fault) {
-  const directory = await mkdtemp(path.join(os.tmpdir(), 'lastunit-load-'));
-  unfinished.add(directory);
+  const directory = await temporaryFolder('lastunit-load-');
   // The user who runs Postgres has to get to its folder.
   await chmod(directory, 0o711);
   const dataDirectory = path.join(directory, 'data');
@@ -53,6 +45,5 @@ export async function createStores(topology, fault) {
 export async function endStores(stores, keep) {
   stores.proxy?.close();
   await stores.postgres?.end();
-  unfinished.delete(stores.directory);
-  if (!keep) await rm(stores.directory, { recursive: true, force: true });
+  await endFolder(stores.directory, keep);
 }
