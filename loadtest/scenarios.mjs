@@ -425,35 +425,53 @@ export function scenarioOf(name) {
   return found;
 }
 
-const number = (/** @type {string|undefined} */ text, /** @type {string} */ name) => {
+/** The limit of p99 of successes at which a ladder of rates ends, in milliseconds. */
+const LATENCY_LIMIT = 250;
+
+/**
+ * A size that somebody asked for. What cannot be one is a RangeError, in a sentence for them.
+ * @param {Record<string, string|undefined>} environment
+ * @param {string} name
+ * @param {"whole"|"any"} kind
+ */
+function sizeOf(environment, name, kind) {
+  const text = environment[name];
   if (text === undefined || text === "") return undefined;
   const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0) throw new Error(`${name} is "${text}"; give a number above 0.`);
+  if (kind === "whole" && !(Number.isSafeInteger(value) && value > 0)) {
+    throw new RangeError(`${name} is "${text}": give a whole number above 0, or leave it out.`);
+  }
+  if (!(Number.isFinite(value) && value > 0)) {
+    throw new RangeError(`${name} is "${text}": give a number above 0, or leave it out.`);
+  }
   return value;
-};
+}
 
 /**
  * The load of a scenario: its size, changed by USERS, RATE, DURATION and STOCK where they are set. RATE and USERS
  * change the peak of a scenario with stages and everything else in proportion; DURATION changes its whole length.
+ * LATENCY_LIMIT is for a ladder of rates. What cannot be made of them is a RangeError.
  * @param {Scenario} scenario
  * @param {Record<string, string|undefined>} environment
  */
 export function loadOf(scenario, environment) {
   const sizeName = environment.SIZE || "quick";
-  if (sizeName !== "quick" && sizeName !== "full") throw new Error(`SIZE is "${sizeName}"; give quick or full.`);
+  if (sizeName !== "quick" && sizeName !== "full") throw new RangeError(`SIZE is "${sizeName}": give quick or full.`);
   const size = scenario.sizes[sizeName];
   const wanted = {
-    users: number(environment.USERS, "USERS"),
-    rate: number(environment.RATE, "RATE"),
-    duration: number(environment.DURATION, "DURATION"),
+    users: sizeOf(environment, "USERS", "whole"),
+    rate: sizeOf(environment, "RATE", "any"),
+    duration: sizeOf(environment, "DURATION", "any"),
   };
-  const stock = number(environment.STOCK, "STOCK") ?? size.stock;
-  const common = { size: sizeName, stock, accounts: size.accounts ?? 0 };
+  const stock = sizeOf(environment, "STOCK", "whole") ?? size.stock;
+  const limit = sizeOf(environment, "LATENCY_LIMIT", "any") ?? LATENCY_LIMIT;
+  const common = { size: sizeName, stock, accounts: size.accounts ?? 0, latencyLimit: size.steps ? limit : null };
   if (size.stages) return { ...common, ...staged(size.stages, wanted) };
   if (size.steps) {
     const duration = wanted.duration ?? size.duration ?? 1;
     const factor = wanted.rate === undefined ? 1 : wanted.rate / (size.steps[0] ?? 1);
-    return { ...common, users: null, rate: null, duration, stages: null, steps: size.steps.map((rate) => rate * factor) };
+    const steps = size.steps.map((rate) => Math.max(1, Math.round(rate * factor)));
+    return { ...common, users: null, rate: null, duration, stages: null, steps: [...new Set(steps)] };
   }
   return { ...common, ...steady(size, wanted), stages: null, steps: null };
 }
@@ -487,12 +505,17 @@ function steady(size, wanted) {
   if (size.rate === undefined) {
     return { users: wanted.users ?? size.users ?? 1, rate: null, duration: wanted.duration ?? size.duration ?? 1 };
   }
-  if (wanted.users !== undefined && wanted.duration !== undefined && wanted.rate === undefined) {
-    return { users: wanted.users, rate: wanted.users / wanted.duration, duration: wanted.duration };
+  if (wanted.users !== undefined && wanted.duration !== undefined) {
+    if (wanted.rate !== undefined && wanted.users !== Math.round(wanted.rate * wanted.duration)) {
+      throw new RangeError(
+        `USERS ${wanted.users} are not RATE ${wanted.rate} for DURATION ${wanted.duration} seconds: leave one of the three out.`,
+      );
+    }
+    return { users: wanted.users, rate: wanted.rate ?? wanted.users / wanted.duration, duration: wanted.duration };
   }
   const rate = wanted.rate ?? size.rate;
   const users = wanted.users
-    ?? (wanted.duration !== undefined ? Math.round(rate * wanted.duration) : size.users)
+    ?? (wanted.duration !== undefined ? Math.max(1, Math.round(rate * wanted.duration)) : size.users)
     ?? Math.round(rate * (size.duration ?? 1));
   return { users, rate, duration: users / rate };
 }

@@ -47,5 +47,11 @@ function ensureOf(scenario, load, fault) {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  console.log(JSON.stringify(overridesOf(process.argv[2] ?? "", process.env)));
+  try {
+    console.log(JSON.stringify(overridesOf(process.argv[2] ?? "", process.env)));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    console.error(error.message);
+    process.exitCode = 2;
+  }
 }

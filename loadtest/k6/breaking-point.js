@@ -13,9 +13,8 @@ import { stepsOf } from "./library/steps.js";
 import { summaryOf } from "./library/summary.js";
 
 const scenario = describe("breaking-point");
-const { duration, steps, stock } = scenario.load;
+const { duration, latencyLimit: limit, steps, stock } = scenario.load;
 const known = scenario.expectation.refusals;
-const limit = Number(__ENV.LATENCY_LIMIT || 250);
 const PRODUCTS = 4;
 
 const ladder = stepsOf({ rates: steps, duration, limit, fault });

@@ -105,12 +105,25 @@ test('what was run differently is not compared, and it is said how', () => {
     [{ fault: 'crash' }, /the fault is none in A and crash in B/],
     [{ tool: 'artillery' }, /the tool is k6 in A and artillery in B/],
     [{ load: { rate: 5 } }, /the load is users 2500, rate 125, duration 20, stock 400 in A and rate 5 in B/],
+    [{ load: { steps: [500, 1000], latencyLimit: 250 } }, /in A and steps 500, 1000, limit of p99, ms 250 in B/],
   ];
   for (const [change, words] of changes) {
     const outcome = compare([result()], [result({ change })], 0.15);
     assert.equal(statusOf(outcome), 2);
     assert.match(outcome.unmatched.join('\n'), words);
   }
+});
+
+test('ladders, stages and limits that differ are not the same load', () => {
+  const under = (/** @type {Result['load']} */ load) => result({ change: { load } });
+  const ladder = { steps: [500, 1000], stages: null, latencyLimit: 250 };
+  assert.equal(statusOf(compare([under(ladder)], [under({ ...ladder })], 0.15)), 0);
+  const stages = { stages: [{ seconds: 5, rate: 200 }, { seconds: 8, users: 50, hold: true }, { seconds: 8, users: 100 }] };
+  for (const other of [{ ...ladder, steps: [500, 1500] }, { ...ladder, latencyLimit: 90 }, stages]) {
+    assert.equal(statusOf(compare([under(ladder)], [under(other)], 0.15)), 2, JSON.stringify(other));
+  }
+  const words = compare([under(ladder)], [under(stages)], 0.15).unmatched.join();
+  assert.match(words, /stages 200\/s for 5 s, 50 users for 8 s, to 100 users in 8 s in B/);
 });
 
 test('the program: exit status, terminal and page', async () => {

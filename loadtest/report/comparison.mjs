@@ -2,6 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import { metricsOf } from './metrics.mjs';
+import { loadWords } from './load.mjs';
 import { judge, mean } from './noise.mjs';
 import { InputError, readDocument, readRun, runsOf } from './result.mjs';
 import { flattened } from './sections.mjs';
@@ -28,13 +29,6 @@ const SAME = [
 
 /** Settings that say where a server was, which is another place in each run; what matters of it is the topology. */
 const PLACES = ['data_dir', 'server.listen', 'journal.url', 'database.url'];
-const LOAD = ['users', 'rate', 'duration', 'stock'];
-
-/** @param {Result['load']} load */
-function loadWords(load) {
-  const known = LOAD.filter((name) => load?.[name] !== null && load?.[name] !== undefined);
-  return known.map((name) => `${name} ${JSON.stringify(load?.[name])}`).join(', ') || 'not said';
-}
 
 /**
  * The runs of one side: paths with commas between them, each a run or a suite.

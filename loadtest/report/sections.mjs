@@ -1,6 +1,7 @@
 // Sections: the parts of a run's report that are no charts.
 
 import { byReason, latencyWords, saidOfGoodput } from './charts.mjs';
+import { loadRows } from './load.mjs';
 import { passed, sum } from './result.mjs';
 import { bytes, counted, duration, html, measured, moment, number } from './text.mjs';
 
@@ -158,7 +159,7 @@ export function machineSection(result) {
     ['memory', typeof machine.memoryBytes === 'number' ? bytes(machine.memoryBytes) : null],
     ['system', machine.system],
     ['load generator', same === undefined ? null : same ? 'on the same machine, so both share its cores' : 'on another machine'],
-    ...flattened(result.load ?? {}, 'load: '),
+    ...loadRows(result.load).map(([name, value]) => /** @type {[string, unknown]} */ ([`load: ${name}`, value])),
     ...flattened({ ...result.server, configuration: null, tableOfSettings: null }, 'server: ').filter(([, value]) => value !== null),
   ];
   const { configuration, tableOfSettings } = /** @type {Record<string, any>} */ (result.server ?? {});

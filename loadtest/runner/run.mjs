@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { loadOf, scenarioOf } from '../scenarios.mjs';
+import { scenarioOf } from '../scenarios.mjs';
 import { parseAcknowledged } from './acknowledged.mjs';
 import { topologyFor } from './arguments.mjs';
 import { startArtillery } from './artillery.mjs';
@@ -13,6 +13,7 @@ import { CannotRun } from './failure.mjs';
 import { inject, plan } from './faults.mjs';
 import { startK6 } from './k6.mjs';
 import { Ledger } from './ledger.mjs';
+import { sizedLoad, toldLoad } from './load.mjs';
 import { describe } from './machine.mjs';
 import { Points, round } from './points.mjs';
 import { Progress, say } from './progress.mjs';
@@ -30,7 +31,7 @@ const OWN_SIZE = ['USERS', 'RATE', 'DURATION', 'STOCK'];
 /** @typedef {import('./site.mjs').Site} Site */
 /** @typedef {import('./generator.mjs').Told} Told */
 /** @typedef {import('../scenarios.mjs').Scenario} Scenario */
-/** @typedef {{scenario: Scenario, load: ReturnType<typeof loadOf>, wish: import('./arguments.mjs').Wish, fault: string,
+/** @typedef {{scenario: Scenario, load: import('./load.mjs').Sized, wish: import('./arguments.mjs').Wish, fault: string,
  *   topology: import('./arguments.mjs').Topology, tool: import('./arguments.mjs').Tool,
  *   planned: import('./faults.mjs').Planned[], environment: Record<string, string>,
  *   more: (samples: import('./sampler.mjs').Sample[], points: Points) => import('./verdict.mjs').Check[]}} Order
@@ -65,7 +66,7 @@ export async function resultDirectory(results, name, at) {
 export function orderOf(name, wish) {
   const scenario = scenarioOf(name);
   const fault = wish.fault ?? 'none';
-  const load = loadOf(scenario, { ...process.env, SIZE: wish.size });
+  const load = sizedLoad(scenario, { ...process.env, SIZE: wish.size });
   return {
     scenario,
     wish,
@@ -168,7 +169,7 @@ async function runAt(site, order, occasion) {
     startedAt: startedAt.toISOString(),
     seconds: round(points.seconds),
     size: load.size,
-    load: { users: load.users, rate: load.rate, duration: load.duration, stock: load.stock },
+    load: toldLoad(load),
     topology: site.server === null ? 'target' : order.topology,
     fault,
     faults: injected.map((one) => ({ ...one, at: round((one.at - start) / 1000) })),

@@ -1,10 +1,11 @@
 // The program behind loadtest/soak.
 
 import path from 'node:path';
-import { loadOf, scenarioOf } from '../scenarios.mjs';
+import { scenarioOf } from '../scenarios.mjs';
 import { parseSoak } from './arguments.mjs';
 import { exitWith } from './failure.mjs';
 import { LOADTEST } from './install.mjs';
+import { sizedLoad } from './load.mjs';
 import { summary } from './progress.mjs';
 import { writeReport } from './reports.mjs';
 import { runScenario } from './run.mjs';
@@ -42,7 +43,7 @@ async function main() {
       environment,
       wish: { ...wanted, size: 'full' },
       tool: 'k6',
-      load: loadOf(scenario, { ...process.env, ...environment }),
+      load: sizedLoad(scenario, { ...process.env, ...environment }),
       fault: 'crash, database-away',
       topology: 'local-journal-postgres',
       planned: schedule(wanted.minutes * 60, wanted.faultEveryMinutes * 60),
