@@ -202,12 +202,23 @@ function goodput({ totals, seconds }) {
 }
 
 /** @param {Result['totals']} totals */
-export function saidOfGoodput({ successes, unitsSold, goodputUntilSoldOutPerSecond, soldOutAfterSeconds }) {
+export function saidOfGoodput(totals) {
+  const { successes, unitsSold, goodputUntilSoldOutPerSecond, soldOutAfterSeconds } = totals;
   const units = unitsSold === successes ? '' : `, ${counted(unitsSold, 'unit')} sold`;
   const sold = counted(successes, 'success', 'successes') + units;
-  const goodput = typeof goodputUntilSoldOutPerSecond === 'number' ? `, goodput ${number(goodputUntilSoldOutPerSecond)} a second` : '';
+  const rate = unitRate(totals);
+  const goodput = typeof goodputUntilSoldOutPerSecond === 'number' ? `, goodput ${number(goodputUntilSoldOutPerSecond)} a second${rate && ` (${rate})`}` : '';
   const end = typeof soldOutAfterSeconds === 'number' ? `; sold out after ${number(soldOutAfterSeconds)} s.` : '; not sold out.';
   return sold + goodput + end;
+}
+
+/**
+ * Units a second, where they are others than successes.
+ * @param {Result['totals']} totals
+ */
+export function unitRate({ successes, unitsSold, unitsUntilSoldOutPerSecond }) {
+  const differs = unitsSold !== successes && typeof unitsUntilSoldOutPerSecond === 'number';
+  return differs ? `${number(unitsUntilSoldOutPerSecond)} units/s` : '';
 }
 
 /** @param {import('./schema.mjs').Counts} refusals */

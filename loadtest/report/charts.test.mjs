@@ -34,6 +34,18 @@ test('goodput is marked until everything was sold', () => {
   assert.ok(marks.some(({ label, at }) => label === 'sold out' && at === run.totals.soldOutAfterSeconds));
 });
 
+test('goodput is of successes, with units beside it where they are others', () => {
+  const run = result({ seed: 3 });
+  assert.doesNotMatch(chart(run, 'arrivals').summary, /units/);
+  const totals = { ...run.totals, successes: 200, unitsSold: 400, goodputUntilSoldOutPerSecond: 50, unitsUntilSoldOutPerSecond: 100 };
+  const { level, summary } = chart({ ...run, totals }, 'arrivals');
+  assert.equal(level?.value, 50);
+  assert.match(summary, /200 successes, 400 units sold, goodput 50 a second \(100 units\/s\);/);
+  const few = chart({ ...run, totals: { ...totals, goodputUntilSoldOutPerSecond: null } }, 'arrivals');
+  assert.equal(few.level, null);
+  assert.doesNotMatch(few.summary, /goodput/);
+});
+
 test('a fault is a mark in every chart, with the time until it was mended', () => {
   const { charts } = chartsOf(result({ crashAt: 6.5 }));
   assert.ok(charts.length >= 10);

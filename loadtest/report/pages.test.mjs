@@ -43,6 +43,12 @@ test('a failed check comes first, and the page says failed', async () => {
   assert.match(page, /expected 5, found <b>4<\/b>/);
 });
 
+test('a rate of a few sales is a dash', async () => {
+  const totals = { ...result().totals, goodputUntilSoldOutPerSecond: null };
+  const page = shown(await runPage(result({ change: { totals } })));
+  assert.match(page, /<dt>goodput<\/dt><dd>–<\/dd><dd>too few sales to say<\/dd>/);
+});
+
 test('a limiter that was on is said loudly', async () => {
   assert.match(shown(await runPage(result({ change: { limiter: true } }))), /data-tone="warn">limiter on/);
 });

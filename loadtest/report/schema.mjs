@@ -18,7 +18,8 @@
  * @property {Counts} errors by kind
  * @property {number} [repeats]
  * @property {number} [requests]
- * @property {number | null} [goodputUntilSoldOutPerSecond]
+ * @property {number | null} [goodputUntilSoldOutPerSecond] successes; null: too few to say
+ * @property {number | null} [unitsUntilSoldOutPerSecond]
  * @property {number | null} [soldOutAfterSeconds]
  */
 
@@ -180,6 +181,7 @@ const totals = {
   repeats: optional(number),
   requests: optional(number),
   goodputUntilSoldOutPerSecond: optional(number),
+  unitsUntilSoldOutPerSecond: optional(number),
   soldOutAfterSeconds: optional(number),
 };
 const step = { rate: number, achieved: optional(number), p50: optional(number), p99: optional(number), errors: optional(number), neverCame: optional(number), cpu: optional(number), generatorCpu: optional(number), machineCpu: optional(number), commitP99: optional(number) };

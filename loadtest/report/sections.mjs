@@ -1,6 +1,6 @@
 // Sections: the parts of a run's report that are no charts.
 
-import { byReason, latencyWords, saidOfGoodput } from './charts.mjs';
+import { byReason, latencyWords, saidOfGoodput, unitRate } from './charts.mjs';
 import { loadRows } from './load.mjs';
 import { passed, sum } from './result.mjs';
 import { bytes, counted, duration, html, measured, moment, number } from './text.mjs';
@@ -97,7 +97,7 @@ export function totalsSection(result) {
     ['successes', number(totals.successes), units],
     ['refusals', number(sum(totals.refusals)), null],
     ['errors', number(sum(totals.errors)), kinds(totals.errors)],
-    ['goodput', measured(totals.goodputUntilSoldOutPerSecond, '/s'), typeof totals.soldOutAfterSeconds === 'number' ? 'until sold out' : null],
+    ['goodput', measured(totals.goodputUntilSoldOutPerSecond, '/s'), goodputNote(totals)],
     ['sold out after', measured(totals.soldOutAfterSeconds, 's'), null],
     ['requests', number(totals.requests), typeof totals.requests === 'number' && result.seconds > 0 ? `${number(totals.requests / result.seconds)}/s` : null],
     ['repeats', number(totals.repeats), 'with the same key'],
@@ -105,6 +105,12 @@ export function totalsSection(result) {
   const shown = tiles.map(([term, value, more]) => html`<div><dt>${term}</dt><dd>${value}</dd>${more && html`<dd>${more}</dd>`}</div>`);
   return html`<section aria-labelledby="totals-title"><h2 id="totals-title">In all</h2><dl class="numbers">${shown}</dl>
 <p class="quiet">${byReason(totals.refusals)}</p></section>`;
+}
+
+/** @param {Result['totals']} totals */
+function goodputNote(totals) {
+  if (typeof totals.goodputUntilSoldOutPerSecond !== 'number') return 'too few sales to say';
+  return [unitRate(totals), typeof totals.soldOutAfterSeconds === 'number' && 'until sold out'].filter(Boolean).join(', ') || null;
 }
 
 /** @param {import('./schema.mjs').Counts} counts */

@@ -4,6 +4,7 @@
 
 import { stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
+import { unitRate } from './charts.mjs';
 import { finish, isProgram, onlyArgument } from './command.mjs';
 import { cards, page, write } from './page.mjs';
 import { InputError, passed, readRun, readSuite, runsOf, sum } from './result.mjs';
@@ -115,13 +116,19 @@ function row({ link, result, why }) {
     verdict,
     number(result.totals.successes),
     number(sum(result.totals.refusals)),
-    number(result.totals.goodputUntilSoldOutPerSecond),
+    goodput(result),
     successPair(result),
     pair(result.latency?.refusal),
     result.published ? result.published.text : dash,
     sparkline(result),
   ];
   return { tone: good ? 'good' : 'bad', cells };
+}
+
+/** @param {Result} result */
+function goodput({ totals }) {
+  const units = unitRate(totals);
+  return html`${number(totals.goodputUntilSoldOutPerSecond)}${units && html`<br><span class="quiet">${units}</span>`}`;
 }
 
 /**

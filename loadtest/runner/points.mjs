@@ -8,6 +8,8 @@
 /** What was measured is called `KIND_latency`; these kinds are always told. */
 const KINDS = ['success', 'refusal', 'accept', 'read'];
 const LATENCY = '_latency';
+/** From fewer sales a rate says when customers came, and nothing of the server. */
+const SALES_OF_A_RATE = 100;
 
 /** Counts in each second since the start. */
 class Counts {
@@ -104,7 +106,8 @@ export class Points {
    */
   totals(soldOut) {
     const until = this.start === null ? 0 : (this.lastSuccess - this.start) / 1000;
-    const selling = soldOut ? until : this.seconds;
+    const selling = Math.max(soldOut ? until : this.seconds, 0.001);
+    const rated = this.successes.total >= SALES_OF_A_RATE;
     return {
       arrivals: this.arrivals.total,
       successes: this.successes.total,
@@ -114,7 +117,8 @@ export class Points {
       repeats: this.repeats.total,
       // Only k6 tells of each request.
       requests: this.requests === 0 ? null : this.requests,
-      goodputUntilSoldOutPerSecond: this.unitsSold === 0 ? 0 : round(this.unitsSold / Math.max(selling, 0.001)),
+      goodputUntilSoldOutPerSecond: rated ? round(this.successes.total / selling) : null,
+      unitsUntilSoldOutPerSecond: rated ? round(this.unitsSold / selling) : null,
       soldOutAfterSeconds: soldOut && this.unitsSold > 0 ? round(until) : null,
     };
   }

@@ -35,7 +35,8 @@ test('points are read by the names of their columns', async () => {
     errors: { 'no-answer': 1 },
     repeats: 0,
     requests: 1,
-    goodputUntilSoldOutPerSecond: 10,
+    goodputUntilSoldOutPerSecond: null,
+    unitsUntilSoldOutPerSecond: null,
     soldOutAfterSeconds: 0.2,
   });
   assert.deepEqual([...points.wanted], [[1, 2]]);
@@ -49,13 +50,26 @@ test('points are read by the names of their columns', async () => {
   assert.equal(points.latency().accept?.count, 1);
 });
 
-test('what is not sold out has its goodput over the whole time', () => {
+test('goodput counts successes, and units beside them', () => {
   const points = new Points();
   points.add('arrivals', 0, 1, {});
-  points.add('successes', 1000, 1, {});
+  points.add('successes', 500, 200, { units: '3' });
   points.add('arrivals', 4000, 1, {});
-  assert.equal(points.totals(false).goodputUntilSoldOutPerSecond, 0.25);
-  assert.equal(points.totals(false).soldOutAfterSeconds, null);
+  const [until, whole] = [points.totals(true), points.totals(false)];
+  assert.deepEqual([until.goodputUntilSoldOutPerSecond, until.unitsUntilSoldOutPerSecond], [400, 1200]);
+  assert.equal(until.soldOutAfterSeconds, 0.5);
+  assert.deepEqual([whole.goodputUntilSoldOutPerSecond, whole.unitsUntilSoldOutPerSecond], [50, 150]);
+  assert.equal(whole.soldOutAfterSeconds, null, 'what is not sold out has its goodput over the whole time');
+});
+
+test('a rate needs a hundred sales', () => {
+  const of = (/** @type {number} */ sales) => {
+    const points = new Points();
+    points.add('arrivals', 0, 1, {});
+    points.add('successes', 1000, sales, {});
+    return points.totals(true).goodputUntilSoldOutPerSecond;
+  };
+  assert.deepEqual([of(0), of(99), of(100)], [null, null, 100]);
 });
 
 test('percentiles are measured values', () => {
