@@ -159,7 +159,9 @@ async function runAt(site, order, occasion) {
   const soldOut = accounts.length > 0 && accounts.every(({ stocked, sold }) => stocked === sold);
   const seenSamples = since(samples, start, points.end);
   const series = points.series();
-  const machine = describe(isHere(site.url));
+  const here = isHere(site.url);
+  const machine = describe(here);
+  const coresUsedByOthers = usedByOthers(seenSamples, machine.cores, here);
   return {
     schema: 1,
     scenario: scenario.name,
@@ -174,7 +176,7 @@ async function runAt(site, order, occasion) {
     fault,
     faults: injected.map((one) => ({ ...one, at: round((one.at - start) / 1000) })),
     limiter: site.description.configuration['limits.enabled'] === true,
-    machine: { ...machine, fileSystem: site.fileSystem, coresUsedByOthers: usedByOthers(seenSamples, machine.cores) },
+    machine: { ...machine, fileSystem: site.fileSystem, coresUsedByOthers },
     server: site.description,
     verdict: { passed: checks.every(({ passed }) => passed), checks },
     expectation: scenario.expectation.text,

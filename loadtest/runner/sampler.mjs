@@ -71,13 +71,15 @@ export class Sampler {
       machineUsage(),
       directory === null ? null : directoryBytes(directory).catch(() => null),
     ]);
+    const reading = metrics === null ? null : read(metrics);
+    const told = server === null && reading !== null ? toldUsage(reading) : null;
     return {
       at,
-      server,
+      server: server ?? told?.process ?? null,
       generator,
-      metrics: metrics === null ? null : read(metrics),
+      metrics: reading,
       stock,
-      serverUsage,
+      serverUsage: serverUsage ?? told?.usage ?? null,
       generatorUsage,
       machine,
       dataBytes,
@@ -126,6 +128,26 @@ export class Sampler {
       return null;
     }
   }
+}
+
+/**
+ * What a server on another machine says of its own process, and which process that is: the time of its start.
+ * @param {import('./prometheus.mjs').Reading} reading
+ */
+export function toldUsage(reading) {
+  const [process, cpuSeconds] = [
+    sum(reading, 'lastunit_process_start_time_seconds'),
+    sum(reading, 'lastunit_process_cpu_seconds_total'),
+  ];
+  if (process === null || cpuSeconds === null) return null;
+  return {
+    process,
+    usage: {
+      cpuSeconds,
+      memoryBytes: sum(reading, 'lastunit_process_resident_bytes'),
+      openFiles: sum(reading, 'lastunit_process_open_files'),
+    },
+  };
 }
 
 /** @typedef {Awaited<ReturnType<Sampler["look"]>>} Look */
@@ -179,15 +201,19 @@ export function since(samples, start, end) {
 }
 
 /**
- * Cores that neither the server nor the generator used, on average: its Postgres, the runner, and whatever else
- * was going on. Null where the server runs elsewhere.
+ * Cores of the generator's machine that neither it nor the server used, on average: Postgres, the runner, and whatever
+ * else was going on.
  * @param {Sample[]} samples
  * @param {number} cores
+ * @param {boolean} isHere whether the server runs on this machine too
  */
-export function usedByOthers(samples, cores) {
-  const known = samples.flatMap(({ machineCpu, cpu, generatorCpu }) =>
-    machineCpu === null || cpu === null || generatorCpu === null ? [] : [machineCpu * cores - cpu - generatorCpu],
-  );
+export function usedByOthers(samples, cores, isHere) {
+  const known = samples.flatMap(({ machineCpu, cpu, generatorCpu }) => {
+    const server = isHere ? cpu : 0;
+    return machineCpu === null || server === null || generatorCpu === null
+      ? []
+      : [machineCpu * cores - server - generatorCpu];
+  });
   if (known.length === 0) return null;
   return Math.max(0, round(known.reduce((sum, value) => sum + value, 0) / known.length));
 }

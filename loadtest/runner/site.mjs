@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { buildOf } from './build.mjs';
 import { CannotRun } from './failure.mjs';
 import { fileSystem } from './machine.mjs';
 import { findServer } from './install.mjs';
@@ -44,7 +45,12 @@ export async function startSite({ topology, fault, binary, limits, settings, dir
       server,
       stores,
       environment: { TOKEN_SECRET_FILE: secretFile, ...(token === null ? {} : { OPERATOR_TOKEN: token }) },
-      description: { version: await server.version(), binary: found.kind, configuration: await server.settings() },
+      description: {
+        version: await server.version(),
+        binary: found.kind,
+        ...(await buildOf(found.path)),
+        configuration: await server.settings(),
+      },
       fileSystem: await fileSystem(stores.directory),
     };
   } catch (error) {
@@ -74,17 +80,27 @@ export async function visitSite(target) {
   };
 }
 
-/** @param {string} target @returns {Promise<{version: string, limits: string}>} */
+/**
+ * What lastunit says of itself there; whatever else answers is none.
+ * @param {string} target
+ * @returns {Promise<{version: string, limits: "on"|"off"}>}
+ */
 async function healthOf(target) {
+  const another = 'start the server there, or name another one with --target';
+  /** @type {Record<string, unknown>|null} */
+  let page;
   try {
     const answer = await fetch(`${target}/health`, { signal: AbortSignal.timeout(10_000) });
-    return /** @type {{version: string, limits: string}} */ (await answer.json());
+    page = /** @type {any} */ (await answer.json());
   } catch (error) {
-    throw new CannotRun(
-      `${target} does not answer as lastunit does (${/** @type {Error} */ (error).message}): ` +
-        'start the server there, or name another one with --target',
-    );
+    const why = /** @type {Error} */ (error).message;
+    throw new CannotRun(`${target} does not answer as lastunit does (${why}): ${another}`);
   }
+  const { version, limits } = page ?? {};
+  if (typeof version !== 'string' || (limits !== 'on' && limits !== 'off')) {
+    throw new CannotRun(`${target}/health does not say version and limits, so it is not lastunit's: ${another}`);
+  }
+  return { version, limits };
 }
 
 /**

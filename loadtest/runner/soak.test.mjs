@@ -1,11 +1,9 @@
-// Schedule and growth of the long run, the faults of short ones, and where it broke.
+// Schedule and growth of the long run, and the faults of short ones.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { breakingPointOf } from './breaking-point.mjs';
 import { plan } from './faults.mjs';
 import { Points } from './points.mjs';
-import { usedByOthers } from './sampler.mjs';
 import { parseSettings } from './server.mjs';
 import { growthChecks, schedule } from './soak.mjs';
 import { aboveLimit, understand } from './visit.mjs';
@@ -108,42 +106,6 @@ test('faults come while customers come', () => {
     plan('slow-disk', 20, 'quick').map(({ atSeconds, seconds }) => atSeconds + seconds),
     [16],
   );
-});
-
-const STEPS = [
-  { rate: 500, achieved: 500, p50: 1, p99: 5, errors: 0, neverCame: 0 },
-  { rate: 1000, achieved: 700, p50: 90, p99: 400, errors: 0, neverCame: 0 },
-];
-const FOUND = { limit: 250, rate: 1000, lastGoodRate: 500, what: 'p99 of successes passed 250 ms', steps: STEPS };
-
-test('what gave way is told from the step in which it broke', () => {
-  const at = (/** @type {Partial<import('./sampler.mjs').Sample>} */ second) =>
-    breakingPointOf(FOUND, 5, [sample({ at: 3 }), sample({ at: 8, ...second })], [], 2);
-  assert.match(at({ commitP99: 200 })?.gaveWay ?? '', /^500 a second were carried. Commits of the journal became slow/);
-  assert.match(at({ machineCpu: 1, cpu: 0.5, generatorCpu: 1.4 })?.gaveWay ?? '', /load generator used most of it/);
-  assert.match(at({ machineCpu: 1, cpu: 1.4, generatorCpu: 0.5 })?.gaveWay ?? '', /server used most of it/);
-  assert.match(at({ machineCpu: 1, cpu: 0.5, generatorCpu: 0.5 })?.gaveWay ?? '', /something else on this machine/);
-  assert.match(at({ sheddingLevel: 1 })?.gaveWay ?? '', /turned requests away/);
-  assert.match(at({ inFlight: 49_000 })?.gaveWay ?? '', /commands in flight/);
-  assert.equal(at({})?.steps[0]?.cpu, 0.5);
-  const [first, second] = STEPS.map((step) => ({ ...step, p50: null, p99: null }));
-  const unmeasured = /** @type {typeof FOUND} */ (/** @type {unknown} */ ({ ...FOUND, steps: [first, second] }));
-  const byHand = breakingPointOf(unmeasured, 2, [], [[1], [2], [300]], 2);
-  assert.deepEqual(
-    byHand?.steps.map(({ p99 }) => p99),
-    [2, 300],
-  );
-  assert.equal(breakingPointOf(null, 5, [], [], 2), null);
-  assert.match(
-    breakingPointOf({ ...FOUND, rate: null, lastGoodRate: 1000 }, 5, [], [], 2)?.gaveWay ?? '',
-    /The ladder ended there/,
-  );
-});
-
-test('what others used is what is left of the machine', () => {
-  const busy = [sample({ machineCpu: 1 }), sample({ machineCpu: 0.5 }), sample({ machineCpu: 1, cpu: null })];
-  assert.equal(usedByOthers(busy, 2), 0.5);
-  assert.equal(usedByOthers([sample({ cpu: null })], 2), null);
 });
 
 test('settings are read with their sections', () => {
