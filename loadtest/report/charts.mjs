@@ -109,13 +109,14 @@ function serverDrafts(result) {
   const line = (label, value) => ({ label, values: samples.map((sample) => value(sample) ?? null) });
   /** @type {(id: string, title: string, unit: string, ...lines: Line[]) => Draft} */
   const draft = (id, title, unit, ...lines) => ({ id, title, unit, form: 'line', x, lines });
-  const cores = result.machine?.cores;
+  const { cores, loadGeneratorOnSameMachine: together } = result.machine ?? {};
+  const everything = together === false ? 'whole machine of the generator' : 'whole machine';
   const whole = (/** @type {Sample} */ { machineCpu }) => (typeof machineCpu === 'number' && cores ? machineCpu * cores : null);
   const { totals, single } = stockLines(samples);
   return [
     { ...draft('stock', 'Stock', 'units', ...totals), quiet: true },
     ...(single.length > 0 ? [draft('stock-products', 'Units available of each product', 'units', ...single)] : []),
-    draft('cpu', 'CPU', 'cores', line('server', ({ cpu }) => cpu), line('load generator', ({ generatorCpu }) => generatorCpu), line('whole machine', whole)),
+    draft('cpu', 'CPU', 'cores', line('server', ({ cpu }) => cpu), line('load generator', ({ generatorCpu }) => generatorCpu), line(everything, whole)),
     draft('memory', 'Memory of the server', 'MiB', line('used', ({ memoryBytes }) => scaled(memoryBytes, MEBIBYTE))),
     draft('batch', 'Batch size: events per commit', 'events', line('events', ({ eventsPerCommit }) => eventsPerCommit)),
     draft('commit', 'Time of a commit', 'ms', line('p99', ({ commitP99 }) => commitP99)),

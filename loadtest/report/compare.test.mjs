@@ -140,6 +140,11 @@ test('the program: exit status, terminal and page', async () => {
   assert.match(slow.stdout, /worse than in A beyond noise: .*successes p99/);
   const page = await readFile(join(folder, 'compared.html'), 'utf8');
   assert.match(page, /<strong>Regression<\/strong>/);
+  await writeResult(folder, 'busy', result({ change: { machine: { cores: 2, fileSystem: 'tmpfs', coresUsedByOthers: 1.5 } } }));
+  const busy = run('a', 'busy', '--html', 'busy.html').stdout;
+  assert.match(busy, /^In B something else used 1\.5 of 2 cores: latencies say little\.$/m);
+  assert.match(busy, /Not the same machine: file system of the stores is – in A and tmpfs in B\./);
+  assert.match(await readFile(join(folder, 'busy.html'), 'utf8'), /data-tone="warn">In B something else used 1\.5/);
   const other = run('a', 'other');
   assert.equal(other.status, 2);
   assert.match(other.stdout, /the size is quick in A and full in B/);
@@ -170,6 +175,17 @@ test('the program: bad input is one sentence', async () => {
     assert.match(stderr, /^[^\n]+\n$/, given.join(' '));
   }
   assert.equal(run('--help').status, 0);
+});
+
+test('stores on another file system, another build and a busy machine are told', () => {
+  const on = (/** @type {string} */ fileSystem, /** @type {number} */ coresUsedByOthers, /** @type {string} */ sha256) =>
+    result({ change: { machine: { cores: 2, fileSystem, coresUsedByOthers }, server: { sha256 } } });
+  const [comparison] = compare([on('tmpfs', 0.2, 'aa')], [on('ext4', 1.23, 'bb')], 0.15).comparisons;
+  assert.deepEqual(comparison?.machine, [{ name: 'file system of the stores', a: 'tmpfs', b: 'ext4' }]);
+  assert.deepEqual(comparison?.settings, [{ name: 'sha256', a: 'aa', b: 'bb' }]);
+  assert.deepEqual(comparison?.disturbed, ['In B something else used 1.2 of 2 cores: latencies say little.']);
+  const repeats = compare([on('ext4', 0, 'a'), on('ext4', 2, 'a')], [on('ext4', 0.7, 'a')], 0.15).comparisons[0];
+  assert.deepEqual(repeats?.disturbed, ['In run 2 of A something else used 2.0 of 2 cores: latencies say little.']);
 });
 
 test('settings that differ are told, places are not', () => {

@@ -2,6 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import { metricsOf } from './metrics.mjs';
+import { disturbance } from './disturbance.mjs';
 import { loadWords } from './load.mjs';
 import { judge, mean } from './noise.mjs';
 import { InputError, readDocument, readRun, runsOf } from './result.mjs';
@@ -13,7 +14,7 @@ import { plain } from './text.mjs';
 /** @typedef {import('./noise.mjs').Judgement} Judgement */
 /** @typedef {{ metric: Metric, a: number[], b: number[], change: number | null, judgement: Judgement }} Row change: a part of A */
 /** @typedef {{ name: string, a: string, b: string }} Difference */
-/** @typedef {{ title: string, a: Result[], b: Result[], rows: Row[], machine: Difference[], settings: Difference[] }} Comparison */
+/** @typedef {{ title: string, a: Result[], b: Result[], rows: Row[], machine: Difference[], settings: Difference[], disturbed: string[] }} Comparison disturbed: sentences */
 /** @typedef {{ comparisons: Comparison[], unmatched: string[] }} Outcome unmatched: sentences */
 
 /** What must be the same in A and B, or their numbers mean different things. @type {[string, (result: Result) => unknown][]} */
@@ -121,7 +122,19 @@ function compared(a, b, part) {
   const [first, second] = [a[0], b[0]];
   const machine = different(machineOf(first), machineOf(second));
   const settings = different(settingsOf(first), settingsOf(second));
-  return { title: first?.title || first?.scenario || '', a, b, rows: rowsOf(a, b, part), machine, settings };
+  const disturbed = [...disturbedRuns('A', a), ...disturbedRuns('B', b)];
+  return { title: first?.title || first?.scenario || '', a, b, rows: rowsOf(a, b, part), machine, settings, disturbed };
+}
+
+/**
+ * @param {string} side
+ * @param {Result[]} runs
+ */
+function disturbedRuns(side, runs) {
+  return runs.flatMap((run, place) => {
+    const words = disturbance(run);
+    return words === null ? [] : [`In ${runs.length > 1 ? `run ${place + 1} of ` : ''}${side} ${words}.`];
+  });
 }
 
 /** @param {Result | undefined} result */
@@ -131,8 +144,8 @@ function settingsOf(result) {
 
 /** @param {Result | undefined} result */
 function machineOf(result) {
-  const { cpu, cores, memoryBytes, system, loadGeneratorOnSameMachine } = result?.machine ?? {};
-  return { cpu, cores, 'memory, bytes': memoryBytes, system, 'load generator on the same machine': loadGeneratorOnSameMachine };
+  const { cpu, cores, memoryBytes, system, fileSystem, loadGeneratorOnSameMachine: same } = result?.machine ?? {};
+  return { cpu, cores, 'memory, bytes': memoryBytes, system, 'file system of the stores': fileSystem, 'load generator on the same machine': same };
 }
 
 /**

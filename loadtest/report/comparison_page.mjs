@@ -42,7 +42,7 @@ ${outcome.comparisons.map((comparison, place) => section(comparison, drawn[place
  * @param {number} place
  */
 function section(comparison, charts, part, place) {
-  const { title, a, b, rows } = comparison;
+  const { title, a, b, rows, disturbed } = comparison;
   const first = a[0];
   const heads = [{ text: 'Number' }, { text: 'A', number: true }, { text: 'B', number: true }, { text: 'Change', number: true }, { text: 'Noise', number: true }, { text: 'Judgement' }];
   const tones = /** @type {Record<string, string>} */ ({ worse: 'bad', better: 'good' });
@@ -53,6 +53,7 @@ function section(comparison, charts, part, place) {
   return html`<section aria-labelledby="title-${place}"><h2 id="title-${place}">${title}</h2>
 ${first && html`<p class="tags">${[first.scenario, first.size, first.topology, `limiter ${first.limiter ? 'on' : 'off'}`, `fault: ${first.fault}`, first.tool].map((tag) => html`<span class="tag">${tag}</span>`)}</p>`}
 <p class="quiet">A: ${sideOf(a)}. B: ${sideOf(b)}. ${noiseSentence(comparison, part)}</p>
+${disturbed.length > 0 && html`<p class="tags">${disturbed.map((words) => html`<span class="tag" data-tone="warn">${words}</span>`)}</p>`}
 ${differencesSection(comparison)}
 <div class="panel">${cards({ label: `Numbers of ${title}`, heads, rows: body, compact: true })}</div>
 <div class="charts">${charts.map(chartFigure)}</div></section>`;

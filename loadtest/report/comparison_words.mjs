@@ -104,7 +104,7 @@ export function terminalText(outcome, part, colour) {
  * @param {boolean} colour
  */
 function comparisonText(comparison, part, colour) {
-  const { title, a, rows, machine, settings } = comparison;
+  const { title, a, rows, machine, settings, disturbed } = comparison;
   const head = ['', 'A', 'B', 'change', 'noise', ''];
   const lines = shownRows(rows).map((row) => [
     shortened(plain(row.metric.name)),
@@ -124,6 +124,7 @@ function comparisonText(comparison, part, colour) {
   const first = a[0];
   const ran = first ? `${plain(title)} (${plain(first.scenario)}, ${plain(first.size)}, ${plain(first.topology)}, limiter ${first.limiter ? 'on' : 'off'}, fault ${plain(first.fault)})` : '';
   const notes = [
+    ...disturbed,
     ...machine.map((difference) => `Not the same machine: ${differenceWords(difference)}.`),
     ...settings.map((difference) => `Server: ${differenceWords(difference)}.`),
     noiseSentence(comparison, part),

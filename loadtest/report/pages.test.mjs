@@ -43,6 +43,22 @@ test('a failed check comes first, and the page says failed', async () => {
   assert.match(page, /expected 5, found <b>4<\/b>/);
 });
 
+test('what spoils the numbers is said where they are', async () => {
+  const machine = { cores: 2, fileSystem: 'tmpfs', coresUsedByOthers: 0.9, loadGeneratorOnSameMachine: false };
+  const run = result({ change: { machine, samples: [{ at: 0, cpu: 1, machineCpu: 0.5 }] } });
+  const page = shown(await runPage(run));
+  for (const text of ['data-tone="warn">something else used 0.9 of 2 cores', 'tmpfs, in memory', 'Machine of the load generator', 'whole machine of the generator']) {
+    assert.ok(page.includes(text), text);
+  }
+  assert.match(shown(await runPage({ ...run, topology: 'postgres-journal' })), />Postgres and others used 0\.9/);
+  const calm = shown(await runPage(result({ change: { machine: { ...machine, coresUsedByOthers: 0.7 } } })));
+  assert.doesNotMatch(calm, /latencies say little/);
+  await writeResult(folder, 'disturbed', run);
+  const suite = await readFile(await writeSuiteReport(await writeSuite(folder, ['disturbed'], true)), 'utf8');
+  assert.match(suite, /Load generator on 2 cores, stores on tmpfs\./);
+  assert.match(suite, /something else used 0\.9 of 2 cores/);
+});
+
 test('a rate of a few sales is a dash', async () => {
   const totals = { ...result().totals, goodputUntilSoldOutPerSecond: null };
   const page = shown(await runPage(result({ change: { totals } })));

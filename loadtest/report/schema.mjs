@@ -56,12 +56,14 @@
  */
 
 /**
- * @typedef {object} Machine
+ * @typedef {object} Machine the one of the load generator
  * @property {string} [cpu]
  * @property {number} [cores]
  * @property {number} [memoryBytes]
  * @property {string} [system]
  * @property {boolean} [loadGeneratorOnSameMachine]
+ * @property {string | null} [fileSystem] of the stores
+ * @property {number | null} [coresUsedByOthers] than the server and the load generator
  */
 
 /**
@@ -185,7 +187,7 @@ const totals = {
   soldOutAfterSeconds: optional(number),
 };
 const step = { rate: number, achieved: optional(number), p50: optional(number), p99: optional(number), errors: optional(number), neverCame: optional(number), cpu: optional(number), generatorCpu: optional(number), machineCpu: optional(number), commitP99: optional(number) };
-const machine = { cpu: optional(text), cores: optional(number), memoryBytes: optional(number), system: optional(text), loadGeneratorOnSameMachine: optional(flag) };
+const machine = { cpu: optional(text), cores: optional(number), memoryBytes: optional(number), system: optional(text), loadGeneratorOnSameMachine: optional(flag), fileSystem: optional(text), coresUsedByOthers: optional(number) };
 
 /** @type {Rule} */
 function otherLatencies(value, path) {

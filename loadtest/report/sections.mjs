@@ -1,6 +1,7 @@
 // Sections: the parts of a run's report that are no charts.
 
 import { byReason, latencyWords, saidOfGoodput, unitRate } from './charts.mjs';
+import { disturbance } from './disturbance.mjs';
 import { loadRows } from './load.mjs';
 import { passed, sum } from './result.mjs';
 import { bytes, counted, duration, html, measured, moment, number } from './text.mjs';
@@ -72,12 +73,14 @@ function checkItem({ name, passed: good, expected, actual, why }) {
 export function headSection(result) {
   const { scenario, text, tool, startedAt, seconds, size, fault, faults, limiter } = result;
   const faultTone = fault === 'none' ? '' : 'warn';
+  const disturbed = disturbance(result);
   const limiterWords = limiter ? 'limiter on: its refusals are among the numbers' : 'limiter off';
   return html`<header>${text && html`<p>${text}</p>`}
 <p class="quiet">Scenario ${scenario}, started ${moment(startedAt)}, ran ${duration(seconds)} under ${tool}.</p>
 <p class="tags"><span class="tag">size ${size}</span><span class="tag">${topologyWords(result.topology)}</span>
 <span class="tag" data-tone="${limiter ? 'warn' : 'good'}">${limiterWords}</span>
-<span class="tag" data-tone="${faultTone}">${fault === 'none' ? 'no fault' : `fault: ${fault}`}</span></p>
+<span class="tag" data-tone="${faultTone}">${fault === 'none' ? 'no fault' : `fault: ${fault}`}</span>
+${disturbed && html`<span class="tag" data-tone="warn">${disturbed}</span>`}</p>
 ${faults && faults.length > 0 && html`<ol class="quiet">${faults.map(faultItem)}</ol>`}</header>`;
 }
 
@@ -164,7 +167,9 @@ export function machineSection(result) {
     ['cores', machine.cores],
     ['memory', typeof machine.memoryBytes === 'number' ? bytes(machine.memoryBytes) : null],
     ['system', machine.system],
-    ['load generator', same === undefined ? null : same ? 'on the same machine, so both share its cores' : 'on another machine'],
+    ['server', same === undefined ? null : same ? 'on the same machine, so both share its cores' : 'on another machine'],
+    ['file system of the stores', machine.fileSystem ? fileSystemWords(machine.fileSystem) : null],
+    ['cores that others used', typeof machine.coresUsedByOthers === 'number' ? number(machine.coresUsedByOthers) : null],
     ...loadRows(result.load).map(([name, value]) => /** @type {[string, unknown]} */ ([`load: ${name}`, value])),
     ...flattened({ ...result.server, configuration: null, tableOfSettings: null }, 'server: ').filter(([, value]) => value !== null),
   ];
@@ -172,8 +177,13 @@ export function machineSection(result) {
   const settings = flattened({ ...tableOfSettings, ...configuration }, '');
   const limits = settings.filter(([name]) => name === 'limits.enabled');
   const all = html`<details><summary>All ${settings.length} settings of the server</summary>${pairs(settings)}</details>`;
-  return html`<div class="pair"><section class="panel" aria-labelledby="machine-title"><h2 id="machine-title">Machine, load and server</h2>${pairs([...rows, ...limits])}</section>
+  return html`<div class="pair"><section class="panel" aria-labelledby="machine-title"><h2 id="machine-title">Machine of the load generator, load and server</h2>${pairs([...rows, ...limits])}</section>
 <section class="panel" aria-labelledby="server-title"><h2 id="server-title">Configuration</h2>${settings.length > 0 ? all : html`<p class="quiet">Not known: the server was running already.</p>`}</section></div>`;
+}
+
+/** A commit costs nothing where nothing is kept. @param {string} fileSystem */
+function fileSystemWords(fileSystem) {
+  return fileSystem === 'tmpfs' ? 'tmpfs, in memory: commits cost next to nothing' : fileSystem;
 }
 
 /** @param {[string, unknown][]} rows */

@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { unitRate } from './charts.mjs';
 import { finish, isProgram, onlyArgument } from './command.mjs';
+import { disturbance } from './disturbance.mjs';
 import { cards, page, write } from './page.mjs';
 import { InputError, passed, readRun, readSuite, runsOf, sum } from './result.mjs';
 import { verdictBox, verdictSentence } from './sections.mjs';
@@ -94,10 +95,11 @@ function settings(runs) {
   const first = runs.find(({ result }) => result)?.result;
   if (!first) return '';
   const machine = first.machine ?? {};
-  const on = [machine.cpu, typeof machine.cores === 'number' && counted(machine.cores, 'core'), typeof machine.memoryBytes === 'number' && bytes(machine.memoryBytes)].filter(Boolean);
+  const on = [machine.cpu, typeof machine.cores === 'number' && counted(machine.cores, 'core'), typeof machine.memoryBytes === 'number' && bytes(machine.memoryBytes), machine.fileSystem && `stores on ${machine.fileSystem}`].filter(Boolean);
   const limited = runs.filter(({ result }) => result?.limiter).length;
   const limiter = limited === 0 ? 'The limiter was off.' : `The limiter was on in ${counted(limited, 'run')}.`;
-  return on.length > 0 ? `On ${on.join(', ')}. ${limiter}` : limiter;
+  const where = machine.loadGeneratorOnSameMachine === false ? 'Load generator on' : 'On';
+  return on.length > 0 ? `${where} ${on.join(', ')}. ${limiter}` : limiter;
 }
 
 /** @param {Run} run */
@@ -108,11 +110,12 @@ function row({ link, result, why }) {
   }
   const good = passed(result);
   const title = result.title || result.scenario;
+  const disturbed = disturbance(result);
   const notes = [result.scenario, result.size, result.topology, result.fault !== 'none' && `fault: ${result.fault}`, result.limiter && 'limiter on', gaveWay(result), result.tool !== 'k6' && result.tool];
   const errors = sum(result.totals.errors);
   const verdict = html`<span class="word">${good ? '✓ passed' : '✗ failed'}</span>${!good && html`<br>${verdictSentence(result)}`}${errors > 0 && html`<br>${counted(errors, 'error')}`}`;
   const cells = [
-    html`${link ? html`<a href="${link}">${title}</a>` : title}<br><span class="quiet">${notes.filter(Boolean).join(' · ')}</span>`,
+    html`${link ? html`<a href="${link}">${title}</a>` : title}<br><span class="quiet">${notes.filter(Boolean).join(' · ')}</span>${disturbed && html`<br><span class="tag" data-tone="warn">${disturbed}</span>`}`,
     verdict,
     number(result.totals.successes),
     number(sum(result.totals.refusals)),

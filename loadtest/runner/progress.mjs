@@ -1,11 +1,10 @@
 // What a person sees while a run goes on: a line a second that replaces itself on a terminal, a line
 // every five seconds in a log.
 
+import { disturbance } from '../report/disturbance.mjs';
+
 const IS_TERMINAL = process.stderr.isTTY === true;
 const EVERY_SECONDS = IS_TERMINAL ? 1 : 5;
-
-/** Cores beside server and generator from which on a run shares its machine with something else. */
-const OTHERS_MAX = 0.7;
 
 const number = new Intl.NumberFormat('en-US');
 
@@ -73,10 +72,8 @@ export function summary(result, file) {
       );
     }
   }
-  const others = result.machine.coresUsedByOthers;
-  if (others !== null && others > OTHERS_MAX) {
-    lines.push(`  Something else used ${others.toFixed(1)} of ${result.machine.cores} cores: latencies say little here.`);
-  }
+  const disturbed = disturbance(result);
+  if (disturbed !== null) lines.push(`  Beside the run ${disturbed}.`);
   if (result.breakingPoint !== null) lines.push(`  ${result.breakingPoint.gaveWay}`);
   lines.push(`  ${result.verdict.passed ? 'PASSED' : 'FAILED'}  ${file}`);
   return lines.join('\n');
