@@ -29,6 +29,8 @@ export async function startK6(load) {
     script,
   ];
   const environment = {
+    // Its garbage is collected half as often, for a tenth of its processor time: server and store want that more than memory.
+    GOGC: process.env.GOGC ?? '400',
     ...load.environment,
     K6_CSV_TIME_FORMAT: 'unix_micro',
     K6_NO_USAGE_REPORT: 'true',

@@ -44,7 +44,11 @@ export async function startSite({ topology, fault, binary, limits, settings, dir
       token,
       server,
       stores,
-      environment: { TOKEN_SECRET_FILE: secretFile, ...(token === null ? {} : { OPERATOR_TOKEN: token }) },
+      environment: {
+        // Signing a token for every customer is work that a server without accounts does not ask for.
+        ...(Object.values(settings).includes(SECRET_FILE) ? { TOKEN_SECRET_FILE: secretFile } : {}),
+        ...(token === null ? {} : { OPERATOR_TOKEN: token }),
+      },
       description: {
         version: await server.version(),
         binary: found.kind,
