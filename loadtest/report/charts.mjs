@@ -120,6 +120,7 @@ function serverDrafts(result) {
     draft('memory', 'Memory of the server', 'MiB', line('used', ({ memoryBytes }) => scaled(memoryBytes, MEBIBYTE))),
     draft('batch', 'Batch size: events per commit', 'events', line('events', ({ eventsPerCommit }) => eventsPerCommit)),
     draft('commit', 'Time of a commit', 'ms', line('p99', ({ commitP99 }) => commitP99)),
+    draft('purchase', "Purchases by the server's own clock", 'ms', line('p99', ({ purchaseP99 }) => purchaseP99)),
     draft('commits', 'Commits', 'per second', line('commits', ({ commitsPerSecond }) => commitsPerSecond)),
     draft('lag', 'Projection lag', 's', line('behind the journal', ({ projectionLagSeconds }) => projectionLagSeconds)),
     { ...draft('queue', 'Queue depth', 'purchases', line('waiting', ({ queueDepth }) => queueDepth)), quiet: true },
@@ -282,18 +283,19 @@ function together(stock, products, value) {
  * @param {NonNullable<Result['breakingPoint']>} point
  * @returns {Chart | null}
  */
-export function breakingChart({ rate, steps }) {
+export function breakingChart({ rate, steps, generatorFirst }) {
   const sorted = [...steps].sort((one, other) => one.rate - other.rate);
   const x = sorted.map((step) => step.rate);
   /** @type {Line[]} */
   const all = [
     { label: 'p99', values: sorted.map(({ p99 }) => p99 ?? null) },
     { label: 'p50', values: sorted.map(({ p50 }) => p50 ?? null) },
+    { label: "p99 by the server's clock", values: sorted.map(({ purchaseP99 }) => purchaseP99 ?? null) },
     { label: 'errors', unit: 'errors', right: true, values: sorted.map(({ errors }) => errors ?? null) },
   ];
   const lines = all.filter(known);
   if (lines.length === 0 || x.length === 0) return null;
-  const marks = typeof rate === 'number' ? [{ at: rate, until: null, label: `gave way at ${number(rate)}/s`, kind: /** @type {const} */ ('fault') }] : [];
+  const marks = typeof rate === 'number' ? [{ at: rate, until: null, label: `${generatorFirst ? 'load generator ' : ''}gave way at ${number(rate)}/s`, kind: /** @type {const} */ ('fault') }] : [];
   const last = sorted.at(-1);
   const end = Math.max(...x, rate ?? 0);
   const summary = `${counted(steps.length, 'step')} up to ${number(last?.rate)} arrivals a second; at the last one p99 ${measured(last?.p99, 'ms')} and ${counted(last?.errors ?? 0, 'error')}.`;
@@ -301,10 +303,12 @@ export function breakingChart({ rate, steps }) {
 }
 
 /** @param {NonNullable<Result['breakingPoint']>} point */
-export function breakingSentence({ rate, what, gaveWay, steps }) {
+export function breakingSentence({ rate, what, gaveWay, steps, generatorFirst }) {
   if (typeof rate !== 'number') {
     const highest = Math.max(0, ...steps.map((step) => step.rate));
     return `Nothing gave way up to ${number(highest)} arrivals a second${gaveWay ? `: ${gaveWay}` : '.'}`;
   }
+  // Whose number it is comes first.
+  if (generatorFirst && gaveWay) return `${gaveWay} It was at ${number(rate)} arrivals a second${what ? `: ${what}` : ''}.`;
   return [`Gave way at ${number(rate)} arrivals a second${what ? `: ${what}` : ''}.`, gaveWay].filter(Boolean).join(' ');
 }

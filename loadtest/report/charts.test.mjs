@@ -126,6 +126,15 @@ test('the breaking point has a chart and a sentence', () => {
   assert.equal(breakingChart({ rate: 5, steps: [] }), null);
 });
 
+test('where the load generator gave way, chart and sentence say so', () => {
+  const point = { ...breakingPoint(), generatorFirst: true };
+  assert.equal(breakingChart(point)?.marks[0]?.label, 'load generator gave way at 1,600/s');
+  const first = { ...point, gaveWay: 'The load generator gave way first.' };
+  assert.equal(breakingSentence(first), 'The load generator gave way first. It was at 1,600 arrivals a second: p99 of successes passed 250 ms.');
+  const own = { ...point, steps: point.steps.map((step) => ({ ...step, purchaseP99: 9 })) };
+  assert.deepEqual(breakingChart(own)?.lines.map(({ label }) => label), ['p99', 'p50', "p99 by the server's clock", 'errors']);
+});
+
 test('a stock without end has an axis of its own, so that what was sold is seen', () => {
   const of = (/** @type {number} */ stock) => chart(result({ seconds: 4, stock, rate: 50 }), 'stock').lines;
   assert.deepEqual(of(1_000_000).map(({ label, right }) => [label, right === true]), [['available (right axis)', true], ['sold', false]]);

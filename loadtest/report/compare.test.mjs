@@ -95,6 +95,13 @@ test('a lower breaking point is worse', () => {
   assert.equal(row([at(400)], [at(null)], 'breaking point').judgement.word, 'better');
 });
 
+test('what the load generator could send is no number of the server', () => {
+  const at = (/** @type {number} */ rate) => result({ change: { breakingPoint: { ...breakingPoint(), rate, generatorFirst: true } } });
+  const judged = row([at(2500)], [at(1000)], 'where the load generator gave way').judgement.word;
+  assert.equal(judged, 'changed');
+  assert.equal(statusOf(compare([at(2500)], [at(1000)], 0.15)), 0);
+});
+
 test('what was run differently is not compared, and it is said how', () => {
   /** @type {[Partial<Result>, RegExp][]} */
   const changes = [

@@ -128,6 +128,8 @@ function server({ samples, seconds }) {
 function breaking({ breakingPoint }) {
   if (!breakingPoint) return [];
   const rates = breakingPoint.steps.map(({ rate }) => rate);
+  // What the generator can send is no number of the server.
+  if (breakingPoint.generatorFirst) return [{ name: 'where the load generator gave way', unit: '/s', better: 'neither', value: breakingPoint.rate ?? null }];
   // Where nothing gave way, the point lies at the highest rate or above it.
   return [{ name: 'breaking point', unit: '/s', better: 'higher', value: breakingPoint.rate ?? highest(rates) }];
 }

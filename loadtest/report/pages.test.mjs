@@ -59,6 +59,13 @@ test('what spoils the numbers is said where they are', async () => {
   assert.match(suite, /something else used 0\.9 of 2 cores/);
 });
 
+test('a number of the load generator is not called one of the server', async () => {
+  const point = { ...breakingPoint(), gaveWay: 'The load generator gave way first.' };
+  const page = async (/** @type {boolean} */ generatorFirst) => shown(await runPage(result({ change: { breakingPoint: { ...point, generatorFirst } } })));
+  assert.match(await page(true), />Breaking point of the load generator, not of the server<\/h2>\n<p class="verdict" data-tone="warn"><span>The load generator gave way first\./);
+  assert.match(await page(false), />Breaking point<\/h2>/);
+});
+
 test('a rate of a few sales is a dash', async () => {
   const totals = { ...result().totals, goodputUntilSoldOutPerSecond: null };
   const page = shown(await runPage(result({ change: { totals } })));

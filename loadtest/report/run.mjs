@@ -19,6 +19,7 @@ const COLUMNS = [
   ['p99', 'p99 ms'],
   ['errors', 'errors'],
   ['neverCame', 'never came'],
+  ['purchaseP99', "server's p99 ms"],
   ['commitP99', 'commit p99 ms'],
   ['cpu', 'CPU: server'],
   ['generatorCpu', 'generator'],
@@ -62,7 +63,7 @@ function breakingSection(point, chart) {
   const there = COLUMNS.filter(([name]) => point.steps.some((step) => typeof step[name] === 'number'));
   const heads = ['rate/s', ...there.map(([, head]) => head)];
   const rows = point.steps.map((step) => html`<tr><th scope="row" class="number">${number(step.rate)}</th>${there.map(([name]) => html`<td class="number">${number(step[name])}</td>`)}</tr>`);
-  return html`<section aria-labelledby="breaking-title"><h2 id="breaking-title">Breaking point</h2>
+  return html`<section aria-labelledby="breaking-title"><h2 id="breaking-title">${point.generatorFirst ? 'Breaking point of the load generator, not of the server' : 'Breaking point'}</h2>
 <p class="verdict" data-tone="warn"><span>${breakingSentence(point)}</span></p>
 ${chart && chartFigure(chart)}
 <div class="panel scroll" tabindex="0" role="region" aria-label="Steps of the breaking point"><table><caption>Each step of the arrival rate</caption>

@@ -6,7 +6,7 @@
 /** @typedef {{ count: number, mean?: number | null, p50?: number | null, p90?: number | null, p95?: number | null, p99?: number | null, max?: number | null }} Latency */
 /** @typedef {(number | null)[]} Column one entry a step, null where nothing happened */
 /** @typedef {{ productId: number | string, available: number, held?: number | null, sold?: number | null }} Stock */
-/** @typedef {{ rate: number, achieved?: number | null, p50?: number | null, p99?: number | null, errors?: number | null, neverCame?: number | null, cpu?: number | null, generatorCpu?: number | null, machineCpu?: number | null, commitP99?: number | null }} Step */
+/** @typedef {{ rate: number, achieved?: number | null, p50?: number | null, p99?: number | null, errors?: number | null, neverCame?: number | null, cpu?: number | null, generatorCpu?: number | null, machineCpu?: number | null, commitP99?: number | null, purchaseP99?: number | null }} Step */
 /** @typedef {Record<string, number>} Counts */
 
 /**
@@ -46,6 +46,7 @@
  * @property {number | null} [commitsPerSecond]
  * @property {number | null} [eventsPerCommit]
  * @property {number | null} [commitP99]
+ * @property {number | null} [purchaseP99] by the server's own clock
  * @property {number | null} [projectionLagSeconds]
  * @property {number | null} [queueDepth]
  * @property {number | null} [inFlight]
@@ -71,6 +72,8 @@
  * @property {number | null} [rate] null: nothing gave way
  * @property {string | null} [what]
  * @property {string | null} [gaveWay]
+ * @property {number | null} [lastGoodRate]
+ * @property {boolean | null} [generatorFirst] the load generator gave way before the server
  * @property {Step[]} steps
  */
 
@@ -158,7 +161,7 @@ const shape = (rules) => (value, path) => {
 
 const column = optional(list(optional(number)));
 const percentiles = { count: number, mean: optional(number), p50: optional(number), p90: optional(number), p95: optional(number), p99: optional(number), max: optional(number) };
-const gauges = ['cpu', 'memoryBytes', 'openFiles', 'commitsPerSecond', 'eventsPerCommit', 'commitP99', 'projectionLagSeconds', 'queueDepth', 'inFlight', 'generatorCpu', 'machineCpu', 'dataBytes', 'connections'];
+const gauges = ['cpu', 'memoryBytes', 'openFiles', 'commitsPerSecond', 'eventsPerCommit', 'commitP99', 'purchaseP99', 'projectionLagSeconds', 'queueDepth', 'inFlight', 'generatorCpu', 'machineCpu', 'dataBytes', 'connections'];
 const sample = {
   at: number,
   stock: optional(list(shape({ productId: word, available: number, held: optional(number), sold: optional(number) }))),
@@ -186,7 +189,7 @@ const totals = {
   unitsUntilSoldOutPerSecond: optional(number),
   soldOutAfterSeconds: optional(number),
 };
-const step = { rate: number, achieved: optional(number), p50: optional(number), p99: optional(number), errors: optional(number), neverCame: optional(number), cpu: optional(number), generatorCpu: optional(number), machineCpu: optional(number), commitP99: optional(number) };
+const step = { rate: number, achieved: optional(number), p50: optional(number), p99: optional(number), errors: optional(number), neverCame: optional(number), cpu: optional(number), generatorCpu: optional(number), machineCpu: optional(number), commitP99: optional(number), purchaseP99: optional(number) };
 const machine = { cpu: optional(text), cores: optional(number), memoryBytes: optional(number), system: optional(text), loadGeneratorOnSameMachine: optional(flag), fileSystem: optional(text), coresUsedByOthers: optional(number) };
 
 /** @type {Rule} */
@@ -218,7 +221,7 @@ export const resultFault = shape({
   latency: optional(each(optional(shape(percentiles)))),
   series: optional((value, path) => shape(series)(value, path) ?? otherLatencies(value, path)),
   samples: optional(list(shape(sample))),
-  breakingPoint: optional(shape({ rate: optional(number), what: optional(text), gaveWay: optional(text), steps: list(shape(step)) })),
+  breakingPoint: optional(shape({ rate: optional(number), what: optional(text), gaveWay: optional(text), lastGoodRate: optional(number), generatorFirst: optional(flag), steps: list(shape(step)) })),
 });
 
 /** What is wrong with a suite, or null. */

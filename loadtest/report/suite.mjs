@@ -145,7 +145,7 @@ function successPair({ latency }) {
 
 /** @param {Result} result */
 function gaveWay({ breakingPoint }) {
-  return typeof breakingPoint?.rate === 'number' && `gave way at ${number(breakingPoint.rate)}/s`;
+  return typeof breakingPoint?.rate === 'number' && `${breakingPoint.generatorFirst ? 'load generator ' : ''}gave way at ${number(breakingPoint.rate)}/s`;
 }
 
 /** @param {import('./schema.mjs').Latency | null | undefined} latency */

@@ -46,12 +46,14 @@ export function growth(before, after, name) {
  * @param {Reading} after
  * @param {string} name
  * @param {number} quantile
+ * @param {string[]} labels that a series must have, written as in the text; without, there must be one series
  * @returns {number|null} null where nothing was counted
  */
-export function quantileBetween(before, after, name, quantile) {
+export function quantileBetween(before, after, name, quantile, labels = []) {
   const buckets = [];
   for (const [series, value] of after) {
-    const match = series.startsWith(`${name}_bucket{`) ? /le="([^"]+)"/.exec(series) : null;
+    const isMeant = series.startsWith(`${name}_bucket{`) && labels.every((label) => series.includes(label));
+    const match = isMeant ? /le="([^"]+)"/.exec(series) : null;
     if (match?.[1] === undefined) continue;
     const le = match[1] === '+Inf' ? Infinity : Number(match[1]);
     buckets.push({ le, count: value - (before.get(series) ?? 0) });

@@ -36,3 +36,15 @@ test('a quantile counts only what came between', () => {
   assert.equal(quantileBetween(AFTER, AFTER, 'lastunit_commit_seconds', 0.99), null);
   assert.equal(quantileBetween(AFTER, BEFORE, 'lastunit_commit_seconds', 0.99), null);
 });
+
+test('of a histogram of many routes one is looked at', () => {
+  const text = ['a', 'b'].map((route, place) => [
+    `wait_bucket{route="${route}",status="201",le="0.1"} ${place === 0 ? 4 : 0}`,
+    `wait_bucket{route="${route}",status="201",le="1"} 4`,
+    `wait_bucket{route="${route}",status="201",le="+Inf"} 4`,
+  ]);
+  const after = read(text.flat().join('\n'));
+  assert.equal(quantileBetween(new Map(), after, 'wait', 1, ['route="a"', 'status="201"']), 0.1);
+  assert.equal(quantileBetween(new Map(), after, 'wait', 1, ['route="b"']), 1);
+  assert.equal(quantileBetween(new Map(), after, 'wait', 1, ['route="c"']), null);
+});

@@ -191,7 +191,7 @@ async function runAt(site, order, occasion) {
       load.duration,
       seenSamples,
       points.latencies.get('success') ?? [],
-      machine.cores,
+      { cores: machine.cores, isHere: here },
     ),
   };
 }

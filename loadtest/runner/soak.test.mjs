@@ -21,6 +21,7 @@ function sample(change) {
     commitsPerSecond: 100,
     eventsPerCommit: 5,
     commitP99: 5,
+    purchaseP99: 6,
     projectionLagSeconds: 0,
     queueDepth: 0,
     inFlight: 3,
