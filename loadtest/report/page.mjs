@@ -140,6 +140,9 @@ ${instead.length > 0 && html`<p class="quiet">${instead.join(' ')}</p>`}
 </section>`;
 }
 
+/** What a cell without a value shows; a card leaves it out. */
+const NOTHING = number(null);
+
 /**
  * A table that becomes cards on a phone; roles keep it a table for screen readers there.
  * @param {{ label: string, heads: { text: string, number?: boolean }[], rows: { tone?: string | null, cells: unknown[] }[], compact?: boolean }} table compact: two values a line of a card
@@ -150,9 +153,10 @@ export function cards({ label, heads, rows, compact }) {
     const [first, ...rest] = cells;
     const others = rest.map((cell, place) => {
       const head = heads[place + 1];
-      return html`<td role="cell" class="${head?.number ? 'number' : ''}" data-label="${head?.text ?? ''}"><span>${cell}</span></td>`;
+      const kinds = [head?.number && 'number', cell === NOTHING && 'nothing'].filter(Boolean).join(' ');
+      return html`<td role="cell" class="${kinds}" data-label="${head?.text ?? ''}"><span>${cell}</span></td>`;
     });
-    return html`<tr role="row" data-tone="${tone ?? ''}"><th role="rowheader" scope="row">${first}</th>${others}</tr>`;
+    return html`<tr role="row" data-tone="${tone ?? ''}"><th role="rowheader" scope="row" class="${heads[0]?.number ? 'number' : ''}">${first}</th>${others}</tr>`;
   });
   return html`<div class="scroll" role="region" tabindex="0" aria-label="${label}"><table class="cards${compact && ' compact'}" role="table">
 <thead role="rowgroup"><tr role="row">${shown}</tr></thead><tbody role="rowgroup">${body}</tbody>

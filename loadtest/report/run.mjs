@@ -5,7 +5,7 @@
 import { dirname, join } from 'node:path';
 import { breakingChart, breakingSentence, chartsOf } from './charts.mjs';
 import { finish, isProgram, onlyArgument } from './command.mjs';
-import { chartFigure, chartSection, page, write } from './page.mjs';
+import { cards, chartFigure, chartSection, page, write } from './page.mjs';
 import { passed, readRun } from './result.mjs';
 import { besideSection, checksSection, headSection, latencySection, machineSection, totalsSection, verdictSection } from './sections.mjs';
 import { html, number } from './text.mjs';
@@ -22,8 +22,8 @@ const COLUMNS = [
   ['purchaseP99', "server's p99 ms"],
   ['commitP99', 'commit p99 ms'],
   ['cpu', 'CPU: server'],
-  ['generatorCpu', 'generator'],
-  ['machineCpu', 'machine'],
+  ['generatorCpu', 'CPU: generator'],
+  ['machineCpu', 'machine busy'],
 ];
 
 /**
@@ -61,13 +61,12 @@ ${machineSection(result)}`;
 function breakingSection(point, chart) {
   if (!point) return null;
   const there = COLUMNS.filter(([name]) => point.steps.some((step) => typeof step[name] === 'number'));
-  const heads = ['rate/s', ...there.map(([, head]) => head)];
-  const rows = point.steps.map((step) => html`<tr><th scope="row" class="number">${number(step.rate)}</th>${there.map(([name]) => html`<td class="number">${number(step[name])}</td>`)}</tr>`);
+  const heads = [{ text: 'Arrivals', number: true }, ...there.map(([, text]) => ({ text, number: true }))];
+  const rows = point.steps.map((step) => ({ cells: [html`${number(step.rate)}/s`, ...there.map(([name]) => number(step[name]))] }));
   return html`<section aria-labelledby="breaking-title"><h2 id="breaking-title">${point.generatorFirst ? 'Breaking point of the load generator, not of the server' : 'Breaking point'}</h2>
 <p class="verdict" data-tone="warn"><span>${breakingSentence(point)}</span></p>
 ${chart && chartFigure(chart)}
-<div class="panel scroll" tabindex="0" role="region" aria-label="Steps of the breaking point"><table><caption>Each step of the arrival rate</caption>
-<thead><tr>${heads.map((head) => html`<th scope="col" class="number">${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div></section>`;
+<div class="panel"><h3>Each step of the arrival rate</h3>${cards({ label: 'Steps of the breaking point', heads, rows, compact: true })}</div></section>`;
 }
 
 if (isProgram(import.meta.url)) {

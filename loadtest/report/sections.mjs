@@ -170,7 +170,7 @@ export function machineSection(result) {
     ['server', same === undefined ? null : same ? 'on the same machine, so both share its cores' : 'on another machine'],
     ['file system of the stores', machine.fileSystem ? fileSystemWords(machine.fileSystem) : null],
     ['cores that others used', typeof machine.coresUsedByOthers === 'number' ? number(machine.coresUsedByOthers) : null],
-    ...loadRows(result.load).map(([name, value]) => /** @type {[string, unknown]} */ ([`load: ${name}`, value])),
+    ...loadRows(result.load).map(([name, value]) => /** @type {[string, unknown]} */ ([`load: ${name}`, typeof value === 'number' ? number(value) : value])),
     ...flattened({ ...result.server, configuration: null, tableOfSettings: null }, 'server: ').filter(([, value]) => value !== null),
   ];
   const { configuration, tableOfSettings } = /** @type {Record<string, any>} */ (result.server ?? {});

@@ -94,7 +94,8 @@ function significant(value) {
  */
 export function measured(value, unit, digits) {
   const shown = number(value, digits);
-  return value === null || value === undefined || unit === '' ? shown : `${shown} ${unit}`;
+  if (value === null || value === undefined || unit === '') return shown;
+  return unit.startsWith('/') ? shown + unit : `${shown} ${unit}`;
 }
 
 /**

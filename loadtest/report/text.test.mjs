@@ -32,6 +32,7 @@ test('numbers show three digits that count, and a dash where nothing was measure
   assert.deepEqual(shown, ['–', '0', '0', '5', '1,234,567', '1,235', '12.3', '1.23', '0.012', '-0.00004']);
   assert.equal(measured(undefined, 'ms'), '–');
   assert.equal(measured(3, 'ms'), '3 ms');
+  assert.equal(measured(3, '/s'), '3/s');
   assert.equal(counted(1, 'check'), '1 check');
   assert.equal(counted(2, 'success', 'successes'), '2 successes');
   assert.deepEqual([12.3, 119.7, 120, 3725].map(duration), ['12 s', '120 s', '2 min', '62 min 5 s']);
