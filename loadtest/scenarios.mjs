@@ -473,7 +473,11 @@ export function loadOf(scenario, environment) {
     const steps = size.steps.map((rate) => Math.max(1, Math.round(rate * factor)));
     return { ...common, users: null, rate: null, duration, stages: null, steps: [...new Set(steps)] };
   }
-  return { ...common, ...steady(size, wanted), stages: null, steps: null };
+  const load = steady(size, wanted);
+  if (scenario.expectation.sold === "demand" && load.rate !== null && stock < load.users) {
+    throw new RangeError(`STOCK is ${stock} and ${load.users} customers must all get what they want: give ${load.users} or more.`);
+  }
+  return { ...common, ...load, stages: null, steps: null };
 }
 
 /** @param {Stage[]} stages @param {{users?: number, rate?: number, duration?: number}} wanted */

@@ -30,6 +30,12 @@ test('a size that cannot be is refused in one sentence that says what to do', ()
   }
 });
 
+test('where everybody gets what they want there is enough of it', () => {
+  const carts = scenarioOf('mixed-carts');
+  assert.throws(() => sizedLoad(carts, { STOCK: '999' }), /STOCK is 999 and 1000 customers .* give 1000 or more/);
+  assert.equal(sizedLoad(carts, { STOCK: '1000' }).stock, 1000);
+});
+
 test('two of users, rate and duration give the third', () => {
   const of = (/** @type {Record<string, string>} */ environment) => {
     const { users, rate, duration } = sizedLoad(single, environment);
