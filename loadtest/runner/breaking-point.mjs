@@ -12,6 +12,8 @@ import { latencyOf } from './points.mjs';
  *   sheddingLevel: number|null}} Seen */
 /** @typedef {{cores: number, isHere: boolean}} Machine the generator's; `isHere`: the server's too */
 
+const number = new Intl.NumberFormat('en-US');
+
 /** From this share of all cores on the machine has nothing left to give. */
 const FULL = 0.9;
 /** From this share of the limit on commits alone explain the wait. */
@@ -67,13 +69,15 @@ function seen(samples) {
  */
 function sentence({ limit, rate, lastGoodRate }, steps, machine) {
   const last =
-    lastGoodRate === null ? 'Not even the first step was carried.' : `${lastGoodRate} a second were carried.`;
+    lastGoodRate === null ? 'Not even the first step was carried.' : `${number.format(lastGoodRate)} a second were carried.`;
   const step = rate === null ? steps.at(-1) : steps.find((one) => one.rate === rate);
   if (step === undefined) return last;
   const use = useText(step, machine);
   if (rate === null) return `${last} The ladder ended there; ${use}.`;
   const bound =
-    lastGoodRate === null ? 'this run says nothing of the server' : `${lastGoodRate} a second are a lower bound of the server`;
+    lastGoodRate === null
+      ? 'this run says nothing of the server'
+      : `${number.format(lastGoodRate)} a second are a lower bound of the server`;
   const first = isGenerators(step, machine)
     ? `The load generator gave way first, so ${bound}`
     : `${last} ${cause(step, limit, machine)}`;

@@ -72,6 +72,6 @@ test('with a fault the steps have the latencies of the points', () => {
 test('a load that is not raised has none, and a ladder may be too short', () => {
   assert.equal(breakingPointOf(null, 5, [], [], HERE), null);
   const short = breakingPointOf({ ...FOUND, rate: null, lastGoodRate: 1000 }, 5, [], [], HERE);
-  assert.match(short?.gaveWay ?? '', /The ladder ended there/);
+  assert.match(short?.gaveWay ?? '', /^1,000 a second were carried\. The ladder ended there/);
   assert.equal(short?.generatorFirst, false);
 });
