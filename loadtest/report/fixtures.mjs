@@ -225,11 +225,12 @@ export async function writeResult(folder, name, written) {
  * @param {string} folder
  * @param {string[]} names folders of the runs
  * @param {boolean} passed
+ * @param {{scenario: string, why: string}[]} failed what could not be run
  */
-export async function writeSuite(folder, names, passed) {
+export async function writeSuite(folder, names, passed, failed = []) {
   const place = join(folder, 'suite');
   await mkdir(place, { recursive: true });
   const runs = names.map((name) => `../${name}/result.json`);
-  await writeFile(join(place, 'suite.json'), JSON.stringify({ schema: 1, startedAt: '2026-03-01T10:00:00.000Z', seconds: 312.4, runs, passed }));
+  await writeFile(join(place, 'suite.json'), JSON.stringify({ schema: 1, startedAt: '2026-03-01T10:00:00.000Z', seconds: 312.4, runs, failed, passed }));
   return place;
 }

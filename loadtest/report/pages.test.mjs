@@ -120,6 +120,15 @@ test('a suite passes when all of it passes, and not when it did not end', async 
   assert.match(await written([], true), /<strong>Failed<\/strong><p>The suite has no runs/);
 });
 
+test('a suite names what could not be run, and why', async () => {
+  await writeResult(folder, 'good', result());
+  const failed = [{ scenario: 'single-unit', why: 'no <port> was free' }];
+  const page = await readFile(await writeSuiteReport(await writeSuite(folder, ['good'], false, failed)), 'utf8');
+  assert.match(page, /<strong>Failed<\/strong><p>1 of 2 runs failed: single-unit\./);
+  assert.match(page, /single-unit could not be run/);
+  assert.match(page, /no &lt;port&gt; was free/);
+});
+
 test('where every purchase is decided later, the suite shows how long the 202 took', async () => {
   const accept = { count: 10, p50: 1.25, p99: 7.5 };
   await writeResult(folder, 'later', result({ change: { latency: { success: null, refusal: null, accept } } }));

@@ -104,7 +104,8 @@
  * @property {BreakingPoint | null} [breakingPoint]
  */
 
-/** @typedef {{ schema: 1, startedAt: string, seconds: number, runs: string[], passed: boolean }} Suite */
+/** @typedef {{ schema: 1, startedAt: string, seconds: number, runs: string[],
+ *   failed?: { scenario: string, why: string }[] | null, passed: boolean }} Suite `failed`: what could not be run */
 
 /** @typedef {(value: unknown, path: string) => string | null} Rule says what is wrong, or null */
 
@@ -225,4 +226,4 @@ export const resultFault = shape({
 });
 
 /** What is wrong with a suite, or null. */
-export const suiteFault = shape({ startedAt: text, seconds: number, runs: list(text), passed: flag });
+export const suiteFault = shape({ startedAt: text, seconds: number, runs: list(text), failed: optional(list(shape({ scenario: text, why: text }))), passed: flag });

@@ -15,7 +15,8 @@ import { bytes, counted, duration, html, measured, moment, number } from './text
 
 /** @typedef {import('./schema.mjs').Result} Result */
 /** @typedef {import('./schema.mjs').Suite} Suite */
-/** @typedef {{ link: string | null, result: Result | null, why: string | null }} Run a run, or why it cannot be read */
+/** @typedef {{ link: string | null, result: Result | null, why: string | null, scenario?: string }} Run a run, or why it
+ *   cannot be read, or could not be run (then with its `scenario`) */
 
 /**
  * Writes report.html and returns its path.
@@ -25,7 +26,9 @@ import { bytes, counted, duration, html, measured, moment, number } from './text
 export async function writeSuiteReport(suiteFile) {
   const document = await readSuite(suiteFile);
   const folder = dirname(document.file);
-  const runs = await Promise.all(runsOf(document).map((file) => read(file, folder)));
+  const done = await Promise.all(runsOf(document).map((file) => read(file, folder)));
+  const undone = (document.suite.failed ?? []).map(({ scenario, why }) => ({ link: null, result: null, why, scenario }));
+  const runs = [...done, ...undone];
   const report = join(folder, 'report.html');
   await write(report, await suitePage(document.suite, runs));
   return report;
@@ -83,7 +86,7 @@ ${cards({ label: 'Runs of the suite', heads, rows: runs.map(row) })}
 function sentence(suite, runs, failed) {
   if (runs.length === 0) return 'The suite has no runs, so nothing was shown.';
   if (failed.length > 0) {
-    const names = failed.map(({ result }) => result?.title || result?.scenario || 'one that cannot be read');
+    const names = failed.map(({ result, scenario }) => result?.title || result?.scenario || scenario || 'one that cannot be read');
     return `${failed.length} of ${counted(runs.length, 'run')} failed: ${names.join('; ')}.`;
   }
   if (!suite.passed) return `All ${counted(runs.length, 'run')} passed, yet the suite itself failed: it did not end.`;
@@ -103,10 +106,11 @@ function settings(runs) {
 }
 
 /** @param {Run} run */
-function row({ link, result, why }) {
+function row({ link, result, why, scenario }) {
   const dash = '–';
   if (!result) {
-    return { tone: 'bad', cells: ['A run that cannot be read', html`<span class="word">✗ failed</span> ${why}`, dash, dash, dash, dash, dash, dash, dash] };
+    const name = scenario ? `${scenario} could not be run` : 'A run that cannot be read';
+    return { tone: 'bad', cells: [name, html`<span class="word">✗ failed</span> ${why}`, dash, dash, dash, dash, dash, dash, dash] };
   }
   const good = passed(result);
   const title = result.title || result.scenario;

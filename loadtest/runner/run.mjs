@@ -26,7 +26,7 @@ import { aboveLimit, accountsOf, lookUp } from './visit.mjs';
 
 const SAMPLES_MAX = 2000;
 /** With any of these in the environment the load is another one than the table says. */
-const OWN_SIZE = ['USERS', 'RATE', 'DURATION', 'STOCK'];
+const OWN_SIZE = ['USERS', 'RATE', 'DURATION', 'STOCK', 'LATENCY_LIMIT'];
 
 /** @typedef {import('./site.mjs').Site} Site */
 /** @typedef {import('./generator.mjs').Told} Told */

@@ -29,8 +29,16 @@ const latencyMetrics = {
 /** The scenario of this name together with the load that the environment asks for. */
 export function describe(name) {
   const scenario = scenarioOf(name);
-  const load = loadOf(scenario, __ENV);
-  return { ...scenario, load };
+  return { ...scenario, load: sized(scenario) };
+}
+
+/** k6 shows what is thrown together with the lines it came through, unless it is a text. */
+function sized(scenario) {
+  try {
+    return loadOf(scenario, __ENV);
+  } catch (error) {
+    throw error instanceof RangeError ? error.message : error;
+  }
 }
 
 /**
