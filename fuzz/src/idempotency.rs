@@ -2,10 +2,13 @@
 //! documented refusals. The rules are written here once more, byte by byte, from docs/api.md and RFC 9651.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use lastunit::http::{KEY_CHARS_MAX, idempotency_key};
+use lastunit::http::idempotency_key;
 use std::fmt::Write;
 
 const NAME: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Longest key, in characters.
+const KEY_CHARS_MAX: usize = 255;
 
 /// What a header means.
 #[derive(Debug, PartialEq, Eq)]
