@@ -2,11 +2,13 @@
 //!
 //! `start` builds the stages once, in the order data flows, `screens` those of live updates; `serve` runs
 //! them and takes them down again; `signals` counts what is to end it; `offline` has the commands that
-//! need no server; `health` asks a running server; `demo` fills an empty store; `numbers` feeds the gauges,
-//! `tables` those that the query tables know; `load` watches how busy the server is.
+//! need no server; `health` asks a running server; `in_process` starts one for the program that asks it; `demo`
+//! fills an empty store; `numbers` feeds the gauges, `tables` those that the query tables know; `load` watches
+//! how busy the server is.
 
 mod demo;
 mod health;
+mod in_process;
 mod load;
 mod numbers;
 mod offline;
@@ -17,6 +19,7 @@ mod start;
 mod tables;
 
 pub use health::health;
+pub use in_process::{InProcess, in_process};
 pub use offline::{account, audit, journal_cat, migrate, openapi, print, token};
 pub use serve::serve;
 

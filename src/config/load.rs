@@ -145,10 +145,19 @@ fn explain(layers: &Figment, error: figment::Error) -> ConfigError {
         (Kind::UnknownVariant(actual, known), _) => {
             format!("{key} is \"{actual}\"{source}; it must be \"{}\"", known.join("\" or \""))
         }
-        (kind, _) if key.is_empty() => format!("{kind}{source}"),
+        (kind, _) if key.is_empty() => format!("{}{source}", without_excerpt(&kind.to_string())),
         (kind, _) => format!("{key}: {kind}{source}"),
     };
     ConfigError::new(text)
+}
+
+/// A complaint about the syntax of a file, without the line of that file which the library shows: there may be
+/// a secret in it.
+fn without_excerpt(complaint: &str) -> String {
+    let is_excerpt = |line: &&str| {
+        line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).starts_with('|')
+    };
+    complaint.lines().filter(|line| !is_excerpt(line)).collect::<Vec<_>>().join(": ")
 }
 
 /// A value that does not fit, as it stands in the settings.
@@ -230,6 +239,11 @@ mod tests {
             (with("[server]\nlisen = 1", &[], &none), "server.lisen is no setting"),
             (with("lisen = 1", &[], &none), "lisen is no setting"),
             (with("[server", &[], &none), "TOML"),
+            (
+                with("[auth]\noperator_token = \"secret", &[], &none),
+                "TOML parse error at line 2, column",
+            ),
+            (with("[auth]\na = \"secret\"\na = \"secret\"", &[], &none), "duplicate key"),
             (with("[journal]\npartitions = 0", &[], &none), "journal.partitions is 0"),
             (with("[holds]\nseconds_default = 90000", &[], &none), "from 1 to 86400"),
             (with("[server]\nlisten = \"0.0.0.0:80\"", &[], &none), "auth.open_to_network"),

@@ -66,6 +66,7 @@ mod watch;
 
 pub use access::{Gate, OperatorToken};
 pub use body::BodyLimits;
+pub use idempotency::key as idempotency_key;
 pub use live::{Documents, Live, LiveOptions};
 pub use openapi::openapi;
 pub use routes::router;

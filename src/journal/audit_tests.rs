@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::domain::{
-    Currency, CustomerId, Line, Money, Offer, OrderId, Part, Payment, Quantity, Timestamp,
+    Currency, CustomerId, Line, Money, Offer, OrderId, Part, Payment, Quantity, SaleId, SaleTerms,
+    Timestamp,
 };
 use crate::journal::Partitions;
 use async_trait::async_trait;
@@ -24,12 +25,17 @@ impl Written {
     }
 
     fn write(&mut self, product: ProductId, event: Event) {
-        let partition = self.partitions.of(product);
         let revision = self.revisions.entry(product).or_default();
         *revision += 1;
+        let first = *revision;
+        self.write_section(product, first, &[event]);
+    }
+
+    fn write_section(&mut self, product: ProductId, first_revision: u64, facts: &[Event]) {
+        let partition = self.partitions.of(product);
         let at = Timestamp::from_millis(10);
         let mut events = vec![stored::ROW_VERSION];
-        stored::encode_section(&mut events, product, *revision, at, &[event]);
+        stored::encode_section(&mut events, product, first_revision, at, facts);
         let batches = &mut self.batches[usize::from(partition.0)];
         let (seq, before) =
             batches.last().map_or((Seq(1), Digest::GENESIS), |last| (last.seq.next(), last.digest));
@@ -146,5 +152,66 @@ async fn half_orders_are_findings() {
         let found = audit_of(ends).await;
         assert_eq!(found.len(), 1, "{ends:?}: {found:?}");
         assert!(found[0].starts_with("all or nothing: "), "{ends:?}: {found:?}");
+    }
+}
+
+/// Recovery refuses a section that does not fit behind the one before, also where it has no facts.
+#[tokio::test]
+async fn a_section_without_facts_is_found() {
+    let mut written = Written::new();
+    written.write_section(product(1), 41, &[]);
+    let report = audit(&written, &[], |_| {}).await.expect("a journal");
+    let problems: Vec<_> = report.findings.iter().map(|finding| &*finding.problem).collect();
+    assert_eq!(problems, ["a section without facts, which nobody writes"]);
+}
+
+/// What sets more aside than there is, or sells what is set aside, is found and not applied.
+#[tokio::test]
+async fn sales_of_units_that_are_not_there_are_found() {
+    let price = Money { amount: 5, currency: Currency::NONE };
+    let offer = Offer { price, limit_per_customer: None, opens_at: None, closes_at: None };
+    let created = |units| Event::Created { offer, units, entry: Box::default() };
+    let sale = |number, units| {
+        let sale = SaleId::new(number).expect("a sale");
+        let terms = SaleTerms {
+            sale,
+            name: "Drop".into(),
+            products: [product(1)].into(),
+            opens_at: Timestamp::from_millis(20 * number),
+            ends_at: Timestamp::from_millis(20 * number + 10),
+            paused: false,
+            sells_before: true,
+            edition: number,
+            price,
+            limit_per_customer: None,
+            units,
+        };
+        Event::SaleSet { terms: Box::new(terms), retry: None }
+    };
+    let bought = Event::Purchased {
+        order: ORDER,
+        customer: CustomerId::new("ann").expect("a customer"),
+        quantity: Quantity::new(1).expect("one"),
+        unit_price: 5,
+        sale: None,
+        retry: None,
+    };
+    let taken = Event::Adjusted { delta: -1, reason: "lost".into(), retry: None };
+    for (facts, found) in [
+        (vec![created(3), sale(1, 3)], 0),
+        (vec![created(3), sale(1, 2), bought.clone()], 0),
+        (vec![created(3), sale(1, 4)], 1),
+        (vec![created(3), sale(1, 2), sale(2, 2)], 1),
+        (vec![created(3), sale(1, 2), sale(2, u64::MAX)], 1),
+        (vec![created(3), sale(1, 3), bought], 1),
+        (vec![created(3), sale(1, 3), taken], 1),
+        (vec![created(u64::MAX)], 1),
+    ] {
+        let mut written = Written::new();
+        for fact in &facts {
+            written.write(product(1), fact.clone());
+        }
+        let report = audit(&written, &[], |_| {}).await.expect("a journal");
+        assert_eq!(report.findings_total, found, "{facts:?}: {:?}", report.findings);
     }
 }

@@ -3,7 +3,10 @@
 //! Counted in another way than a product and the tables do: each line that was taken is kept until it
 //! has come back, with its price. A product forgets old sales; the tables and this do not.
 
-use crate::domain::{CustomerId, Event, HoldEnd, Money, OrderId, ProductId, SaleId};
+use crate::domain::{
+    CustomerId, Event, HoldEnd, Money, OrderId, Product, ProductId, SaleId, SalePart, SaleTerms,
+    Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What the tables must say of one product's part of a sale.
@@ -129,4 +132,32 @@ impl SaleBooks {
             summaries.customers.entry(*sale).or_default().insert(customer.clone());
         }
     }
+}
+
+/// Whether so many units can be taken, under a sale or at the ordinary terms, and leave what is set aside.
+pub(super) fn may_take(state: &Product, sale: Option<SaleId>, units: u64, now: Timestamp) -> bool {
+    let own = match sale.map(|sale| state.sales().get(sale)) {
+        None => 0,
+        Some(Some(part)) if part.left() >= units => set_aside(part, now).min(units),
+        Some(_) => return false,
+    };
+    let left = state.stock().available.checked_sub(units);
+    left.is_some_and(|left| left + own >= state.sales().set_aside(now))
+}
+
+/// Whether these terms leave a sale what it has taken, and set no more aside than there is.
+pub(super) fn may_set(state: &Product, terms: &SaleTerms, now: Timestamp) -> bool {
+    let sales = state.sales();
+    let before = sales.get(terms.sale);
+    // Holds name a part by a number of one byte, and none twice.
+    let has_room = before.is_some() || sales.len() < usize::from(u8::MAX);
+    let taken = before.map_or(0, |part| part.taken);
+    let own = if terms.is_over(now) { 0 } else { terms.units.saturating_sub(taken) };
+    let others = sales.set_aside(now) - before.map_or(0, |part| set_aside(part, now));
+    let all = others.saturating_add(own);
+    has_room && taken <= terms.units && all <= state.stock().available
+}
+
+fn set_aside(part: &SalePart, now: Timestamp) -> u64 {
+    if part.terms.is_over(now) { 0 } else { part.left() }
 }
