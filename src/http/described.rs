@@ -71,6 +71,12 @@ pub(super) fn complete(description: &mut OpenApi) {
     let all = components.schemas.clone();
     for (name, schema) in &mut components.schemas {
         spread(schema, &all);
+        if let RefOr::T(Schema::Object(notice)) = schema
+            && name == "Notice"
+            && let Some(data) = notice.properties.get_mut("data")
+        {
+            *data = or_anything(data.clone());
+        }
         if let RefOr::T(Schema::Object(object)) = schema
             && is_request(object)
         {
@@ -236,6 +242,12 @@ fn bound_product(schema: &mut Object) {
     schema.minimum = Some(1.into());
     schema.maximum = Some(i64::MAX.into());
     schema.pattern = Some(DIGITS.into());
+}
+
+/// Notices of other types say what they like, and are ignored.
+fn or_anything(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let anything = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+    AnyOf::builder().item(schema).item(anything).into()
 }
 
 fn bound_customer(schema: &mut Object) {

@@ -63,6 +63,7 @@ pub struct Notice {
     /// `payment.paid` or `payment.declined`; others are answered 200 and ignored.
     #[serde(rename = "type")]
     kind: String,
+    /// Of the two types: what they are about. Of others anything.
     #[serde(default)]
     #[schema(value_type = Data)]
     data: Value,

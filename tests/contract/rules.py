@@ -59,6 +59,8 @@ RULES = [
     Rule(ORDERS, "validation-failed", "payment.token must be one of tok_ok"),
     Rule(ORDERS + "|payOrder", "payment-declined"),
     Rule("takePaymentNotice", "payment-mismatch"),
+    # What a notice is about depends on its type.
+    Rule("takePaymentNotice", "invalid-request", "data of the notice cannot be read"),
     # Its time is over, or it has changed since.
     Rule(".*Reservation", "reservation-expired"),
     Rule("(change|deactivate|delete|pause|resume|end)(Product|Sale)", "version-mismatch"),
