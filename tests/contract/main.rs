@@ -46,7 +46,7 @@ async fn keeps_its_word(stand: Stand, shop: Shop, run: Run) {
 #[tokio::test]
 async fn the_description_holds_for_everybody() {
     // Of 65; there are no accounts here, which are nine.
-    let run = Run::of(45).without("ignored_auth");
+    let run = Run::of(40).without("ignored_auth");
     let stand = stand();
     let shop = Shop::open(&stand);
     keeps_its_word(stand, shop, run).await;
@@ -57,5 +57,5 @@ async fn the_description_holds_for_everybody() {
 async fn the_description_holds_for_whoever_signs_in() {
     let stand = stand().setting("AUTH__MODE", "jwt");
     let shop = Shop::open(&stand).with_token(&stand);
-    keeps_its_word(stand, shop, Run::of(50)).await;
+    keeps_its_word(stand, shop, Run::of(45)).await;
 }
