@@ -31,10 +31,10 @@ const REFRESH_CHARS_MAX: usize = 200;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"email": "ann@example.com", "password": "correct horse battery"}))]
 pub struct Credentials {
-    #[schema(value_type = String, max_length = 254, required)]
+    #[schema(value_type = String, max_length = 254, format = Email, required)]
     email: Option<String>,
     /// Any characters.
-    #[schema(value_type = String, min_length = 10, max_length = 128, required)]
+    #[schema(value_type = String, min_length = 10, max_length = 128, format = Password, required)]
     password: Option<String>,
 }
 
@@ -78,10 +78,10 @@ fn password(
     "currentPassword": "correct horse battery", "newPassword": "battery staple horse"
 }))]
 pub struct PasswordChange {
-    #[schema(value_type = String, max_length = 128, required)]
+    #[schema(value_type = String, max_length = 128, format = Password, required)]
     current_password: Option<String>,
     /// Any characters.
-    #[schema(value_type = String, min_length = 10, max_length = 128, required)]
+    #[schema(value_type = String, min_length = 10, max_length = 128, format = Password, required)]
     new_password: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl PasswordChange {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"refreshToken": "cbCwqU4…"}))]
 pub struct RefreshRequest {
-    #[schema(value_type = String, required)]
+    #[schema(value_type = String, min_length = 1, max_length = 200, required)]
     refresh_token: Option<String>,
 }
 

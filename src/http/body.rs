@@ -155,7 +155,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 /// Every field that takes a number, as it is written and by its path.
-const NUMBERS: [(&str, &str); 9] = [
+const NUMBERS: [(&str, &str); 12] = [
     ("productId", "productId"),
     ("quantity", "quantity"),
     ("customerId", "customerId"),
@@ -165,6 +165,9 @@ const NUMBERS: [(&str, &str); 9] = [
     ("stock", "stock"),
     ("limitPerCustomer", "limitPerCustomer"),
     ("amount", "price.amount"),
+    ("saleId", "saleId"),
+    ("units", "units"),
+    ("drainPerSecond", "drainPerSecond"),
 ];
 
 /// Which of them the reader was at: the name in front of the last colon before the error, for there

@@ -4,7 +4,7 @@ use super::Api;
 use super::body::{Json, NoBody};
 use super::checks::Checks;
 use super::fields::{self, Whole};
-use super::openapi::{CartFailures, InputFailures, NotFound};
+use super::openapi::{CartFailures, InputFailures, NotFound, SignInFailures};
 use super::params::ProductPath;
 use super::problem::{Document, Problem};
 use super::respond::{self, MoneyDocument};
@@ -175,7 +175,7 @@ pub struct RemovalDocument<'a> {
             content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`: the id is too long or empty",
             body = Document, content_type = "application/problem+json"),
-        CartFailures,
+        SignInFailures, CartFailures,
     )
 )]
 pub async fn get(State(api): State<Api>, session: Session) -> Result<Response, Problem> {
@@ -210,7 +210,7 @@ pub async fn get(State(api): State<Api>, session: Session) -> Result<Response, P
             body = ItemDocument),
         (status = 409, description = "`cart-full`: it has 100 other products", body = Document,
             content_type = "application/problem+json"),
-        NotFound, InputFailures, CartFailures,
+        NotFound, SignInFailures, InputFailures, CartFailures,
     )
 )]
 pub async fn put(
@@ -240,7 +240,7 @@ pub async fn put(
     ),
     responses(
         (status = 200, description = "It is not in the cart", body = RemovalDocument),
-        NotFound, InputFailures, CartFailures,
+        NotFound, SignInFailures, InputFailures, CartFailures,
     )
 )]
 pub async fn remove(
@@ -260,7 +260,7 @@ pub async fn remove(
     params(("X-Session-Id" = Option<String>, Header, description = "As for reading the cart")),
     responses(
         (status = 200, description = "The cart is empty", body = RemovalDocument),
-        InputFailures, CartFailures,
+        SignInFailures, InputFailures, CartFailures,
     )
 )]
 pub async fn clear(

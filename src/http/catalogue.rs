@@ -28,16 +28,19 @@ const TEXT_CHARS_MAX: usize = 100;
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
     /// Exactly this category.
+    #[param(min_length = 1, max_length = 100)]
     category: Option<String>,
     /// Part of the name, the SKU or the description, in capitals or not.
+    #[param(min_length = 1, max_length = 100)]
     q: Option<String>,
     /// Lowest price of one unit, in minor units.
-    #[param(value_type = Option<u64>)]
+    #[param(value_type = Option<u64>, maximum = 1_000_000_000_000_u64)]
     min_price: Option<String>,
     /// Highest price of one unit, in minor units.
-    #[param(value_type = Option<u64>)]
+    #[param(value_type = Option<u64>, maximum = 1_000_000_000_000_u64)]
     max_price: Option<String>,
     /// Sold in this currency; without it prices are compared as numbers.
+    #[param(pattern = "^[A-Z]{3}$")]
     currency: Option<String>,
     /// Some unit is available; `false`: none is.
     #[param(value_type = Option<bool>)]
@@ -46,8 +49,10 @@ pub struct ListParams {
     #[param(value_type = Option<bool>)]
     on_sale: Option<String>,
     /// `true` (also when left out): those that are sold; `false`: those that are not; `all`.
+    #[param(pattern = "^(true|false|all)$")]
     active: Option<String>,
     /// `id` (when left out), `name`, `price` or `newest`; with `-` in front the other way round.
+    #[param(pattern = "^-?(id|name|price|newest)$")]
     sort: Option<String>,
     /// Entries of a page: 1 to 100, 20 when left out.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]

@@ -28,11 +28,11 @@ use std::collections::BTreeMap;
 #[schema(example = json!({"price": {"amount": 1_499, "currency": "USD"}, "category": null}))]
 pub struct ChangeRequest {
     #[serde(default, deserialize_with = "fields::field")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
     name: Field<String>,
     /// In the currency it is sold in. Holds keep the price they were made at.
     #[serde(default, deserialize_with = "fields::field")]
-    #[schema(value_type = Option<MoneyRequest>)]
+    #[schema(value_type = MoneyRequest)]
     price: Field<Object<MoneyRequest>>,
     #[serde(default, deserialize_with = "fields::field")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
@@ -44,7 +44,8 @@ pub struct ChangeRequest {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
     category: Field<String>,
     #[serde(default, deserialize_with = "fields::field")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000,
+        pattern = r"^(https?://|/)[^\s\x00-\x1F\x7F-\x9F]*$")]
     image_url: Field<String>,
     /// All of them, in place of all there were.
     #[serde(default, deserialize_with = "fields::field")]
@@ -52,6 +53,7 @@ pub struct ChangeRequest {
     attributes: Field<Texts>,
     /// Whether it is sold.
     #[serde(default, deserialize_with = "fields::flag")]
+    #[schema(value_type = bool)]
     active: Option<bool>,
 }
 

@@ -34,7 +34,7 @@ const KEY_PATIENCE: Duration = Duration::from_secs(2);
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ItemRequest {
     #[serde(default, deserialize_with = "fields::whole_or_digits")]
-    #[schema(value_type = u64, minimum = 1, required)]
+    #[schema(value_type = u64, minimum = 1, maximum = 9_223_372_036_854_775_807_u64, required)]
     product_id: Option<Whole>,
     #[serde(default, deserialize_with = "fields::whole")]
     #[schema(value_type = u32, minimum = 1, maximum = 1000, required)]
@@ -51,8 +51,11 @@ pub struct ItemRequest {
 #[schema(example = json!({"method": "simulated", "token": "tok_ok"}))]
 pub struct PaymentRequest {
     /// `simulated` or `webhook`.
+    #[schema(value_type = String, pattern = "^(simulated|webhook)$", required)]
     method: Option<String>,
-    /// The means of payment as the provider knows it.
+    /// The means of payment as the provider knows it; of `simulated` one of `tok_ok`, `tok_declined`,
+    /// `tok_later`, `tok_pending`, `tok_error` and `tok_hang`.
+    #[schema(max_length = 200)]
     token: Option<String>,
 }
 
@@ -235,7 +238,8 @@ pub struct CartCheckoutRequest {
     post, path = "/api/v1/cart/checkout", tag = "cart", operation_id = "checkOutCart",
     request_body = CartCheckoutRequest,
     params(
-        ("X-Session-Id" = String, Header, description = "Whose cart"),
+        ("X-Session-Id" = Option<String>, Header, description = "Whose cart; with a token it is the \
+            customer's own, and without either there is nothing in it"),
         ("Idempotency-Key" = Option<String>, Header, description = "As for purchases"),
     ),
     responses(

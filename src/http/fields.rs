@@ -1,7 +1,7 @@
 //! Fields: values as callers write them, before anything is said about their range.
 //!
 //! Reading and checking are two steps, because they have two answers. A value of the wrong kind (a
-//! text for a quantity, a fraction, `null`) means that the request cannot be read: 400. A value of
+//! text for a quantity, a fraction, `null` for what must be there) means that the request cannot be read: 400. A value of
 //! the right kind that is out of range, or a field that is missing, is 422, and [`Checks`] collects
 //! all of them, so that a caller learns everything that is wrong at once.
 
@@ -50,14 +50,23 @@ impl Whole {
         u64::try_from(self.0).ok().filter(|number| (min..=max).contains(number))
     }
 
-    /// JSON readers hand integers beyond 64 bits over as floating point numbers. Those that small
-    /// integers could be are fractions or written with an exponent, and refused.
+    /// JSON readers hand integers beyond 64 bits over as floating point numbers, and those that are written
+    /// with a fraction of nothing or an exponent: `1.0` and `1e3` are integers, to JSON Schema too.
     fn from_float(float: f64) -> Option<Self> {
-        // 2^63: below it every integer would have come as one.
-        if float.fract() != 0.0 || float.abs() < 9_223_372_036_854_775_808.0 {
+        // 2^50: a reader that is off by some last bits gives a fraction here, never another integer, which
+        // might be the id of another product.
+        const EXACT_BELOW: f64 = 1_125_899_906_842_624.0;
+        // 2^63: from here on no number is in range anywhere.
+        const BEYOND_FROM: f64 = 9_223_372_036_854_775_808.0;
+        if float.fract() != 0.0 {
             return None;
         }
-        Some(Self(if float > 0.0 { i128::MAX } else { i128::MIN }))
+        if float.abs() < EXACT_BELOW {
+            #[allow(clippy::cast_possible_truncation)] // no fraction, and within the bounds
+            return Some(Self(float as i128));
+        }
+        let beyond = float.abs() >= BEYOND_FROM;
+        beyond.then_some(Self(if float > 0.0 { i128::MAX } else { i128::MIN }))
     }
 
     /// Decimal digits, with a minus where there is one.
@@ -120,6 +129,12 @@ pub fn whole_or_digits<'de, D: Deserializer<'de>>(
     deserializer.deserialize_any(WholeVisitor { digits: true }).map(Some)
 }
 
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WholeVisitor { digits: false })
+    }
+}
+
 /// An integer that may be left out or `null`.
 ///
 /// # Errors
@@ -127,13 +142,20 @@ pub fn whole_or_digits<'de, D: Deserializer<'de>>(
 pub fn optional_whole<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Whole>, D::Error> {
-    struct Lenient(Whole);
-    impl<'de> Deserialize<'de> for Lenient {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_any(WholeVisitor { digits: false }).map(Self)
-        }
-    }
-    Ok(Option::<Lenient>::deserialize(deserializer)?.map(|whole| whole.0))
+    Option::deserialize(deserializer)
+}
+
+/// A list of ids, which may be left out or `null`.
+///
+/// # Errors
+/// See [`whole`].
+pub fn optional_ids<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Whole>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Id(#[serde(deserialize_with = "whole_or_digits")] Option<Whole>);
+    let ids = Option::<Vec<Id>>::deserialize(deserializer)?;
+    Ok(ids.map(|ids| ids.into_iter().filter_map(|id| id.0).collect()))
 }
 
 /// A field of a change: missing keeps what is there, `null` takes it away.
@@ -207,22 +229,29 @@ impl Visitor<'_> for CustomerVisitor {
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<CompactString, E> {
-        // The digits of an integer this large are lost: it names nobody, as an empty text does.
         match Whole::from_float(number) {
-            Some(_) => Ok(CompactString::default()),
+            // The digits of an integer this large are lost: it names nobody, as an empty text does.
+            Some(Whole(i128::MIN | i128::MAX)) => Ok(CompactString::default()),
+            Some(Whole(number)) => Ok(format_compact!("{number}")),
             None => Err(E::invalid_type(Unexpected::Float(number), &self)),
         }
     }
 }
 
-/// A customer id: a text, or an integer whose digits are the text.
+/// A customer id: a text, or an integer whose digits are the text. `null` says as little as leaving it out.
 ///
 /// # Errors
 /// For any other kind of value.
 pub fn customer<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<CompactString>, D::Error> {
-    deserializer.deserialize_any(CustomerVisitor).map(Some)
+    struct Customer(CompactString);
+    impl<'de> Deserialize<'de> for Customer {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(CustomerVisitor).map(Self)
+        }
+    }
+    Ok(Option::<Customer>::deserialize(deserializer)?.map(|customer| customer.0))
 }
 
 #[cfg(test)]
@@ -262,6 +291,10 @@ mod tests {
             (r#"{"id": "7"}"#, 7),
             (r#"{"id": "-1"}"#, -1),
             (r#"{"id": -1}"#, -1),
+            (r#"{"id": 1.0}"#, 1),
+            (r#"{"id": -1e3}"#, -1_000),
+            (r#"{"id": -0}"#, 0),
+            (r#"{"id": 1125899906842623.0}"#, 1_125_899_906_842_623),
             (r#"{"id": 9223372036854775808}"#, 1 << 63),
             (r#"{"id": 99999999999999999999}"#, i128::MAX),
             (r#"{"id": -99999999999999999999}"#, i128::MIN),
@@ -281,15 +314,15 @@ mod tests {
             r#"{"id": "+1"}"#,
             r#"{"id": "1.5"}"#,
             r#"{"id": 1.5}"#,
-            r#"{"id": 1.0}"#,
-            r#"{"id": 1e3}"#,
+            r#"{"id": 1e-3}"#,
+            r#"{"id": 1125899906842624.0}"#,
             r#"{"id": null}"#,
             r#"{"id": true}"#,
             r#"{"id": [1]}"#,
             r#"{"quantity": "1"}"#,
             r#"{"quantity": null}"#,
-            r#"{"customerId": null}"#,
             r#"{"customerId": 1.5}"#,
+            r#"{"customerId": true}"#,
             r#"{"customerId": {}}"#,
             r#"{"customerId": "a", "userId": "b"}"#,
             r#"{"id": 1, "id": 1}"#,
@@ -304,12 +337,18 @@ mod tests {
         for (json, expected) in [
             (r#"{"customerId": "ann"}"#, "ann"),
             (r#"{"userId": 7}"#, "7"),
+            (r#"{"userId": 7.0}"#, "7"),
             (r#"{"userId": 18446744073709551615}"#, "18446744073709551615"),
             (r#"{"userId": 99999999999999999999}"#, ""),
         ] {
             let customer = read(json).and_then(|request| request.customer_id);
             assert_eq!(customer.as_deref(), Some(expected), "{json}");
         }
+    }
+
+    #[test]
+    fn a_customer_may_be_null() {
+        assert_eq!(read(r#"{"customerId": null}"#).map(|request| request.customer_id), Some(None));
     }
 
     #[test]

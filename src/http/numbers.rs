@@ -1,6 +1,7 @@
 //! Numbers: `/metrics`, as Prometheus reads it.
 
 use super::Api;
+use super::openapi::OperatorsOnly;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -10,7 +11,7 @@ use axum::response::Response;
 #[utoipa::path(
     get, path = "/metrics", tag = "operation", operation_id = "getMetrics",
     responses((status = 200, description = "Metrics, all with the prefix `lastunit_`",
-        body = String, content_type = "text/plain"))
+        body = String, content_type = "text/plain"), OperatorsOnly)
 )]
 pub async fn metrics(State(api): State<Api>) -> Response {
     // An age grows by itself, so it is looked at when it is asked for.

@@ -3,8 +3,8 @@
 
 use super::problem::Document;
 use super::{
-    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, health, held, live,
-    monitoring, numbers, order_changes, orders, payments, products, purchases, queue, queued,
+    api_keys, auth, carts, catalogue, changes, checkout, dead_letters, described, health, held,
+    live, monitoring, numbers, order_changes, orders, payments, products, purchases, queue, queued,
     reservations, restock, sale_stats, sales, stock,
 };
 use axum::body::{Body, Bytes};
@@ -122,6 +122,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
             }
         }
     }
+    described::complete(&mut description);
     description
 }
 

@@ -7,6 +7,7 @@ use super::body::{Json, NoBody};
 use super::caller::Caller;
 use super::checkout::{problem_of, row_of};
 use super::checks::Checks;
+use super::fields::{self, Whole};
 use super::openapi::{EngineFailures, InputFailures, NotFound, QueryFailures, SignInFailures};
 use super::order_ref::OrderRef;
 use super::orders::{self, OrderDocument};
@@ -75,8 +76,9 @@ fn over(row: &OrderRow) -> Problem {
 #[schema(example = json!({"productIds": [2]}))]
 pub struct LinesRequest {
     /// The products of these lines; all lines when it is left out.
-    #[serde(default)]
-    product_ids: Option<Vec<u64>>,
+    #[serde(default, deserialize_with = "fields::optional_ids")]
+    #[schema(value_type = Option<Vec<u64>>, min_items = 1)]
+    product_ids: Option<Vec<Whole>>,
 }
 
 /// Cancels an order, or single lines of one that was bought.
@@ -182,12 +184,12 @@ async fn give_up(
 }
 
 /// The lines of these products; all of them when none is named.
-fn chosen(row: &OrderRow, products: Option<&[u64]>) -> Result<Vec<OrderLine>, Problem> {
+fn chosen(row: &OrderRow, products: Option<&[Whole]>) -> Result<Vec<OrderLine>, Problem> {
     let Some(products) = products else { return Ok(row.lines.clone()) };
     let mut checks = Checks::default();
     let mut lines: Vec<OrderLine> = Vec::new();
-    for product in products {
-        match row.lines.iter().find(|line| line.product.get() == *product) {
+    for Whole(product) in products {
+        match row.lines.iter().find(|line| i128::from(line.product.get()) == *product) {
             Some(line) if lines.iter().all(|chosen| chosen.product != line.product) => {
                 lines.push(*line);
             }

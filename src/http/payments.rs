@@ -7,6 +7,7 @@
 use super::Api;
 use super::body::Raw;
 use super::caller::Caller;
+use super::fields::Whole;
 use super::openapi::{EngineFailures, InputFailures};
 use super::order_ref::OrderRef;
 use super::orders;
@@ -35,7 +36,8 @@ pub(super) const RESULTS: [&str; 6] =
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[schema(as = NoticeAmount)]
 struct Amount {
-    amount: u64,
+    #[schema(value_type = u64)]
+    amount: Whole,
     currency: String,
 }
 
@@ -61,6 +63,7 @@ pub struct Notice {
     /// `payment.paid` or `payment.declined`; others are answered 200 and ignored.
     #[serde(rename = "type")]
     kind: String,
+    /// Of the two types: what they are about. Of others anything.
     #[serde(default)]
     #[schema(value_type = Data)]
     data: Value,
@@ -227,7 +230,7 @@ fn check_payment(
         let detail = "the order is not paid by the method \"webhook\"";
         return Err(Problem::new(Code::OtherPaymentMethod, detail));
     }
-    if noticed.amount == total.amount && noticed.currency == total.currency.as_str() {
+    if noticed.amount.0 == i128::from(total.amount) && noticed.currency == total.currency.as_str() {
         return Ok(());
     }
     tracing::warn!(%order, ?noticed, ?total, "a notice of another amount");

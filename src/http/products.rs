@@ -36,9 +36,9 @@ const SKU_CHARS_MAX: usize = 64;
 const DESCRIPTION_CHARS_MAX: usize = 4_000;
 pub(super) const CATEGORY_CHARS_MAX: usize = 100;
 const IMAGE_URL_CHARS_MAX: usize = 2_000;
-const ATTRIBUTES_MAX: usize = 50;
-const ATTRIBUTE_NAME_CHARS_MAX: usize = 64;
-const ATTRIBUTE_CHARS_MAX: usize = 500;
+pub(super) const ATTRIBUTES_MAX: usize = 50;
+pub(super) const ATTRIBUTE_NAME_CHARS_MAX: usize = 64;
+pub(super) const ATTRIBUTE_CHARS_MAX: usize = 500;
 
 /// An amount as a caller writes it.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -50,7 +50,7 @@ pub struct MoneyRequest {
     #[schema(value_type = u64, maximum = 1_000_000_000_000_u64, required)]
     amount: Option<Whole>,
     /// Three capital letters of ISO 4217.
-    #[schema(value_type = String, required)]
+    #[schema(value_type = String, pattern = "^[A-Z]{3}$", required)]
     currency: Option<String>,
 }
 
@@ -77,7 +77,11 @@ pub struct ProductRequest {
     #[schema(min_length = 1, max_length = 100)]
     category: Option<String>,
     /// Where a picture of it is: `https://…`, `http://…`, or a path of the shop's own.
-    #[schema(min_length = 1, max_length = 2000)]
+    #[schema(
+        min_length = 1,
+        max_length = 2000,
+        pattern = r"^(https?://|/)[^\s\x00-\x1F\x7F-\x9F]*$"
+    )]
     image_url: Option<String>,
     /// Up to 50, with names of 1 to 64 and values of up to 500 characters.
     #[schema(value_type = Option<BTreeMap<String, String>>)]

@@ -45,7 +45,7 @@ pub struct PurchaseRequest {
     /// `normal`, or `vip` (for operators): which of those who wait come first. Only with
     /// `Prefer: respond-async`.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^(normal|vip)$")]
     priority: Option<CompactString>,
     /// Buys under this sale or not at all: nobody pays another price than they saw.
     #[serde(default, deserialize_with = "fields::optional_whole")]

@@ -54,9 +54,10 @@ pub struct ReservationRequest {
     #[serde(default, alias = "userId", deserialize_with = "fields::customer")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
     customer_id: Option<CompactString>,
-    /// How long; without it as long as the server is configured for.
+    /// How long, up to what the server is configured for (`holds.seconds_max`, which is at most this maximum);
+    /// without it as long as it is configured for.
     #[serde(default, deserialize_with = "fields::optional_whole")]
-    #[schema(value_type = Option<u64>, minimum = 1)]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 2_592_000)]
     hold_seconds: Option<Whole>,
     /// Holds under this sale or not at all: nobody pays another price than they saw.
     #[serde(default, deserialize_with = "fields::optional_whole")]
@@ -430,9 +431,9 @@ pub async fn confirm(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"holdSeconds": 600}))]
 pub struct ExtensionRequest {
-    /// Seconds from now; without it as long as the server is configured for.
+    /// Seconds from now, as for a new reservation.
     #[serde(default, deserialize_with = "fields::optional_whole")]
-    #[schema(value_type = Option<u64>, minimum = 1)]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 2_592_000)]
     hold_seconds: Option<Whole>,
 }
 

@@ -27,7 +27,7 @@ const NO_REASON: &str = "restocked";
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LineRequest {
     #[serde(default, deserialize_with = "fields::whole_or_digits")]
-    #[schema(value_type = u64, minimum = 1, required)]
+    #[schema(value_type = u64, minimum = 1, maximum = 9_223_372_036_854_775_807_u64, required)]
     product_id: Option<Whole>,
     /// Units to add, or to take away when negative; not 0.
     #[serde(default, deserialize_with = "fields::whole")]

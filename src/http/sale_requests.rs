@@ -20,7 +20,7 @@ const NAME_CHARS_MAX: usize = 200;
 #[schema(as = SaleProductRequest)]
 pub struct PartRequest {
     #[serde(default, deserialize_with = "fields::whole_or_digits")]
-    #[schema(value_type = u64, minimum = 1, required)]
+    #[schema(value_type = u64, minimum = 1, maximum = 9_223_372_036_854_775_807_u64, required)]
     product_id: Option<Whole>,
     /// In the currency it is sold in.
     #[schema(value_type = MoneyRequest, required)]
@@ -31,7 +31,7 @@ pub struct PartRequest {
     units: Option<Whole>,
     /// Units one customer may buy in the sale.
     #[serde(default, deserialize_with = "fields::optional_whole")]
-    #[schema(value_type = Option<u32>, minimum = 1)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 4_294_967_295_u32)]
     limit_per_customer: Option<Whole>,
 }
 
@@ -52,8 +52,6 @@ pub struct SaleRequest {
     #[schema(value_type = String, format = DateTime, required)]
     ends_at: Option<String>,
     /// Its products are sold at their ordinary terms until it opens.
-    #[serde(default, deserialize_with = "fields::flag")]
-    #[schema(value_type = Option<bool>)]
     sells_before: Option<bool>,
     /// Each product once.
     #[serde(default)]
@@ -180,7 +178,7 @@ fn check_parts(
 #[schema(as = SaleProductChange)]
 pub struct PartChangeRequest {
     #[serde(default, deserialize_with = "fields::whole_or_digits")]
-    #[schema(value_type = u64, minimum = 1, required)]
+    #[schema(value_type = u64, minimum = 1, maximum = 9_223_372_036_854_775_807_u64, required)]
     product_id: Option<Whole>,
     #[serde(default)]
     #[schema(value_type = Option<MoneyRequest>)]
@@ -191,11 +189,11 @@ pub struct PartChangeRequest {
     units: Option<Whole>,
     /// `null` takes it away.
     #[serde(default, deserialize_with = "fields::field")]
-    #[schema(value_type = Option<u32>, minimum = 1)]
-    limit_per_customer: Field<u32>,
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 4_294_967_295_u32)]
+    limit_per_customer: Field<Whole>,
     /// `true`: the product leaves the sale. Only before it opens, as for new ones.
     #[serde(default, deserialize_with = "fields::flag")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool)]
     remove: Option<bool>,
 }
 
@@ -216,7 +214,7 @@ pub struct SaleChangeRequest {
     #[schema(value_type = Option<String>, format = DateTime)]
     ends_at: Option<String>,
     #[serde(default, deserialize_with = "fields::flag")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool)]
     sells_before: Option<bool>,
     /// Those that change, come into the sale or leave it.
     #[serde(default)]
@@ -304,10 +302,13 @@ impl PartChangeRequest {
         let stays = price.is_none() && units.is_none() && limit_per_customer == Field::Keep;
         let price = price.and_then(|price| price_of(checks, Some(price)));
         let units = units.and_then(|units| checks.number("units", Some(units), (1, STOCKED_MAX)));
-        if limit_per_customer == Field::Set(0) {
-            let message = format!("must be an integer from 1 to {}", u32::MAX);
-            checks.fail::<()>("limitPerCustomer", message);
-        }
+        let limit_per_customer = match limit_per_customer {
+            Field::Keep => Field::Keep,
+            Field::Clear => Field::Clear,
+            Field::Set(limit) => {
+                limit_of(checks, Some(limit)).flatten().map_or(Field::Keep, Field::Set)
+            }
+        };
         let product = product.filter(|_| checks.passed())?;
         let is_in = products.contains(&product);
         match (is_in, remove.unwrap_or_default()) {

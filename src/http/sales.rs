@@ -10,7 +10,7 @@ use super::changes::versions;
 use super::checks::Checks;
 use super::fields::Whole;
 use super::idempotency::{self, Scope};
-use super::openapi::{EngineFailures, InputFailures, OperatorsOnly, QueryFailures};
+use super::openapi::{EngineFailures, InputFailures, OperatorsOnly, QueryFailures, SignInFailures};
 use super::params::{PageParams, Params, SalePath};
 use super::problem::{Code, Document, Problem};
 use super::products::set_version;
@@ -77,6 +77,7 @@ async fn answer(api: &Api, status: StatusCode, set: &SaleAsSet) -> Response {
 #[into_params(parameter_in = Query)]
 pub struct SaleListParams {
     /// `scheduled`, `open`, `paused` or `ended`.
+    #[param(pattern = "^(scheduled|open|paused|ended)$")]
     state: Option<String>,
     /// Entries of a page: 1 to 100, 20 when left out.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
@@ -166,7 +167,7 @@ pub async fn create(
         (status = 200, description = "The sale; `ETag` is its version", body = SaleDocument),
         (status = 404, description = "`sale-not-found`", body = Document,
             content_type = "application/problem+json"),
-        InputFailures, QueryFailures,
+        SignInFailures, InputFailures, QueryFailures,
     )
 )]
 pub async fn get(
@@ -193,7 +194,7 @@ pub async fn get(
         (status = 200, description = "Whether, and why not", body = EligibilityDocument),
         (status = 404, description = "`sale-not-found`", body = Document,
             content_type = "application/problem+json"),
-        InputFailures, QueryFailures,
+        SignInFailures, InputFailures, QueryFailures,
     )
 )]
 pub async fn eligibility(
@@ -263,6 +264,8 @@ async fn changed(
             content_type = "application/problem+json"),
         (status = 409, description = "`sale-ended`", body = Document,
             content_type = "application/problem+json"),
+        (status = 412, description = "`version-mismatch`", body = Document,
+            content_type = "application/problem+json"),
         OperatorsOnly, InputFailures, EngineFailures,
     )
 )]
@@ -287,6 +290,8 @@ pub async fn pause(
         (status = 404, description = "`sale-not-found`", body = Document,
             content_type = "application/problem+json"),
         (status = 409, description = "`sale-ended`", body = Document,
+            content_type = "application/problem+json"),
+        (status = 412, description = "`version-mismatch`", body = Document,
             content_type = "application/problem+json"),
         OperatorsOnly, InputFailures, EngineFailures,
     )
@@ -313,6 +318,8 @@ pub async fn resume(
             content_type = "application/problem+json"),
         (status = 409, description = "`sale-not-open` (delete it instead), `sale-ended`",
             body = Document, content_type = "application/problem+json"),
+        (status = 412, description = "`version-mismatch`", body = Document,
+            content_type = "application/problem+json"),
         OperatorsOnly, InputFailures, EngineFailures,
     )
 )]

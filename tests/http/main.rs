@@ -39,4 +39,5 @@ mod start;
 mod surface;
 mod traces;
 mod unavailable;
+mod values;
 mod wire;

@@ -42,7 +42,7 @@ const ALIVE: &str = ": alive\n\n";
 pub struct EventsParams {
     /// Topics with commas between them: `stock:{productId}`, `sale:{saleId}`, `purchase:{purchaseId}`,
     /// `orders`, `orders:{customerId}`, `metrics`, `alerts`.
-    #[param(value_type = String, example = "stock:1,sale:2")]
+    #[param(value_type = String, example = "stock:1,stock:2")]
     topics: Option<String>,
 }
 
