@@ -19,12 +19,13 @@ const WALKS: u64 = 10;
 pub struct Run {
     succeed_min: u64,
     without: Option<&'static str>,
+    only: Option<&'static str>,
 }
 
 impl Run {
     /// So many operations succeed, once at least: less would prove little.
     pub const fn of(succeed_min: u64) -> Self {
-        Self { succeed_min, without: None }
+        Self { succeed_min, without: None, only: None }
     }
 
     /// Leaves out a check.
@@ -33,8 +34,14 @@ impl Run {
         self
     }
 
+    /// Only follows links, and only those between the operations with this tag.
+    pub const fn walks(mut self, tag: &'static str) -> Self {
+        self.only = Some(tag);
+        self
+    }
+
     /// Fails with what Schemathesis says, unless that is nothing.
-    pub fn against(self, stand: &Stand, shop: &Shop) {
+    pub fn against(&self, stand: &Stand, shop: &Shop) {
         let folder = stand.folder.path();
         let (seed, examples) = (seed(), number("LASTUNIT_EXAMPLES").unwrap_or(EXAMPLES));
         let log = folder.join("schemathesis.log");
@@ -42,6 +49,9 @@ impl Run {
         command.arg(shop.server.url("/openapi.json"));
         command.arg("--no-color");
         command.arg(format!("--seed={seed}")).arg(format!("--max-examples={examples}"));
+        if let Some(tag) = self.only {
+            command.args(["--phases", "stateful", "--include-tag", tag]);
+        }
         let file = File::create(&log).expect("a log file");
         command.stderr(file.try_clone().expect("the same file")).stdout(file);
         let mut process = Tied::spawn(command, AtParentDeath::Kill).expect("python3 starts");
