@@ -37,7 +37,7 @@ fn stand() -> Stand {
 async fn keeps_its_word(stand: Stand, shop: Shop, runs: &[Run]) {
     shop.fill().await;
     for run in runs {
-        run.against(&stand, &shop);
+        run.against(&stand, &shop).await;
     }
     shop.is_well().await;
     assert!(shop.server.stop().success());

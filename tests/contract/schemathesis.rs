@@ -13,7 +13,7 @@ use throwaway::{AtParentDeath, Tied};
 /// Requests of each phase for each operation.
 const EXAMPLES: u64 = 10;
 /// Walks along links for each of those.
-const WALKS: u64 = 10;
+const WALKS: u64 = 6;
 
 /// One run, before it has a server.
 pub struct Run {
@@ -41,7 +41,7 @@ impl Run {
     }
 
     /// Fails with what Schemathesis says, unless that is nothing.
-    pub fn against(&self, stand: &Stand, shop: &Shop) {
+    pub async fn against(&self, stand: &Stand, shop: &Shop) {
         let folder = stand.folder.path();
         let (seed, examples) = (seed(), number("LASTUNIT_EXAMPLES").unwrap_or(EXAMPLES));
         let log = folder.join("schemathesis.log");
@@ -58,7 +58,8 @@ impl Run {
         let status = loop {
             match process.ended().expect("the process can be asked") {
                 Some(status) => break status,
-                None => std::thread::sleep(Duration::from_millis(50)),
+                // Not the thread: connections that end meanwhile have to be noticed.
+                None => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         };
         let said = fs::read_to_string(&log).unwrap_or_default();
