@@ -34,9 +34,11 @@ fn stand() -> Stand {
         .setting("PAYMENT__RETRY_MAX_MS", 10)
 }
 
-async fn keeps_its_word(stand: Stand, shop: Shop, run: Run) {
+async fn keeps_its_word(stand: Stand, shop: Shop, runs: &[Run]) {
     shop.fill().await;
-    run.against(&stand, &shop);
+    for run in runs {
+        run.against(&stand, &shop).await;
+    }
     shop.is_well().await;
     assert!(shop.server.stop().success());
     stand.assert_audit();
@@ -49,7 +51,7 @@ async fn the_description_holds_for_everybody() {
     let run = Run::of(40).without("ignored_auth");
     let stand = stand();
     let shop = Shop::open(&stand);
-    keeps_its_word(stand, shop, run).await;
+    keeps_its_word(stand, shop, &[run]).await;
 }
 
 /// Whoever runs the shop has a token, and nobody else gets in.
@@ -57,5 +59,14 @@ async fn the_description_holds_for_everybody() {
 async fn the_description_holds_for_whoever_signs_in() {
     let stand = stand().setting("AUTH__MODE", "jwt");
     let shop = Shop::open(&stand).with_token(&stand);
-    keeps_its_word(stand, shop, Run::of(45)).await;
+    keeps_its_word(stand, shop, &[Run::of(45)]).await;
+}
+
+/// Among all operations few walks go far. Among these all of them lead somewhere.
+#[tokio::test]
+async fn links_lead_from_one_to_the_next() {
+    let stand = stand();
+    let shop = Shop::open(&stand);
+    let walks = |tag, all| Run::of(all).without("ignored_auth").walks(tag);
+    keeps_its_word(stand, shop, &[walks("purchases", 2), walks("reservations", 6)]).await;
 }

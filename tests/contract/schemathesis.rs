@@ -13,18 +13,19 @@ use throwaway::{AtParentDeath, Tied};
 /// Requests of each phase for each operation.
 const EXAMPLES: u64 = 10;
 /// Walks along links for each of those.
-const WALKS: u64 = 10;
+const WALKS: u64 = 6;
 
 /// One run, before it has a server.
 pub struct Run {
     succeed_min: u64,
     without: Option<&'static str>,
+    only: Option<&'static str>,
 }
 
 impl Run {
     /// So many operations succeed, once at least: less would prove little.
     pub const fn of(succeed_min: u64) -> Self {
-        Self { succeed_min, without: None }
+        Self { succeed_min, without: None, only: None }
     }
 
     /// Leaves out a check.
@@ -33,8 +34,14 @@ impl Run {
         self
     }
 
+    /// Only follows links, and only those between the operations with this tag.
+    pub const fn walks(mut self, tag: &'static str) -> Self {
+        self.only = Some(tag);
+        self
+    }
+
     /// Fails with what Schemathesis says, unless that is nothing.
-    pub fn against(self, stand: &Stand, shop: &Shop) {
+    pub async fn against(&self, stand: &Stand, shop: &Shop) {
         let folder = stand.folder.path();
         let (seed, examples) = (seed(), number("LASTUNIT_EXAMPLES").unwrap_or(EXAMPLES));
         let log = folder.join("schemathesis.log");
@@ -42,13 +49,17 @@ impl Run {
         command.arg(shop.server.url("/openapi.json"));
         command.arg("--no-color");
         command.arg(format!("--seed={seed}")).arg(format!("--max-examples={examples}"));
+        if let Some(tag) = self.only {
+            command.args(["--phases", "stateful", "--include-tag", tag]);
+        }
         let file = File::create(&log).expect("a log file");
         command.stderr(file.try_clone().expect("the same file")).stdout(file);
         let mut process = Tied::spawn(command, AtParentDeath::Kill).expect("python3 starts");
         let status = loop {
             match process.ended().expect("the process can be asked") {
                 Some(status) => break status,
-                None => std::thread::sleep(Duration::from_millis(50)),
+                // Not the thread: connections that end meanwhile have to be noticed.
+                None => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         };
         let said = fs::read_to_string(&log).unwrap_or_default();
