@@ -8,6 +8,9 @@ pub const PING: u8 = 9;
 
 const LAST: u8 = 0x80;
 const MASKED: u8 = 0x80;
+/// In the place of a length: the next two bytes have it, or the next eight.
+const IN_TWO: u8 = 0x7e;
+const IN_EIGHT: u8 = 0x7f;
 
 #[derive(Debug)]
 pub struct Frame<'a> {
@@ -21,13 +24,13 @@ impl Frame<'_> {
     pub fn write(&self, to: &mut Vec<u8>) {
         to.push(self.opcode | if self.is_last { LAST } else { 0 });
         match (u8::try_from(self.data.len()), u16::try_from(self.data.len())) {
-            (Ok(length @ 0..126), _) => to.push(MASKED | length),
+            (Ok(length @ ..IN_TWO), _) => to.push(MASKED | length),
             (_, Ok(length)) => {
-                to.push(MASKED | 126);
+                to.push(MASKED | IN_TWO);
                 to.extend(length.to_be_bytes());
             }
             _ => {
-                to.push(MASKED | 127);
+                to.push(MASKED | IN_EIGHT);
                 to.extend((self.data.len() as u64).to_be_bytes());
             }
         }
@@ -48,16 +51,16 @@ pub fn frames(mut bytes: &[u8]) -> Vec<Frame<'_>> {
 
 fn first(bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
     let ([first, length], rest) = bytes.split_first_chunk()?;
-    let (length, rest) = match length {
-        126 => {
+    let (length, rest) = match *length {
+        IN_TWO => {
             let (length, rest) = rest.split_first_chunk()?;
             (u16::from_be_bytes(*length).into(), rest)
         }
-        127 => {
+        IN_EIGHT => {
             let (length, rest) = rest.split_first_chunk()?;
             (usize::try_from(u64::from_be_bytes(*length)).ok()?, rest)
         }
-        length => (usize::from(*length), rest),
+        length => (usize::from(length), rest),
     };
     let (data, rest) = rest.split_at_checked(length)?;
     assert_eq!(first & 0x70, 0, "bits that mean nothing here");

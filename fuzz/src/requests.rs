@@ -240,7 +240,8 @@ impl Answer {
         assert!(!text("detail").is_empty() && !text("detail").contains('\n'), "{}", said());
         if *code == Code::ValidationFailed {
             let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("{}", said()));
-            let told = |error: &Value, name: &str| error[name].as_str().is_some_and(|it| it != "");
+            let told =
+                |error: &Value, name: &str| error[name].as_str().is_some_and(|it| !it.is_empty());
             let whole = errors.iter().all(|error| told(error, "field") && told(error, "message"));
             assert!(!errors.is_empty() && whole, "{}", said());
         }
