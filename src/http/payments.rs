@@ -22,7 +22,8 @@ use crate::projection::{OrderRow, OrderStatus, Payments};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// The payment method whose provider sends notices.
@@ -36,9 +37,15 @@ pub(super) const RESULTS: [&str; 6] =
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[schema(as = NoticeAmount)]
 struct Amount {
-    #[schema(value_type = u64)]
-    amount: Whole,
+    #[serde(deserialize_with = "units")]
+    amount: u64,
     currency: String,
+}
+
+/// However it is written, as everywhere; never below 0.
+fn units<'de, D: Deserializer<'de>>(value: D) -> Result<u64, D::Error> {
+    let Whole(units) = Whole::deserialize(value)?;
+    u64::try_from(units).map_err(|_| D::Error::custom("an amount is an integer from 0"))
 }
 
 /// What a notice is about.
@@ -230,7 +237,7 @@ fn check_payment(
         let detail = "the order is not paid by the method \"webhook\"";
         return Err(Problem::new(Code::OtherPaymentMethod, detail));
     }
-    if noticed.amount.0 == i128::from(total.amount) && noticed.currency == total.currency.as_str() {
+    if noticed.amount == total.amount && noticed.currency == total.currency.as_str() {
         return Ok(());
     }
     tracing::warn!(%order, ?noticed, ?total, "a notice of another amount");
