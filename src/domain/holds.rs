@@ -159,13 +159,9 @@ impl Holds {
             .filter_map(|(at, order)| Some((*order, self.active.get(order)?.lead()?, *at)))
     }
 
-    /// Leads that were held before this start and never placed: whoever was placing their orders is gone.
-    pub fn left_unplaced(&self) -> impl Iterator<Item = OrderId> {
-        let started = self.grace.map(|grace| grace.from);
-        self.active.iter().filter_map(move |(order, hold)| {
-            let left = hold.is_unplaced_lead() && started.is_some_and(|at| hold.created_at <= at);
-            left.then_some(*order)
-        })
+    /// Leads whose orders are not placed. Of a state that comes from the journal nobody is placing them any more.
+    pub fn unplaced(&self) -> impl Iterator<Item = OrderId> {
+        self.active.iter().filter(|(_, hold)| hold.is_unplaced_lead()).map(|(order, _)| *order)
     }
 
     /// When the next line asks its lead.

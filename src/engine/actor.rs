@@ -247,12 +247,14 @@ impl ProductActor {
     }
 
     /// Orders that were being placed when the server before this one was killed: nobody goes on with them, so
-    /// what they hold comes back at once, and not only when its time is over.
+    /// what they hold comes back at once, and not only when its time is over. An actor with holds never retires, so
+    /// all that are there at its start are such orders, whatever the clock says.
     fn drop_unplaced(&mut self) {
-        let unplaced: Vec<_> = self.state.holds().left_unplaced().collect();
+        let unplaced: Vec<_> = self.state.holds().unplaced().collect();
         if unplaced.is_empty() {
             return;
         }
+        self.metrics.holds_expired.increment(unplaced.len() as u64);
         let now = self.now();
         let mut turn = Turn::default();
         for order in unplaced {

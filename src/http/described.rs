@@ -24,7 +24,7 @@ const TEXT: &str = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*$";
 const TEXT_NOT_BLANK: &str = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F][^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*$";
 /// A customer: no control character at all.
 const CUSTOMER: &str = r"^[^\x00-\x1F\x7F-\x9F]*$";
-/// A product as a text.
+/// A product as a text. The few beyond 18 digits, which are drawn after all others, are taken as well.
 const DIGITS: &str = "^0*[1-9][0-9]{0,17}$";
 /// Bare, or a string of RFC 9651.
 const KEY: &str = r#"^([!#-~]([ !#-~]{0,253}[!#-~])?|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#;

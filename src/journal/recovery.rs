@@ -15,7 +15,7 @@
 use super::store::{Head, JournalReader, SnapshotRow, StoreError};
 use super::stored::{self, DecodeError};
 use super::{Digest, PartitionId, Partitions, Section, Seq, snapshot};
-use crate::domain::{Event, Product, ProductId, Timestamp};
+use crate::domain::{Event, OrderId, Part, Product, ProductId, Timestamp};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,6 +40,10 @@ pub struct Tail {
     pieces: HashMap<ProductId, Vec<Piece>>,
     /// Products that may have a running hold or a queue, with a time at which to look.
     expiries: Vec<(ProductId, Timestamp)>,
+    /// Orders that are being placed, as far as was read.
+    placing: HashMap<OrderId, (ProductId, Timestamp)>,
+    /// Lines that follow the lead of an order.
+    followers: Vec<(OrderId, ProductId, Timestamp)>,
 }
 
 impl Tail {
@@ -89,6 +93,7 @@ impl Tail {
                 self.expiries.push((section.product, section.at));
             }
             for event in &section.events {
+                self.note_placing(section.product, section.at, event);
                 if let Event::Held { expires_at, .. }
                 | Event::Extended { expires_at, .. }
                 | Event::Placed { expires_at, .. } = event
@@ -103,9 +108,32 @@ impl Tail {
         Ok(())
     }
 
+    /// Nobody goes on with an order that was not placed: its lines are looked at without delay.
+    fn note_placing(&mut self, product: ProductId, at: Timestamp, event: &Event) {
+        match event {
+            Event::Held { order, part: Some(part), .. } => match &**part {
+                Part::Lead { payment: None, .. } => {
+                    self.placing.insert(*order, (product, at));
+                }
+                Part::Lead { .. } => {}
+                Part::Follower { .. } => self.followers.push((*order, product, at)),
+            },
+            Event::Placed { order, .. } | Event::Ended { order, .. } => {
+                self.placing.remove(order);
+            }
+            _ => {}
+        }
+    }
+
     /// Takes out when which products must be looked at because of a running hold or a queue.
     pub fn take_expiries(&mut self) -> Vec<(ProductId, Timestamp)> {
-        std::mem::take(&mut self.expiries)
+        let mut expiries = std::mem::take(&mut self.expiries);
+        let placing = std::mem::take(&mut self.placing);
+        let followers = std::mem::take(&mut self.followers);
+        let left = followers.into_iter().filter(|(order, ..)| placing.contains_key(order));
+        expiries.extend(left.map(|(_, product, at)| (product, at)));
+        expiries.extend(placing.into_values());
+        expiries
     }
 
     /// How many facts are behind the checkpoint of each partition.
@@ -215,7 +243,7 @@ fn damaged(partition: PartitionId, seq: Seq, error: &DecodeError) -> StoreError 
 mod tests {
     use super::super::{Batch, Epoch};
     use super::*;
-    use crate::domain::{CustomerId, OrderId, Payment, Priority, Quantity};
+    use crate::domain::{CustomerId, Payment, Priority, Quantity};
     use async_trait::async_trait;
 
     /// A store of one partition in which rows can be missing.
@@ -318,6 +346,40 @@ mod tests {
         let mut tail = Tail::default();
         tail.take_row(events.into()).unwrap();
         assert_eq!(tail.take_expiries(), [(product, at)]);
+    }
+
+    /// A crash cut the first order in two; the second was placed, and waits for its payment.
+    #[test]
+    fn products_of_an_order_that_was_being_placed_wake_at_once() {
+        let [lead, follower] = [3, 4].map(|id| ProductId::new(id).unwrap());
+        let [cut, placed] = [OrderId([7; 16]), OrderId([8; 16])];
+        let [at, later] = [10, 900].map(Timestamp::from_millis);
+        let held = |order, part| Event::Held {
+            order,
+            customer: CustomerId::from_journal("ann"),
+            quantity: Quantity::from_journal(1),
+            unit_price: 5,
+            expires_at: later,
+            sale: None,
+            part: Some(Box::new(part)),
+            retry: None,
+        };
+        let payment = Box::new(Payment { method: "simulated".into(), token: "".into() });
+        let (lines, retry) = (Box::default(), None);
+        let place = Event::Placed { order: placed, lines, expires_at: later, payment, retry };
+        let new = Part::new_lead;
+        let of_lead = [held(cut, new()), held(placed, new()), place];
+        let of_follower = [cut, placed].map(|order| held(order, Part::Follower { lead }));
+        let mut tail = Tail::default();
+        // In whatever order partitions are read.
+        for (product, facts) in [(follower, &of_follower[..]), (lead, &of_lead[..])] {
+            let mut events = vec![stored::ROW_VERSION];
+            stored::encode_section(&mut events, product, 1, at, facts);
+            tail.take_row(events.into()).unwrap();
+        }
+        let expiries = tail.take_expiries();
+        let soon: Vec<_> = expiries.iter().filter(|(_, wake_at)| *wake_at == at).collect();
+        assert_eq!(soon, [&(follower, at), &(lead, at)]);
     }
 
     #[tokio::test]
